@@ -1,0 +1,109 @@
+use std::fmt;
+
+/// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once, here.
+///
+/// It has exactly as many values as the largest rank the matrix can have: `min(rows, cols)` for a matrix that is stored as
+/// such, the inner dimension for a product of two thin factors. Values that are zero because the matrix has a lower rank are
+/// listed as zeros.
+///
+/// ```
+/// use settling_core::Spectrum;
+///
+/// let spectrum = Spectrum::new(vec![3.0, 1.0, 0.0])?;
+/// assert_eq!(spectrum.values(), [3.0, 1.0, 0.0]);
+/// assert!(Spectrum::new(vec![1.0, 2.0]).is_err(), "not in non-increasing order");
+/// assert!(Spectrum::new(vec![f64::NAN]).is_err());
+///
+/// // Values in any order, of any sign: singular values from eigenvalues, say.
+/// assert_eq!(Spectrum::from_unordered(vec![0.0, 3.0, 1.0])?, spectrum);
+/// # Ok::<(), settling_core::SpectrumError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectrum {
+    values: Vec<f64>,
+}
+
+impl Spectrum {
+    /// Checks `values` and takes them as they are.
+    ///
+    /// # Errors
+    ///
+    /// If a value is not finite, is negative, or is greater than the one before it.
+    pub fn new(values: Vec<f64>) -> Result<Self, SpectrumError> {
+        for (index, &value) in values.iter().enumerate() {
+            let fault = if !value.is_finite() {
+                Fault::NotFinite
+            } else if value < 0.0 {
+                Fault::Negative
+            } else if index > 0 && value > values[index - 1] {
+                Fault::Increasing
+            } else {
+                continue;
+            };
+            return Err(SpectrumError { index, value, fault });
+        }
+        Ok(Self { values })
+    }
+
+    /// Sorts `values` into non-increasing order, then checks them.
+    ///
+    /// # Errors
+    ///
+    /// If a value is not finite or is negative.
+    pub fn from_unordered(mut values: Vec<f64>) -> Result<Self, SpectrumError> {
+        values.sort_by(|a, b| b.total_cmp(a));
+        Self::new(values)
+    }
+
+    /// The values, largest first.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// How many values there are: the largest rank the matrix can have.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether the matrix had no rows or no columns.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The values, largest first, by value.
+    #[must_use]
+    pub fn into_values(self) -> Vec<f64> {
+        self.values
+    }
+}
+
+/// The error of [`Spectrum::new`]: which value is no singular value, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpectrumError {
+    index: usize,
+    value: f64,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    NotFinite,
+    Negative,
+    Increasing,
+}
+
+impl fmt::Display for SpectrumError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fault = match self.fault {
+            Fault::NotFinite => "is not finite",
+            Fault::Negative => "is negative",
+            Fault::Increasing => "is greater than the one before it",
+        };
+        write!(f, "singular value {} is {}, which {fault}", self.index, self.value)
+    }
+}
+
+impl std::error::Error for SpectrumError {}

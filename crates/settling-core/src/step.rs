@@ -1,0 +1,52 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// The number of optimizer updates that a checkpoint has seen.
+///
+/// `Step(0)` is the initialisation. A checkpoint of step N has been trained on batches `0..N`; batch N is the next, unseen one.
+/// It displays as its number; `step143000` and `143000` both parse.
+///
+/// ```
+/// use settling_core::Step;
+///
+/// assert_eq!("step143000".parse(), Ok(Step(143_000)));
+/// assert_eq!("143000".parse(), Ok(Step(143_000)));
+/// assert_eq!(Step(512).to_string(), "512");
+/// assert!(Step(0) < Step(1));
+/// assert!("step-1".parse::<Step>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Step(pub u64);
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Step {
+    type Err = ParseStepError;
+
+    fn from_str(text: &str) -> Result<Self, ParseStepError> {
+        let digits = text.strip_prefix("step").unwrap_or(text);
+        // `u64::from_str` takes a leading '+'; a folder named `step+1` is no checkpoint.
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ParseStepError { text: text.to_owned() });
+        }
+        digits.parse().map(Step).map_err(|_| ParseStepError { text: text.to_owned() })
+    }
+}
+
+/// The error of parsing a [`Step`]: the text is neither `N` nor `stepN`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseStepError {
+    text: String,
+}
+
+impl fmt::Display for ParseStepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a step: expected a number such as `512` or `step512`", self.text)
+    }
+}
+
+impl std::error::Error for ParseStepError {}

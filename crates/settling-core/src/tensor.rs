@@ -1,0 +1,282 @@
+use std::borrow::Cow;
+use std::fmt;
+
+/// The element type of a stored tensor. Values are little-endian.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Dtype {
+    /// One byte, 0 or 1.
+    Bool,
+    /// Unsigned 8-bit integer.
+    U8,
+    /// Signed 8-bit integer.
+    I8,
+    /// Unsigned 16-bit integer.
+    U16,
+    /// Signed 16-bit integer.
+    I16,
+    /// Unsigned 32-bit integer.
+    U32,
+    /// Signed 32-bit integer.
+    I32,
+    /// Unsigned 64-bit integer.
+    U64,
+    /// Signed 64-bit integer.
+    I64,
+    /// IEEE 754 half precision.
+    F16,
+    /// bfloat16: the upper half of an f32.
+    Bf16,
+    /// IEEE 754 single precision.
+    F32,
+    /// IEEE 754 double precision.
+    F64,
+}
+
+impl Dtype {
+    /// The size of one element in bytes.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            Self::Bool | Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 | Self::F16 | Self::Bf16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bool => "bool",
+            Self::U8 => "u8",
+            Self::I8 => "i8",
+            Self::U16 => "u16",
+            Self::I16 => "i16",
+            Self::U32 => "u32",
+            Self::I32 => "i32",
+            Self::U64 => "u64",
+            Self::I64 => "i64",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        })
+    }
+}
+
+/// What is known of a tensor before it is read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TensorMeta {
+    /// Its full name, such as `gpt_neox.layers.0.attention.dense.weight`.
+    pub name: String,
+    /// Its element type.
+    pub dtype: Dtype,
+    /// Its dimensions, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+}
+
+/// The elements of one tensor: row-major, contiguous, little-endian.
+///
+/// ```
+/// use settling_core::{Dtype, TensorData};
+///
+/// // 1.5 and -2.0 in half precision.
+/// let tensor = TensorData::new(Dtype::F16, vec![2], vec![0x00, 0x3e, 0x00, 0xc0])?;
+/// assert_eq!(tensor.to_f32()?, [1.5, -2.0]);
+/// assert!(TensorData::new(Dtype::F16, vec![3], vec![0; 4]).is_err(), "three halves need six bytes");
+/// # Ok::<(), settling_core::TensorDataError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TensorData<'a> {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> TensorData<'a> {
+    /// A tensor of this type and shape over `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// If `bytes` does not hold exactly the elements that `shape` asks for.
+    pub fn new(
+        dtype: Dtype,
+        shape: Vec<usize>,
+        bytes: impl Into<Cow<'a, [u8]>>,
+    ) -> Result<Self, TensorDataError> {
+        let bytes = bytes.into();
+        let expected = shape.iter().try_fold(dtype.size(), |size, &dim| size.checked_mul(dim));
+        if expected != Some(bytes.len()) {
+            return Err(TensorDataError::Length { dtype, shape, found: bytes.len() });
+        }
+        Ok(Self { dtype, shape, bytes })
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The dimensions, outermost first.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The elements as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The elements as f32: exact from f16, bf16 and f32, rounded to nearest from f64.
+    ///
+    /// # Errors
+    ///
+    /// If the element type is not a floating-point type.
+    pub fn to_f32(&self) -> Result<Vec<f32>, TensorDataError> {
+        Ok(match self.dtype {
+            Dtype::F16 => convert(&self.bytes, |b| f16_to_f32(u16::from_le_bytes(b))),
+            Dtype::Bf16 => {
+                convert(&self.bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))
+            }
+            Dtype::F32 => convert(&self.bytes, f32::from_le_bytes),
+            Dtype::F64 => convert(&self.bytes, |b| f64::from_le_bytes(b) as f32),
+            dtype => return Err(TensorDataError::NotFloat { dtype }),
+        })
+    }
+}
+
+fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|&element| value(element)).collect()
+}
+
+/// Half precision to single, exactly. Branch-free for finite values, so that a loop over it vectorises.
+fn f16_to_f32(half: u16) -> f32 {
+    let magnitude = u32::from(half & 0x7fff);
+    let sign = u32::from(half & 0x8000) << 16;
+    // Shifted into place, the exponent of a finite half is 112 too small; a multiplication by 2^112 corrects it and
+    // normalises subnormals at the same time, exactly.
+    let finite = f32::from_bits(magnitude << 13) * f32::from_bits(0x7780_0000);
+    let bits = if magnitude < 0x7c00 { finite.to_bits() } else { 0x7f80_0000 | (magnitude << 13) };
+    f32::from_bits(bits | sign)
+}
+
+/// The errors of [`TensorData`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TensorDataError {
+    /// The buffer has not the length that type and shape ask for.
+    Length {
+        /// The element type.
+        dtype: Dtype,
+        /// The dimensions.
+        shape: Vec<usize>,
+        /// The length found, in bytes.
+        found: usize,
+    },
+    /// The elements are integers or booleans where floating-point numbers are needed.
+    NotFloat {
+        /// The element type found.
+        dtype: Dtype,
+    },
+}
+
+impl fmt::Display for TensorDataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { dtype, shape, found } => {
+                write!(
+                    f,
+                    "{found} bytes are not the elements of a {dtype} tensor of shape {shape:?}"
+                )
+            }
+            Self::NotFloat { dtype } => {
+                write!(f, "expected floating-point elements (f16, bf16, f32 or f64), found {dtype}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TensorDataError {}
+
+/// A checkpoint: named tensors that are read one at a time.
+pub trait TensorSource {
+    /// Why a tensor could not be read.
+    type Error;
+
+    /// Every tensor, in a stable order.
+    fn tensors(&self) -> &[TensorMeta];
+
+    /// Reads the tensor `name`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such tensor, or it cannot be read.
+    fn read(&self, name: &str) -> Result<TensorData<'_>, Self::Error>;
+}
+
+impl<S: TensorSource + ?Sized> TensorSource for &S {
+    type Error = S::Error;
+
+    fn tensors(&self) -> &[TensorMeta] {
+        (**self).tensors()
+    }
+
+    fn read(&self, name: &str) -> Result<TensorData<'_>, S::Error> {
+        (**self).read(name)
+    }
+}
+
+impl<S: TensorSource + ?Sized> TensorSource for Box<S> {
+    type Error = S::Error;
+
+    fn tensors(&self) -> &[TensorMeta] {
+        (**self).tensors()
+    }
+
+    fn read(&self, name: &str) -> Result<TensorData<'_>, S::Error> {
+        (**self).read(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_converts_as_the_half_crate_does() {
+        for bits in 0..=u16::MAX {
+            let (ours, theirs) = (f16_to_f32(bits), half::f16::from_bits(bits).to_f32());
+            if theirs.is_nan() {
+                assert!(ours.is_nan(), "{bits:#06x}");
+            } else {
+                assert_eq!(ours.to_bits(), theirs.to_bits(), "{bits:#06x}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_bf16_converts_as_the_half_crate_does() {
+        let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+        let ours = TensorData::new(Dtype::Bf16, vec![1 << 16], bytes).unwrap().to_f32().unwrap();
+        for (bits, ours) in (0..=u16::MAX).zip(ours) {
+            let theirs = half::bf16::from_bits(bits).to_f32();
+            assert!(ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan()));
+        }
+    }
+
+    #[test]
+    fn integers_are_refused_as_floats() {
+        let mask = TensorData::new(Dtype::U8, vec![2], vec![0, 1]).unwrap();
+        assert_eq!(mask.to_f32(), Err(TensorDataError::NotFloat { dtype: Dtype::U8 }));
+    }
+
+    #[test]
+    fn a_shape_that_overflows_is_an_error() {
+        assert!(TensorData::new(Dtype::F64, vec![usize::MAX, 2], vec![0; 8]).is_err());
+    }
+}
