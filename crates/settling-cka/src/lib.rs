@@ -1,0 +1,2 @@
+//! Linear centred kernel alignment: biased and debiased, exact, streaming, mergeable.
+#![forbid(unsafe_code)]

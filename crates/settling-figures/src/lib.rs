@@ -1,0 +1,2 @@
+//! Figures of a settling study, from its records alone: SVG and PNG.
+#![forbid(unsafe_code)]
