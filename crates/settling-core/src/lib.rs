@@ -16,6 +16,7 @@
 //! | [`View`] | which map of the component is looked at |
 //! | [`Site`] | layer, component and view: one place in a model where something is measured |
 //! | [`Signal`] | activation, weight or gradient |
+//! | [`GptNeox`] | the architecture of a model: its sizes, and the names and shapes of its weights |
 //! | [`Positions`] | which token positions of a sequence count as observations |
 //!
 //! # The traits
@@ -36,6 +37,7 @@
 mod capture;
 mod mat;
 mod measure;
+mod neox;
 mod series;
 mod site;
 mod spectrum;
@@ -46,6 +48,7 @@ mod tokens;
 pub use capture::{Capture, CaptureSink, Gradients};
 pub use mat::MatView;
 pub use measure::{PairAccumulator, SingularValues};
+pub use neox::{GptNeox, GptNeoxError};
 pub use series::CheckpointSeries;
 pub use site::{Component, ParsePositionsError, Positions, Signal, Site, View};
 pub use spectrum::{Spectrum, SpectrumError};

@@ -1,0 +1,70 @@
+//! `cargo xtask <command>`: set-up and everyday commands. No dependencies, so that it builds at once on a fresh clone.
+
+mod libtorch;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  libtorch           find or fetch libtorch 2.11.0 and link it as .libtorch
+  test [ARGS]        run every test of the workspace (ARGS go to `cargo test`)
+  demo [ARGS]        train a small suite, study it, draw the figure (--quick for a fast look, --out DIR)
+";
+
+/// An error that has been phrased for the person at the terminal.
+pub(crate) type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let result = match command.as_deref() {
+        Some("libtorch") if rest.is_empty() => libtorch::ensure(&root()),
+        Some("test") => test(&rest),
+        Some("demo") => demo(&rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(args: &[String]) -> Result<()> {
+    libtorch::ensure(&root())?;
+    cargo(&["test", "--workspace"], args)
+}
+
+fn demo(args: &[String]) -> Result<()> {
+    libtorch::ensure(&root())?;
+    cargo(&["run", "--release", "--package", "settling-examples", "--example", "demo", "--"], args)
+}
+
+/// Runs cargo in the workspace root with its output shown.
+fn cargo(fixed: &[&str], args: &[String]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).current_dir(root()).args(fixed).args(args))
+}
+
+/// Runs `command` to its end; a failure to start and a failing exit are errors that show the command.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}")) }
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
