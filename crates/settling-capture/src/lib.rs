@@ -1,0 +1,62 @@
+//! Captures what the layers of a transformer write to the residual stream, and the gradients of the weights that write it,
+//! through libtorch on a CPU or a GPU.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, if you want activations or weight gradients of a GPT-NeoX model (the Pythia family) from Rust, for any purpose: the
+//! rows arrive in a closure as plain `f32` matrices. If you already have activations, you do not need it: `settling-cka` and
+//! `settling-rank` take any matrix. It links libtorch 2.11.0, a C++ library that `cargo xtask libtorch` of the workspace finds
+//! or fetches; the other crates do not.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use settling_capture::{Device, GptNeoxModel, Options};
+//! use settling_core::{Capture, MatView, Positions, Site, TokenBatch};
+//! # fn checkpoint() -> (settling_core::GptNeox, impl settling_core::TensorSource<Error = std::io::Error>) {
+//! #     struct Empty;
+//! #     impl settling_core::TensorSource for Empty {
+//! #         type Error = std::io::Error;
+//! #         fn tensors(&self) -> &[settling_core::TensorMeta] { &[] }
+//! #         fn read(&self, _: &str) -> Result<settling_core::TensorData<'_>, std::io::Error> { unreachable!() }
+//! #     }
+//! #     (settling_core::GptNeox::default(), Empty)
+//! # }
+//! // From settling-checkpoint, or any TensorSource of your own.
+//! let (config, source) = checkpoint();
+//!
+//! let options = Options { device: Device::auto(), positions: Positions::Last, ..Options::default() };
+//! let mut model = GptNeoxModel::load(&config, &source, &options)?;
+//! let batch = TokenBatch::new(vec![12, 7, 4, 9], 4)?;
+//! model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
+//!     println!("{site}: {} x {}", rows.rows(), rows.cols());
+//!     ControlFlow::Continue(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Numerics
+//!
+//! Weights are converted to `f32` whatever their type on disk, and all arithmetic is `f32`, with TF32 off (libtorch's
+//! default). Against Hugging Face transformers on the same weights, activations, logits, loss and gradients agree to 1e-5
+//! relative. Matrix products round differently for different shapes, so two micro-batch sizes agree to rounding, not to the bit.
+//!
+//! # Threads
+//!
+//! libtorch runs each operation on its own thread pool, one thread a core by default ([`set_threads`] changes it). Run one
+//! model at a time and let the linear algebra of other crates have the cores in between.
+
+// libtorch is called through tch's safe wrappers only.
+#![forbid(unsafe_code)]
+
+mod device;
+mod error;
+mod neox;
+mod tensor;
+mod train;
+
+pub use device::{Device, ParseDeviceError, set_threads};
+pub use error::{Error, ErrorKind};
+pub use neox::{GptNeoxModel, Options};
+pub use train::{AdamW, Trainer};
