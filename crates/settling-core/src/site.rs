@@ -39,6 +39,9 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All signals, in the order in which reports list them.
+    pub const ALL: [Self; 3] = [Self::Activation, Self::Weight, Self::Gradient];
+
     /// The name used in records: `activation`, `weight` or `gradient`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -60,6 +63,9 @@ pub enum View {
 }
 
 impl View {
+    /// All views, in the order in which reports list them.
+    pub const ALL: [Self; 1] = [Self::Write];
+
     /// The name used in records: `write`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,2 +1,71 @@
-//! The records of a settling study: one row a number, in a versioned schema, as CSV.
+//! The records of a study: one row a number, each with its full definition, in a versioned CSV schema.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, to read what a study wrote, or to write numbers of your own so that `settling-figures` can draw them. Anything that
+//! reads CSV can do the same: the schema below is public API. It depends on `settling-core` and a CSV parser, nothing heavier.
+//!
+//! # `records.csv`
+//!
+//! | column | content |
+//! |---|---|
+//! | `schema` | the version of this table: `1` |
+//! | `model` | the model's name |
+//! | `step` | optimizer updates seen |
+//! | `layer`, `component`, `view`, `head` | the site; `attention` or `mlp`; `write`; `head` empty for a whole layer |
+//! | `signal` | `activation`, `weight` or `gradient` |
+//! | `metric` | what was measured: `cka`, `effective_rank`, `per`, ... |
+//! | `value` | the number, in the shortest form that reads back to the same f64; empty where it is undefined |
+//! | `n`, `width` | the shape of what was measured: observations and features, or rows and columns of the matrix |
+//! | `positions` | `last`, `all`, `every:K` or `index:I`; empty for weights |
+//! | `estimator` | how: `biased`, `debiased`, `floor`, `svd`, ...; where undefined, followed by `:` and the reason |
+//! | `protocol` | the protocol that fixed every other choice |
+//!
+//! # `mcc.csv`
+//!
+//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`: a 2x2 table over the `n`
+//! layers of a model, its Matthews correlation (empty where it is undefined; `status` is `ok` or the reason), and Fisher's exact
+//! two-sided p. `ci_low` and `ci_high` are empty unless whoever wrote the table computed an interval.
+//!
+//! # Example
+//!
+//! ```
+//! use settling_core::{Component, Signal, Site, Step};
+//! use settling_records::{Record, read_records, write_records};
+//!
+//! let record = Record {
+//!     model: "pythia-70m".to_owned(),
+//!     step: Step(512),
+//!     site: Site::write(0, Component::Mlp),
+//!     signal: Signal::Weight,
+//!     metric: "per".to_owned(),
+//!     value: Ok(0.875),
+//!     n: 512,
+//!     width: 2048,
+//!     positions: None,
+//!     estimator: "attainable".to_owned(),
+//!     protocol: "corrected".to_owned(),
+//! };
+//! let mut file = Vec::new();
+//! write_records(&mut file, [&record])?;
+//! let text = String::from_utf8(file.clone())?;
+//! assert!(text.ends_with("\n1,pythia-70m,512,0,mlp,write,,weight,per,0.875,512,2048,,attainable,corrected\n"));
+//! assert_eq!(read_records(&file[..])?, [record]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
+
+mod error;
+mod mcc;
+mod record;
+
+pub use error::{Error, ErrorKind};
+pub use mcc::{MccRow, read_mcc, write_mcc};
+pub use record::{Record, read_records, write_records};
+
+/// The version of the tables that this crate writes and reads.
+pub const SCHEMA: &str = "1";
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,143 @@
+//! Round trips, and one refusal each for what a table may not hold.
+
+use proptest::prelude::*;
+use settling_core::{Component, Positions, Signal, Site, Step, View};
+use settling_records::{
+    ErrorKind, MccRow, Record, read_mcc, read_records, write_mcc, write_records,
+};
+
+const HEADER: &str = "schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol";
+
+fn text() -> impl Strategy<Value = String> {
+    // Commas, quotes, line breaks, other scripts: a model may be named anything.
+    proptest::string::string_regex("[a-z\",;\n=@Ωé ]{0,12}").unwrap()
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let value = prop_oneof![
+        prop::num::f64::NORMAL.prop_map(Ok),
+        Just(Ok(0.0)),
+        "[a-z: ]{1,20}".prop_map(Err)
+    ];
+    let site = (0..200_usize, prop::bool::ANY, prop::option::of(0..64_usize)).prop_map(
+        |(layer, mlp, head)| Site {
+            layer,
+            component: if mlp { Component::Mlp } else { Component::Attention },
+            view: View::Write,
+            head,
+        },
+    );
+    let positions = prop_oneof![
+        Just(None),
+        Just(Some(Positions::All)),
+        (0..9_usize).prop_map(|index| Some(Positions::Index(index)))
+    ];
+    (text(), any::<u64>(), site, 0..3_usize, value, any::<(u32, u32)>(), positions, text())
+        .prop_map(|(model, step, site, signal, value, (n, width), positions, protocol)| Record {
+            model,
+            step: Step(step),
+            site,
+            signal: Signal::ALL[signal],
+            metric: "cka".to_owned(),
+            value,
+            n: n as usize,
+            width: width as usize,
+            positions,
+            estimator: "debiased".to_owned(),
+            protocol,
+        })
+}
+
+proptest! {
+    #[test]
+    fn records_read_back_to_the_bit(records in prop::collection::vec(record(), 0..8)) {
+        let mut file = Vec::new();
+        write_records(&mut file, &records).unwrap();
+        prop_assert_eq!(read_records(&file[..]).unwrap(), records);
+    }
+}
+
+#[test]
+fn mcc_rows_read_back() {
+    let row = MccRow {
+        model: "a,b".to_owned(),
+        component: Component::Attention,
+        view: View::Write,
+        predictor: "weight_per".to_owned(),
+        true_positive: 3,
+        false_positive: 0,
+        false_negative: 1,
+        true_negative: 2,
+        mcc: Ok(0.707),
+        interval: Some((-0.1, 1.0)),
+        p_exact: 0.4,
+        protocol: "corrected".to_owned(),
+    };
+    let undefined =
+        MccRow { mcc: Err("no layer is early".to_owned()), interval: None, ..row.clone() };
+    let mut file = Vec::new();
+    write_mcc(&mut file, [&row, &undefined]).unwrap();
+    assert_eq!(read_mcc(&file[..]).unwrap(), [row, undefined]);
+    let header = "schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol\n";
+    assert!(file.starts_with(header.as_bytes()));
+}
+
+#[test]
+fn malformed_tables_are_refused_with_the_place() {
+    let good = "1,m,512,0,mlp,write,,activation,cka,0.5,8,4,last,debiased,corrected";
+    assert_eq!(read_records(format!("{HEADER}\n{good}\n").as_bytes()).unwrap().len(), 1);
+    for (line, kind, part) in [
+        (
+            "1,m,512,0,mlp,write,,activation,cka,half,8,4,last,debiased,corrected",
+            ErrorKind::Cell,
+            "`half`",
+        ),
+        (
+            "1,m,512,0,mlp,write,,activation,cka,NaN,8,4,last,debiased,corrected",
+            ErrorKind::Cell,
+            "finite",
+        ),
+        (
+            "1,m,512,0,mlp,write,,activation,cka,,8,4,last,debiased,corrected",
+            ErrorKind::Cell,
+            "column `value`",
+        ),
+        (
+            "1,m,x,0,mlp,write,,activation,cka,0.5,8,4,last,debiased,corrected",
+            ErrorKind::Cell,
+            "column `step`",
+        ),
+        (
+            "1,m,512,0,conv,write,,activation,cka,0.5,8,4,last,debiased,corrected",
+            ErrorKind::Cell,
+            "attention, mlp",
+        ),
+        (
+            "2,m,512,0,mlp,write,,activation,cka,0.5,8,4,last,debiased,corrected",
+            ErrorKind::Schema,
+            "`2`",
+        ),
+        ("1,m,512", ErrorKind::Cell, "line"),
+    ] {
+        let error = read_records(format!("{HEADER}\n{good}\n{line}\n").as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let error = read_records("model,step\na,1\n".as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Schema);
+    let error =
+        read_records(format!("{HEADER}\n{good}\n{}\n", good.replace("0.5", "0,5")).as_bytes())
+            .unwrap_err();
+    assert!(error.to_string().contains("line: 3"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_not_finite_is_not_written() {
+    let mut record = read_records(
+        format!("{HEADER}\n1,m,512,0,mlp,write,,weight,per,0.5,8,4,,svd,corrected\n").as_bytes(),
+    )
+    .unwrap()
+    .remove(0);
+    record.value = Ok(f64::NAN);
+    assert_eq!(write_records(Vec::new(), [&record]).unwrap_err().kind(), ErrorKind::Cell);
+}
