@@ -1,2 +1,24 @@
-//! Token rows to evaluate a language model on: .npy files and tokenised corpora.
+//! Token rows to evaluate a language model on: `.npy` files, or text that you tokenise.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, to hand token rows to `settling` or `settling-capture`. [`NpyTokens`] reads rows from a `.npy` file as they are asked
+//! for, however large the file. [`Tokenizer`] trains a byte-level BPE on text of your own, or reads a `tokenizer.json`, and
+//! packs documents into rows. For tokenisation at scale use the `tokenizers` crate itself, and save an array from NumPy.
+//!
+//! A row of T + 1 tokens for a context of T has T inputs and T targets; its last token is a target only.
 #![forbid(unsafe_code)]
+
+mod bpe;
+mod error;
+mod npy;
+mod source_tree;
+
+pub use bpe::{END_OF_TEXT, Tokenizer};
+pub use error::{Error, ErrorKind};
+pub use npy::{NpyTokens, write_npy};
+pub use source_tree::{Document, SourceTree, read_documents};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,164 @@
+//! .npy files that NumPy wrote (tests/golden/make.py), damaged files, and text.
+
+use std::path::{Path, PathBuf};
+
+use settling_core::{TokenBatch, TokenSource};
+use settling_tokens::{
+    Error, ErrorKind, NpyTokens, SourceTree, Tokenizer, read_documents, write_npy,
+};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn read(path: &Path) -> Result<TokenBatch, Error> {
+    let tokens = NpyTokens::open(path)?;
+    tokens.read_rows(0..tokens.rows())
+}
+
+#[test]
+fn integer_arrays_read_as_numpy_wrote_them() {
+    for name in ["int32.npy", "int64.npy", "uint16.npy", "uint32.npy", "big-i4.npy"] {
+        let tokens = NpyTokens::open(golden(name)).unwrap();
+        assert_eq!((tokens.rows(), tokens.width()), (3, 4), "{name}");
+        let all = tokens.read_rows(0..3).unwrap();
+        assert_eq!(all.ids(), [0, 1, 2, 50276, 7, 6, 5, 4, 65535, 0, 300, 1], "{name}");
+        assert_eq!(tokens.read_rows(1..2).unwrap().ids(), [7, 6, 5, 4], "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_table_of_tokens_is_named() {
+    for (name, kind, part) in [
+        ("fortran.npy", ErrorKind::Format, "Fortran"),
+        ("flat.npy", ErrorKind::Format, "expected shape (rows, width), found [12]"),
+        ("float.npy", ErrorKind::Format, "<f4"),
+        ("empty.npy", ErrorKind::Format, "0 rows"),
+        ("ragged.npy", ErrorKind::Format, "different lengths"),
+        ("negative.npy", ErrorKind::Token, "row 1, column 1"),
+        ("make.py", ErrorKind::Format, "not a .npy file"),
+        ("absent.npy", ErrorKind::Io, "absent.npy"),
+    ] {
+        let error = read(&golden(name)).unwrap_err();
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+        assert!(error.to_string().contains(part) && error.to_string().contains(name), "{error}");
+    }
+    let tokens = NpyTokens::open(golden("int32.npy")).unwrap();
+    for range in [0..4, 2..2, 3..4] {
+        assert_eq!(tokens.read_rows(range).unwrap_err().kind(), ErrorKind::Rows);
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.npy");
+    let whole = std::fs::read(golden("int32.npy")).unwrap();
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let error = NpyTokens::open(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format, "cut to {length}: {error}");
+    }
+    let longer = [&whole[..], &[0]].concat();
+    std::fs::write(&path, longer).unwrap();
+    assert!(NpyTokens::open(&path).unwrap_err().to_string().contains("more behind"));
+}
+
+#[test]
+fn a_changed_header_byte_is_never_worse_than_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.npy");
+    let whole = std::fs::read(golden("int32.npy")).unwrap();
+    for place in 0..128 {
+        for value in 0..=u8::MAX {
+            let mut changed = whole.clone();
+            changed[place] = value;
+            std::fs::write(&path, changed).unwrap();
+            // Either refused or a table of the same size; in no case a panic.
+            if let Ok(batch) = read(&path) {
+                assert_eq!(batch.ids().len(), 12, "byte {place} = {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn written_rows_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.npy");
+    for (ids, bytes) in [(vec![0, 65535, 3, 4], 2), (vec![0, 65536, u32::MAX, 4], 4)] {
+        let batch = TokenBatch::new(ids, 2).unwrap();
+        write_npy(&path, &batch).unwrap();
+        assert_eq!(read(&path).unwrap(), batch);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().len() % 64,
+            4 * bytes,
+            "the header is a multiple of 64"
+        );
+    }
+    let nowhere = folder.path().join("missing/rows.npy");
+    let batch = TokenBatch::new(vec![1], 1).unwrap();
+    assert_eq!(write_npy(&nowhere, &batch).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
+}
+
+#[test]
+fn documents_are_the_same_wherever_the_folders_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lists = Vec::new();
+    for place in ["here", "there/deeper"] {
+        let root = folder.path().join(place);
+        std::fs::create_dir_all(root.join("src")).unwrap();
+        for index in 0..20 {
+            std::fs::write(root.join(format!("src/{index}.rs")), format!("// file {index}\n"))
+                .unwrap();
+        }
+        std::fs::write(root.join("src/binary.rs"), [0xff, 0xfe]).unwrap();
+        std::fs::write(root.join("notes.md"), "not Rust").unwrap();
+        std::fs::write(root.join("generated.rs"), "x".repeat(300 << 10)).unwrap();
+        let tree = SourceTree { label: "package-1.0".to_owned(), folder: root };
+        lists.push(read_documents(std::slice::from_ref(&tree), "rs", usize::MAX, 7).unwrap());
+        let other_seed = read_documents(std::slice::from_ref(&tree), "rs", usize::MAX, 8).unwrap();
+        assert_ne!(other_seed, *lists.last().unwrap());
+        assert_eq!(
+            read_documents(&[tree], "rs", 25, 7).unwrap().len(),
+            3,
+            "10 or 11 bytes each, until 25"
+        );
+    }
+    assert_eq!(lists[0], lists[1]);
+    assert_eq!(lists[0].len(), 20);
+    assert!(lists[0][0].name.starts_with("package-1.0/src/"));
+}
+
+#[test]
+fn training_a_tokenizer_twice_gives_the_same_one() {
+    let texts: Vec<String> =
+        (0..200).map(|i| format!("fn f{i}(x: u{}) -> bool {{ x % {i} == 0 }}\n", i % 64)).collect();
+    let tokenizer = Tokenizer::train(&texts, 400).unwrap();
+    assert_eq!(tokenizer.vocab_size(), 400);
+    assert_eq!(
+        tokenizer.to_json().unwrap(),
+        Tokenizer::train(&texts, 400).unwrap().to_json().unwrap()
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, tokenizer.to_json().unwrap()).unwrap();
+    let stored = Tokenizer::from_file(&path).unwrap();
+    assert_eq!(stored.encode(&texts[7]).unwrap(), tokenizer.encode(&texts[7]).unwrap());
+    assert_eq!(Tokenizer::train(&texts, 256).unwrap_err().kind(), ErrorKind::Tokenizer);
+}
+
+#[test]
+fn packing_joins_documents_with_the_end_of_text() {
+    let documents = ["ab", "c", "defg"];
+    let tokenizer = Tokenizer::train(&documents, 257).unwrap();
+    // One token a byte: a b 0 c 0 d e f g 0, in rows of 4, the last two dropped.
+    let rows = tokenizer.pack(&documents, 4).unwrap();
+    let byte = |text: &str| tokenizer.encode(text).unwrap()[0];
+    assert_eq!(rows.row(0), [byte("a"), byte("b"), 0, byte("c")]);
+    assert_eq!(rows.row(1), [0, byte("d"), byte("e"), byte("f")]);
+    assert_eq!(rows.rows(), 2);
+    assert_eq!(tokenizer.pack(&documents, 11).unwrap_err().kind(), ErrorKind::Rows);
+}
