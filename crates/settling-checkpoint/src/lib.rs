@@ -1,2 +1,31 @@
-//! Reads the checkpoints of a training run: safetensors files, sharded or not, and series of step directories.
+//! Reads the checkpoints of a training run, tensor by tensor, from Hugging Face's files.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, if you want tensors of checkpoints on disk from Rust and care what happens when a file is not what it should be: every
+//! claim of a header is checked against the file before it is believed, and a message names the file and the tensor. One tensor
+//! is read without the others (peak memory is the tensor), by plain reads and not by a memory map, so a file that is cut while
+//! it is open is an error and not a crash. It opens no sockets.
+//!
+//! - [`Checkpoint`]: a folder with `config.json` and `model.safetensors`, or shards under `model.safetensors.index.json`.
+//! - [`StepDirectories`]: a folder of folders `step<N>`.
+//! - [`parse_gpt_neox`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings that transformers has had.
+//! - [`write_safetensors`]: writes a file that appears whole or not at all.
 #![forbid(unsafe_code)]
+
+mod checkpoint;
+mod config;
+mod error;
+mod safetensors_file;
+mod steps;
+mod write;
+
+pub use checkpoint::Checkpoint;
+pub use config::{gpt_neox_json, parse_gpt_neox};
+pub use error::{Error, ErrorKind};
+pub use steps::StepDirectories;
+pub use write::write_safetensors;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

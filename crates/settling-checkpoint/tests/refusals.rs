@@ -1,0 +1,344 @@
+//! One test for each way in which a checkpoint can be other than it should be.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use settling_checkpoint::{
+    Checkpoint, Error, ErrorKind, StepDirectories, parse_gpt_neox, write_safetensors,
+};
+use settling_core::{CheckpointSeries, Dtype, Step, TensorData, TensorSource};
+use tempfile::TempDir;
+
+/// A file with this header and this many bytes of data.
+fn file(header: &str, data: usize) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + data, 1);
+    bytes
+}
+
+fn open(bytes: &[u8]) -> Result<Checkpoint, Error> {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
+    Checkpoint::open(folder.path())
+}
+
+#[track_caller]
+fn refuses(bytes: &[u8], part: &str) {
+    let error = open(bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    let message = error.to_string();
+    assert!(message.contains(part) && message.contains("model.safetensors"), "{message}");
+}
+
+const A: &str = r#""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;
+
+fn with(entries: &str) -> String {
+    format!("{{{entries}}}")
+}
+
+#[test]
+fn lengths_that_lie() {
+    refuses(&[], "truncated");
+    refuses(&[1], "truncated");
+    refuses(&[0; 7], "truncated");
+    refuses(&200_u64.to_le_bytes(), "truncated: the header alone needs 208 bytes");
+    refuses(&u64::MAX.to_le_bytes(), "expected at most 100000000");
+    refuses(&file(&with(A), 7), "truncated: expected");
+    refuses(&file(&with(A), 9), "behind its last tensor");
+}
+
+#[test]
+fn headers_that_are_none() {
+    refuses(&file("not json", 0), "bad header");
+    refuses(&file("{\"a\":", 0), "bad header");
+    refuses(&file(&"[".repeat(100_000), 0), "bad header");
+    refuses(&[&2_u64.to_le_bytes()[..], &[0xff, 0xfe]].concat(), "bad header");
+    refuses(&file("{}\0\0", 0), "padded with NUL");
+}
+
+#[test]
+fn tensors_that_contradict_the_file() {
+    refuses(&file(&with(&format!("{A},{A}")), 8), "tensor `a` occurs twice");
+    refuses(
+        &file(
+            &with(&format!(r#"{A},"b":{{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#)),
+            12,
+        ),
+        "b",
+    );
+    refuses(
+        &file(
+            &with(&format!(r#"{A},"b":{{"dtype":"F32","shape":[2],"data_offsets":[9,17]}}"#)),
+            17,
+        ),
+        "b",
+    );
+    refuses(
+        &file(&with(r#""a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}"#), 8),
+        "bad header",
+    );
+    refuses(
+        &file(
+            &with(r#""a":{"dtype":"U8","shape":[18446744073709551615,2],"data_offsets":[0,8]}"#),
+            8,
+        ),
+        "",
+    );
+    refuses(
+        &file(
+            &with(r#""a":{"dtype":"U8","shape":[0,18446744073709551615],"data_offsets":[0,0]}"#),
+            0,
+        ),
+        "shape",
+    );
+}
+
+#[test]
+fn other_formats_are_recognised() {
+    for (start, name) in [
+        (&b"PK\x03\x04\x14\0\0\0\0\0"[..], "zip"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9", "pickle"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"version https://git-lfs", "git-lfs pointer"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "gzip"),
+    ] {
+        refuses(start, name);
+    }
+}
+
+#[test]
+fn a_type_that_is_not_read_does_not_hide_the_others() {
+    let header =
+        with(&format!(r#"{A},"b":{{"dtype":"F8_E4M3","shape":[2],"data_offsets":[8,10]}}"#));
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("model.safetensors"), file(&header, 10)).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.tensors().len(), 1);
+    assert_eq!(checkpoint.read("a").unwrap().shape(), [2]);
+    let error = checkpoint.read("b").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Dtype);
+    assert!(error.to_string().contains("`b`") && error.to_string().contains("F8_E4M3"), "{error}");
+    assert_eq!(checkpoint.read("c").unwrap_err().kind(), ErrorKind::MissingTensor);
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_open_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("model.safetensors");
+    fs::write(&path, file(&with(A), 8)).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    fs::write(&path, file(&with(A), 3)).unwrap();
+    let error = checkpoint.read("a").unwrap_err();
+    assert!(error.to_string().contains("tensor `a`"), "{error}");
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_an_error() {
+    let whole = file(&with(A), 8);
+    assert!(open(&whole).is_ok());
+    for length in 0..whole.len() {
+        assert_eq!(
+            open(&whole[..length]).unwrap_err().kind(),
+            ErrorKind::Format,
+            "cut to {length}"
+        );
+    }
+}
+
+#[test]
+fn a_changed_byte_is_never_worse_than_an_error() {
+    let whole = file(&with(A), 8);
+    let folder = TempDir::new().unwrap();
+    for place in 0..whole.len() {
+        for value in 0..=u8::MAX {
+            let mut changed = whole.clone();
+            changed[place] = value;
+            fs::write(folder.path().join("model.safetensors"), changed).unwrap();
+            if let Ok(checkpoint) = Checkpoint::open(folder.path()) {
+                for meta in checkpoint.tensors() {
+                    let data = checkpoint.read(&meta.name).unwrap();
+                    assert_eq!(data.bytes().len(), 8, "byte {place} = {value}");
+                }
+            }
+        }
+    }
+}
+
+fn sharded(index: &str) -> Result<Checkpoint, Error> {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("one.safetensors"), file(&with(A), 8)).unwrap();
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    Checkpoint::open(folder.path())
+}
+
+#[test]
+fn indices_that_contradict_their_shards() {
+    let good = sharded(r#"{"metadata":{},"weight_map":{"a":"one.safetensors"}}"#).unwrap();
+    assert_eq!(good.tensors().len(), 1);
+    for (index, kind, part) in [
+        (r#"{"weight_map":{}}"#, ErrorKind::Format, "lists no tensors"),
+        ("{", ErrorKind::Format, "index.json"),
+        (r#"{"weight_map":{"a":1}}"#, ErrorKind::Format, "index.json"),
+        (r#"{"weight_map":{"a":"two.safetensors"}}"#, ErrorKind::MissingFile, "two.safetensors"),
+        (r#"{"weight_map":{"b":"one.safetensors"}}"#, ErrorKind::MissingTensor, "`b`"),
+        (r#"{"weight_map":{"a":"../one.safetensors"}}"#, ErrorKind::Format, "same folder"),
+        (r#"{"weight_map":{"a":"/etc/passwd"}}"#, ErrorKind::Format, "same folder"),
+    ] {
+        let error = sharded(index).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_index_decides_between_two_copies() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("one.safetensors"), file(&with(A), 8)).unwrap();
+    let other = r#""b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}"#;
+    fs::write(folder.path().join("two.safetensors"), file(&with(other), 4)).unwrap();
+    let index = r#"{"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#;
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.read("a").unwrap().shape(), [2]);
+    let names: Vec<_> =
+        checkpoint.tensors().iter().map(|meta| (meta.name.as_str(), meta.dtype)).collect();
+    assert_eq!(names, [("a", Dtype::F32), ("b", Dtype::U8)]);
+}
+
+#[test]
+fn folders_without_a_checkpoint() {
+    let folder = TempDir::new().unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingFile);
+    assert!(error.to_string().contains("model.safetensors.index.json"), "{error}");
+    let error = Checkpoint::open(folder.path().join("absent")).unwrap_err();
+    assert!(error.to_string().contains("is no folder"), "{error}");
+    fs::write(folder.path().join("model.safetensors"), file(&with(A), 8)).unwrap();
+    let error = Checkpoint::open(folder.path()).unwrap().config().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingFile);
+    assert!(error.to_string().contains("config.json"), "{error}");
+}
+
+fn series(entries: &[&str]) -> (TempDir, Result<StepDirectories, Error>) {
+    let folder = TempDir::new().unwrap();
+    for entry in entries {
+        fs::create_dir(folder.path().join(entry)).unwrap();
+    }
+    let series = StepDirectories::open(folder.path());
+    (folder, series)
+}
+
+#[test]
+fn steps_are_listed_in_order_and_other_entries_ignored() {
+    let (folder, found) =
+        series(&["step512", "step0", "step16", "512", "step-1", "steps", "step1.bak"]);
+    fs::write(folder.path().join("step7"), "a file").unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.steps().unwrap(), [Step(0), Step(16), Step(512)]);
+    let error = found.open(Step(3)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Steps);
+    assert!(error.to_string().contains("no step 3; it has 0, 16, 512"), "{error}");
+}
+
+#[test]
+fn series_that_are_none() {
+    for (entries, part) in
+        [(&["other"][..], "step0"), (&[], "step0"), (&["step1", "step01"], "the same step")]
+    {
+        let error = series(entries).1.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Steps);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let error = StepDirectories::open(Path::new("/absent/suite")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingFile);
+}
+
+#[test]
+fn configs_that_are_not_supported() {
+    let good = r#"{"model_type":"gpt_neox","vocab_size":8,"hidden_size":16,"num_hidden_layers":1,
+        "num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":8}"#;
+    let config = parse_gpt_neox(good).unwrap();
+    assert!(config.use_parallel_residual && config.attention_bias && !config.tie_word_embeddings);
+    let add = |setting: &str| good.replacen('{', &format!("{{{setting},"), 1);
+    for (text, kind, part) in [
+        (good.replace("gpt_neox", "llama"), ErrorKind::UnsupportedArchitecture, "`llama`"),
+        (add(r#""hidden_act":"relu""#), ErrorKind::UnsupportedArchitecture, "`relu`"),
+        (
+            add(r#""rope_scaling":{"type":"linear"}"#),
+            ErrorKind::UnsupportedArchitecture,
+            "rope_scaling",
+        ),
+        (
+            add(r#""rope_parameters":{"rope_type":"yarn"}"#),
+            ErrorKind::UnsupportedArchitecture,
+            "`yarn`",
+        ),
+        (good.replace("hidden_size", "other"), ErrorKind::Config, "hidden_size"),
+        (good.replace(":16,", ":15,"), ErrorKind::Config, "does not divide"),
+        (good.replace(":16,", ":-16,"), ErrorKind::Config, "-16"),
+        ("{}".to_owned(), ErrorKind::Config, "model_type"),
+        ("<html>".to_owned(), ErrorKind::Config, "expected value"),
+    ] {
+        let error = parse_gpt_neox(&text).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_occurs_twice_is_not_written() {
+    let folder = TempDir::new().unwrap();
+    let one = |name: &str| (name.to_owned(), TensorData::new(Dtype::U8, vec![1], vec![0]).unwrap());
+    let error =
+        write_safetensors(folder.path().join("x.safetensors"), &[one("a"), one("a")]).unwrap_err();
+    assert!(error.to_string().contains("`a` occurs twice"), "{error}");
+    let nowhere = folder.path().join("absent/x.safetensors");
+    assert!(write_safetensors(&nowhere, &[one("a")]).unwrap_err().to_string().contains("absent"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing half-written is left");
+}
+
+fn tensor() -> impl Strategy<Value = (String, TensorData<'static>)> {
+    let dtypes = [
+        Dtype::Bool,
+        Dtype::U8,
+        Dtype::I8,
+        Dtype::U16,
+        Dtype::I16,
+        Dtype::U32,
+        Dtype::I32,
+        Dtype::U64,
+        Dtype::I64,
+        Dtype::F16,
+        Dtype::Bf16,
+        Dtype::F32,
+        Dtype::F64,
+    ];
+    // Names with quotes, path separators, control characters and other scripts.
+    let name = "[a-z./\\\\\"\n\u{0}é|]{1,12}";
+    (name, prop::sample::select(dtypes.to_vec()), prop::collection::vec(0..4_usize, 0..4)).prop_map(
+        |(name, dtype, shape)| {
+            let size = dtype.size() * shape.iter().product::<usize>();
+            let bytes: Vec<u8> = (0..size).map(|index| index as u8).collect();
+            (name, TensorData::new(dtype, shape, bytes).unwrap())
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn written_tensors_read_back(tensors in prop::collection::vec(tensor(), 1..6)) {
+        let mut tensors = tensors;
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        tensors.dedup_by(|a, b| a.0 == b.0);
+        let folder = TempDir::new().unwrap();
+        write_safetensors(folder.path().join("model.safetensors"), &tensors).unwrap();
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        prop_assert_eq!(checkpoint.tensors().len(), tensors.len());
+        for (name, data) in &tensors {
+            prop_assert_eq!(&checkpoint.read(name).unwrap(), data);
+        }
+    }
+}
