@@ -1,0 +1,5 @@
+//! The public interface, against other implementations and against mathematics.
+
+mod golden;
+mod properties;
+mod undefined;

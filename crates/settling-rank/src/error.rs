@@ -1,0 +1,72 @@
+use std::fmt;
+
+/// Why there is no spectrum, or no value of a measure.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Repr);
+
+impl Error {
+    /// What went wrong, to match on. The message has the particulars.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self.0 {
+            Repr::NonFinite { .. } => ErrorKind::NonFinite,
+            Repr::NoConvergence { .. } => ErrorKind::NoConvergence,
+            Repr::Overflow { .. } => ErrorKind::Overflow,
+            Repr::Undefined(why) => ErrorKind::Undefined(why),
+        }
+    }
+}
+
+/// What went wrong: [`Error::kind`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An element of the matrix is NaN or infinite.
+    NonFinite,
+    /// No method found singular values that pass the run-time check.
+    NoConvergence,
+    /// The largest singular value is greater than [`f64::MAX`]. Only f64 input with elements near that limit can do this.
+    Overflow,
+    /// The measure has no value for this spectrum.
+    Undefined(Undefined),
+}
+
+/// Why a measure has no value.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Undefined {
+    /// The matrix has no rows or no columns.
+    Empty,
+    /// Every singular value is zero.
+    Zero,
+}
+
+impl fmt::Display for Undefined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the matrix has no rows or no columns",
+            Self::Zero => "every singular value is zero",
+        })
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Repr {
+    #[error(
+        "expected finite elements, found {value} at row {row}, column {col} (from 0); \
+         find out where it came from, or leave this matrix out"
+    )]
+    NonFinite { row: usize, col: usize, value: String },
+    #[error(
+        "no singular values of this {rows} x {cols} matrix passed the check of their squared sum against the squared \
+         norm of the matrix, by any method; please report the matrix"
+    )]
+    NoConvergence { rows: usize, cols: usize },
+    #[error(
+        "the largest singular value of this {rows} x {cols} matrix is greater than the largest f64; \
+         divide the matrix by a power of two first"
+    )]
+    Overflow { rows: usize, cols: usize },
+    #[error("expected a matrix with a nonzero element, but {0}; the measure is undefined")]
+    Undefined(Undefined),
+}

@@ -1,0 +1,139 @@
+use faer::Mat;
+use settling_core::{MatView, SingularValues, Spectrum};
+
+use crate::Error;
+use crate::error::Repr;
+use crate::ladder::{LADDER, Rung, climb};
+use crate::scale::{exponent, times_two_to};
+
+/// The singular values of `a`, of any shape `(rows, cols)`: `min(rows, cols)` of them, computed in f64.
+///
+/// An empty matrix has an empty spectrum, a zero matrix one of zeros.
+///
+/// # Errors
+///
+/// - [`NonFinite`](crate::ErrorKind::NonFinite): an element is NaN or infinite; the message has its row and column.
+/// - [`NoConvergence`](crate::ErrorKind::NoConvergence): no method gave a result that passes the check below. No matrix is
+///   known that does this.
+/// - [`Overflow`](crate::ErrorKind::Overflow): the largest singular value is greater than [`f64::MAX`]. It is at most
+///   `sqrt(rows * cols)` times the largest element, so f32 input cannot do this.
+///
+/// # Numerics
+///
+/// With n = max(rows, cols) and eps = 2^-52, every value is within `4 n eps` times the largest of the true one. Measured
+/// against mpmath, the worst of 2,800 matrices with n <= 24 is 1.5, and the factor falls as n grows. At run time, the sum of
+/// the squared values is checked against the squared Frobenius norm, to a relative `8 n eps`. The bound is absolute: a value
+/// below `n eps` times the largest may as well be zero.
+///
+/// The matrix is first scaled by a power of two, so that neither large nor subnormal elements lose digits; scaling the input
+/// by a power of two scales the result exactly, and transposing a matrix that is not square changes no bit.
+///
+/// A result that fails the check is dropped and the next of five methods tried: a bidiagonal SVD, the same of the triangular
+/// QR factor, of the reversed columns, and of the matrix divided by its largest element, and at last Jacobi rotations. The
+/// bound is the same for all.
+///
+/// One thread does the work; parallelise over matrices.
+///
+/// # Example
+///
+/// ```
+/// use settling_rank::{MatView, singular_values};
+///
+/// // A^T A = [[25, 20], [20, 25]] has the eigenvalues 45 and 5.
+/// let spectrum = singular_values(MatView::new(&[3.0_f32, 0.0, 4.0, 5.0], 2, 2))?;
+/// assert!((spectrum.values()[0] - 45.0_f64.sqrt()).abs() < 1e-14);
+/// assert!((spectrum.values()[1] - 5.0_f64.sqrt()).abs() < 1e-14);
+///
+/// let error = singular_values(MatView::new(&[1.0, f64::NAN], 1, 2)).unwrap_err();
+/// assert_eq!(error.kind(), settling_rank::ErrorKind::NonFinite);
+/// # Ok::<(), settling_rank::Error>(())
+/// ```
+///
+/// # References
+///
+/// Golub & Van Loan, *Matrix Computations*, 4th edition, sections 8.6 (the SVD) and 8.6.3 (its one-sided Jacobi form).
+pub fn singular_values<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Spectrum, Error> {
+    singular_values_by(a, &LADDER)
+}
+
+fn singular_values_by<T: Copy + Into<f64>>(
+    a: MatView<'_, T>,
+    rungs: &[Rung],
+) -> Result<Spectrum, Error> {
+    let (rows, cols) = (a.rows(), a.cols());
+    let largest = largest_magnitude(a)?;
+    if largest == 0.0 {
+        return Ok(spectrum(vec![0.0; rows.min(cols)]));
+    }
+
+    let exponent = exponent(largest);
+    let scaled = |row: usize, col: usize| times_two_to(a.row(row)[col].into(), -exponent);
+    // Tall in both orientations, so that a matrix and its transpose take the same path.
+    let tall = if rows >= cols {
+        Mat::from_fn(rows, cols, scaled)
+    } else {
+        Mat::from_fn(cols, rows, |row, col| scaled(col, row))
+    };
+    let mut values = climb(tall.as_ref(), rungs).ok_or(Repr::NoConvergence { rows, cols })?;
+
+    for value in &mut values {
+        *value = times_two_to(*value, exponent);
+        if value.is_infinite() {
+            return Err(Repr::Overflow { rows, cols }.into());
+        }
+    }
+    Ok(spectrum(values))
+}
+
+/// 0 for an empty matrix.
+fn largest_magnitude<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
+    let mut largest = 0.0_f64;
+    for (row, values) in a.iter_rows().enumerate() {
+        for (col, &value) in values.iter().enumerate() {
+            let value = value.into();
+            if !value.is_finite() {
+                return Err(Repr::NonFinite { row, col, value: value.to_string() }.into());
+            }
+            largest = largest.max(value.abs());
+        }
+    }
+    Ok(largest)
+}
+
+fn spectrum(values: Vec<f64>) -> Spectrum {
+    Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
+}
+
+/// [`singular_values`] as an implementation of [`SingularValues`], for code that is generic over who computes them.
+///
+/// ```
+/// use settling_rank::{MatView, SingularValues, Svd};
+///
+/// let spectrum = Svd.singular_values(MatView::new(&[2.0, 0.0, 0.0, 0.0, -3.0, 0.0], 2, 3))?;
+/// assert_eq!(spectrum.values(), [3.0, 2.0]);
+/// # Ok::<(), settling_rank::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Svd;
+
+impl SingularValues for Svd {
+    type Error = Error;
+
+    fn singular_values(&self, a: MatView<'_>) -> Result<Spectrum, Error> {
+        singular_values(a)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn no_rung_left_is_an_error() {
+        let a = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let error = singular_values_by(MatView::new(&a, 2, 3), &[|_| None]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoConvergence);
+        assert!(error.to_string().contains("2 x 3"), "{error}");
+    }
+}
