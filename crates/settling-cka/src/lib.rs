@@ -1,2 +1,64 @@
-//! Linear centred kernel alignment: biased and debiased, exact, streaming, mergeable.
+//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, if you have two sets of features of the *same* observations (the activations of a layer at two checkpoints, of two
+//! layers, of two models) and want one number for how similar they are up to rotation, translation and scale, together with
+//! the value that unrelated features would have reached. Rows may arrive in any batches, and accumulators that saw different
+//! rows may be merged: the answer is that of all rows at once, not a mean over mini-batches.
+//!
+//! Use the facade `settling` instead if you want whole curves over the checkpoints of a model. This crate has no kernels but
+//! the linear one, draws no random numbers, starts no threads and does no I/O.
+//!
+//! # Which number?
+//!
+//! | number | definition | when |
+//! |---|---|---|
+//! | [`Cka::biased`] | `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)` | to compare with published values, always beside the floor |
+//! | [`Cka::floor`] | the mean of the biased value over all re-pairings of the rows | what the biased value has to beat |
+//! | [`Cka::debiased`] | the ratio of unbiased estimates of the same three terms | to compare widths or numbers of rows |
+//!
+//! With few rows the biased value is high for *any* two wide matrices: independent features of 512 dimensions and 128 rows
+//! have a biased CKA of about 0.8 ([`independence_floor`]). The debiased value of independent features is near 0, so
+//! it may be negative; it is never clamped.
+//!
+//! ```
+//! use settling_cka::{Undefined, linear_cka};
+//! use settling_core::MatView;
+//!
+//! let x = [1.0, 2.0, 3.0, 4.0];
+//! let y = [1.0, 3.0, 2.0, 4.0];
+//! let cka = linear_cka(MatView::new(&x, 4, 1), MatView::new(&y, 4, 1))?;
+//! assert!((cka.biased()? - 16.0 / 25.0).abs() < 1e-15);
+//! assert!((cka.debiased()? - -1.0 / 26.0).abs() < 1e-15);
+//! assert!((cka.floor()? - 1.0 / 3.0).abs() < 1e-15);
+//!
+//! // What has no value says why; it is never NaN.
+//! let constant = linear_cka(MatView::new(&x, 4, 1), MatView::new(&[7.0; 4], 4, 1))?;
+//! assert_eq!(constant.biased(), Err(Undefined::ZeroVariance(settling_cka::Side::Y)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Numerics
+//!
+//! All arithmetic is f64 on one thread. On one machine, the same rows in the same order give the same bits, however they are
+//! split into batches. Every block of rows is centred by its own mean before any product, and means are kept in twice the
+//! precision of f64, so that features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹³. Swapping
+//! `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging accumulators in another order changes
+//! the result by rounding only.
 #![forbid(unsafe_code)]
+
+mod accumulator;
+mod block;
+mod cka;
+mod error;
+mod moments;
+mod product;
+
+pub use accumulator::{LinearCka, linear_cka};
+pub use cka::{Cka, Undefined, independence_floor};
+pub use error::{Error, ErrorKind, Side};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

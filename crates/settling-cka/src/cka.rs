@@ -1,0 +1,283 @@
+use crate::error::Side;
+use crate::moments::{Moments, Pair};
+
+/// Why a number has no value for the rows seen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undefined {
+    /// The definition divides by zero for so few rows.
+    #[error("too few rows: expected at least {needed}, found {found}")]
+    TooFewRows {
+        /// The least number of rows for which the number is defined.
+        needed: usize,
+        /// The number of rows seen.
+        found: usize,
+    },
+    /// All rows of one side are equal.
+    #[error("zero variance: all rows of {0} are equal")]
+    ZeroVariance(Side),
+    /// The rows of one side differ by so little that fourth powers of the differences leave the range of f64.
+    #[error(
+        "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
+    )]
+    VarianceTooSmall(Side),
+    /// The denominator of the debiased value is not positive, or not known to three digits: the rows of one side are equally
+    /// far from each other, or one of them is millions of times farther away than the others.
+    #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
+    SelfTermNotPositive(Side),
+    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out above 1 + 10⁻¹²: an error of this crate or of the
+    /// machine.
+    #[error("internal error: a value bounded by 1 exceeds it; please report this")]
+    BoundViolated,
+}
+
+/// What one side contributes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Terms {
+    features: usize,
+    /// Σ u: the trace of `C`.
+    trace: f64,
+    /// The squared Frobenius norm of `C`.
+    frobenius: f64,
+    /// Σ u²
+    norms: f64,
+}
+
+/// The CKA of two sets of features of the same rows, and what is needed to read it.
+///
+/// Below, `C` are centred products over all `n` rows: with `X̃` the rows of `x` minus their mean, `Cxx = X̃ᵀX̃`, `Cxy = X̃ᵀỸ`,
+/// `Cyy = ỸᵀỸ`; `u_i = |x̃_i|²`, `v_i = |ỹ_i|²`; norms are Frobenius norms.
+///
+/// # Worked example
+///
+/// `x = (1, 2, 3, 4)` and `y = (1, 3, 2, 4)`, one feature each. Centred, `(-3, -1, 1, 3) / 2` and `(-3, 1, -1, 3) / 2`, so
+/// `Cxx = Cyy = 5`, `Cxy = 4`, `u = v = (9, 1, 1, 9) / 4`, `Σu = 5`, `Σuv = 41 / 4`.
+///
+/// - biased: `4² / (5 · 5) = 0.64`.
+/// - debiased: `h_xy = 16 - 4/2 · 41/4 + 25/6 = -1/3` and `h_xx = h_yy = 25 - 4/2 · 41/4 + 25/6 = 26/3`: their ratio is `-1/26`.
+/// - participation ratios: one feature, `5² / 5² = 1`. Floor: `√(1 · 1) / (4 - 1) = 1/3`.
+///
+/// ```
+/// use settling_cka::linear_cka;
+/// use settling_core::MatView;
+///
+/// let cka = linear_cka(
+///     MatView::new(&[1.0_f32, 2.0, 3.0, 4.0], 4, 1),
+///     MatView::new(&[1.0_f32, 3.0, 2.0, 4.0], 4, 1),
+/// )?;
+/// assert_eq!((cka.rows(), cka.x_features(), cka.y_features()), (4, 1, 1));
+/// assert!((cka.biased()? - 0.64).abs() < 1e-15);
+/// assert!((cka.debiased()? - -1.0 / 26.0).abs() < 1e-15);
+/// assert_eq!(cka.participation_ratios()?, (1.0, 1.0));
+/// assert!((cka.floor()? - 1.0 / 3.0).abs() < 1e-15);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cka {
+    rows: usize,
+    x: Terms,
+    y: Terms,
+    /// The squared Frobenius norm of `Cxy`.
+    frobenius: f64,
+    /// Σ u v
+    norms: f64,
+}
+
+impl Cka {
+    pub(crate) fn new(moments: Option<&Moments>, swapped: bool) -> Self {
+        let Some(moments) = moments else { return Self::default() };
+        let terms = |side: usize| {
+            let own: &Pair = &moments.own[side];
+            Terms {
+                features: moments.widths()[side],
+                trace: moments.traces[side],
+                frobenius: own.frobenius_squared(),
+                norms: own.norms,
+            }
+        };
+        let (a, b) = (terms(0), terms(1));
+        let (x, y) = if swapped { (b, a) } else { (a, b) };
+        let between = &moments.between;
+        Self {
+            rows: moments.rows,
+            x,
+            y,
+            frobenius: between.frobenius_squared(),
+            norms: between.norms,
+        }
+    }
+
+    /// The number of rows, `n`.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The width of `x`; 0 if no rows were seen.
+    #[must_use]
+    pub fn x_features(&self) -> usize {
+        self.x.features
+    }
+
+    /// The width of `y`; 0 if no rows were seen.
+    #[must_use]
+    pub fn y_features(&self) -> usize {
+        self.y.features
+    }
+
+    /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (up to 1 + 10⁻¹² by rounding; never clamped).
+    ///
+    /// It is biased upwards, the more the fewer rows there are for the width: read it beside [`floor`](Self::floor).
+    ///
+    /// # Errors
+    ///
+    /// [`TooFewRows`](Undefined::TooFewRows) below 2 rows; [`ZeroVariance`](Undefined::ZeroVariance) and
+    /// [`VarianceTooSmall`](Undefined::VarianceTooSmall).
+    ///
+    /// # References
+    ///
+    /// Kornblith, Norouzi, Lee & Hinton 2019, "Similarity of Neural Network Representations Revisited", the feature-space form
+    /// at the end of section 3.
+    pub fn biased(&self) -> Result<f64, Undefined> {
+        self.check(2)?;
+        at_most_one(self.frobenius / (self.x.frobenius.sqrt() * self.y.frobenius.sqrt()))
+    }
+
+    /// Debiased linear CKA: `h_xy / √(h_xx h_yy)`, where
+    ///
+    /// ```text
+    /// h_xy = ‖Cxy‖² - n/(n-2) Σ u v + Σu Σv / ((n-1)(n-2))
+    /// ```
+    ///
+    /// and `h_xx`, `h_yy` likewise. `h / (n(n-3))` is the U-statistic of HSIC: the estimate from kernel matrices without their
+    /// diagonals, which has no bias. The ratio of the three is no longer exactly unbiased, but near 0 for independent features
+    /// of any width, so that it compares widths and numbers of rows. It may be negative, or above 1; it is never clamped.
+    ///
+    /// # Numerics
+    ///
+    /// The diagonal terms cancel: the relative error of `h_xx` is some 10⁻¹⁶ `‖Cxx‖² / h_xx`. Rows of comparable norms keep 13
+    /// digits; a single row r times as long as the others costs a factor of r² `features / n`.
+    ///
+    /// # Errors
+    ///
+    /// [`TooFewRows`](Undefined::TooFewRows) below 4 rows; [`ZeroVariance`](Undefined::ZeroVariance) and
+    /// [`VarianceTooSmall`](Undefined::VarianceTooSmall); [`SelfTermNotPositive`](Undefined::SelfTermNotPositive).
+    ///
+    /// # References
+    ///
+    /// Song, Smola, Gretton, Bedo & Borgwardt 2012, "Feature Selection via Dependence Maximization", the unbiased estimator
+    /// HSIC₁; Székely & Rizzo 2014, "Partial Distance Correlation with Methods for Dissimilarities", the same by U-centring.
+    pub fn debiased(&self) -> Result<f64, Undefined> {
+        self.check(4)?;
+        let self_term = |terms: &Terms, side| {
+            let (value, magnitude) =
+                self.hsic(terms.frobenius, terms.norms, terms.trace * terms.trace);
+            // Sums of n and of `features` terms, each rounded once: their first-order error bound. An estimate that is 2^10
+            // times that has three digits at the least; below, what remains of the difference may be nothing but rounding.
+            let rounding = (self.rows + terms.features) as f64 * f64::EPSILON * magnitude;
+            if value > 1024.0 * rounding {
+                Ok(value)
+            } else {
+                Err(Undefined::SelfTermNotPositive(side))
+            }
+        };
+        let x = self_term(&self.x, Side::X)?;
+        let y = self_term(&self.y, Side::Y)?;
+        let (between, _) = self.hsic(self.frobenius, self.norms, self.x.trace * self.y.trace);
+        Ok(between / (x.sqrt() * y.sqrt()))
+    }
+
+    /// The value that [`biased`](Self::biased) takes on average if the rows of `y` are paired with those of `x` at random:
+    /// `√(Px Py) / (n - 1)`, with the [participation ratios](Self::participation_ratios) `Px`, `Py`.
+    ///
+    /// It is exact, with no assumption about the distribution: re-pairing leaves `Cxx` and `Cyy` alone, and the mean of `‖Cxy‖²`
+    /// over all `n!` pairings is `tr(Cxx) tr(Cyy) / (n - 1)`. It lies in (0, 1]. A biased value near it says nothing about
+    /// similarity. [`independence_floor`] is its forecast before any rows are seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`biased`](Self::biased).
+    pub fn floor(&self) -> Result<f64, Undefined> {
+        let (x, y) = self.participation_ratios()?;
+        at_most_one(x.sqrt() * y.sqrt() / (self.rows as f64 - 1.0))
+    }
+
+    /// `tr(C)² / ‖C‖²` for `Cxx` and `Cyy`: the effective number of dimensions in which the rows vary, from 1 to the smaller of
+    /// the width and `n - 1`.
+    ///
+    /// These describe the rows seen. As estimates of the population's ratio they are low while rows are few: rows drawn from a
+    /// Gaussian whose covariance has the ratio P give about `P (n - 1) / (P + n)`, so 102 instead of 512 for 128 rows of 512
+    /// independent features. Putting them into [`independence_floor`] would therefore underestimate; [`floor`](Self::floor) has no such
+    /// bias.
+    ///
+    /// # Errors
+    ///
+    /// As [`biased`](Self::biased).
+    pub fn participation_ratios(&self) -> Result<(f64, f64), Undefined> {
+        self.check(2)?;
+        let ratio = |terms: &Terms| terms.trace * terms.trace / terms.frobenius;
+        Ok((ratio(&self.x), ratio(&self.y)))
+    }
+
+    fn check(&self, needed: usize) -> Result<(), Undefined> {
+        if self.rows < needed {
+            return Err(Undefined::TooFewRows { needed, found: self.rows });
+        }
+        for (terms, side) in [(&self.x, Side::X), (&self.y, Side::Y)] {
+            if terms.trace == 0.0 {
+                return Err(Undefined::ZeroVariance(side));
+            }
+            // 2^-450: what underflows is then 2^-120 of its sum and less.
+            if terms.trace < f64::from_bits((1023 - 450) << 52) {
+                return Err(Undefined::VarianceTooSmall(side));
+            }
+        }
+        Ok(())
+    }
+
+    /// `h`, and the sum of the magnitudes of its three terms.
+    fn hsic(&self, frobenius: f64, norms: f64, traces: f64) -> (f64, f64) {
+        let n = self.rows as f64;
+        let (diagonal, total) = (n / (n - 2.0) * norms, traces / ((n - 1.0) * (n - 2.0)));
+        (frobenius - diagonal + total, frobenius + diagonal + total)
+    }
+}
+
+fn at_most_one(value: f64) -> Result<f64, Undefined> {
+    if (0.0..=1.0 + 1e-12).contains(&value) { Ok(value) } else { Err(Undefined::BoundViolated) }
+}
+
+/// The biased CKA to expect of *independent* features, before any rows are seen:
+/// `√(Px / (Px + n - 1) · Py / (Py + n - 1))`, for `rows` = n observations of features whose covariances have the participation
+/// ratios (`tr(Σ)² / ‖Σ‖²`; the width if all features vary alike) Px and Py.
+///
+/// A forecast to leading order in 1/n, for choosing n; once rows are there, [`Cka::floor`] is exact for them.
+///
+/// # Panics
+///
+/// If a participation ratio is not a finite number from 1 up, or `rows < 2`.
+///
+/// # Example
+///
+/// With 128 rows two unrelated layers of width 512 look 80 % similar, and of width 2560, 95 %:
+/// `512 / (512 + 127) = 0.801`, `2560 / (2560 + 127) = 0.953`.
+///
+/// ```
+/// use settling_cka::independence_floor;
+///
+/// assert!((independence_floor(512.0, 512.0, 128) - 0.801).abs() < 5e-4);
+/// assert!((independence_floor(2560.0, 2560.0, 128) - 0.953).abs() < 5e-4);
+/// ```
+#[must_use]
+#[track_caller]
+pub fn independence_floor(x_participation: f64, y_participation: f64, rows: usize) -> f64 {
+    assert!(rows >= 2, "CKA needs at least 2 rows, found {rows}");
+    let share = |participation: f64| {
+        assert!(
+            participation >= 1.0 && participation.is_finite(),
+            "a participation ratio is a finite number from 1 up, found {participation}"
+        );
+        participation / (participation + (rows as f64 - 1.0))
+    };
+    (share(x_participation) * share(y_participation)).sqrt()
+}
