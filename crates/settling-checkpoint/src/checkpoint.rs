@@ -22,8 +22,8 @@ const CONFIG: &str = "config.json";
 pub struct Checkpoint {
     folder: PathBuf,
     files: Vec<SafetensorsFile>,
-    /// Which file has a tensor.
-    places: HashMap<String, usize>,
+    /// Which file has a tensor; `None` if there is but one file and no index.
+    places: Option<HashMap<String, usize>>,
     tensors: Vec<TensorMeta>,
 }
 
@@ -42,11 +42,10 @@ impl Checkpoint {
         if folder.join(SINGLE).is_file() {
             let file = SafetensorsFile::open(folder.join(SINGLE))?;
             let tensors: Vec<_> = file.tensors().collect();
-            // No places: everything is in the one file.
             return Ok(Self {
                 folder: folder.to_path_buf(),
                 files: vec![file],
-                places: HashMap::new(),
+                places: None,
                 tensors,
             });
         }
@@ -93,7 +92,7 @@ impl Checkpoint {
             file.tensors().filter(move |meta| places.get(&meta.name) == Some(&number))
         });
         let tensors = tensors.collect();
-        Ok(Self { folder: folder.to_path_buf(), files, places, tensors })
+        Ok(Self { folder: folder.to_path_buf(), files, places: Some(places), tensors })
     }
 
     /// The folder.
@@ -132,7 +131,7 @@ impl TensorSource for Checkpoint {
     }
 
     fn read(&self, name: &str) -> Result<TensorData<'_>, Error> {
-        let number = if self.files.len() == 1 { Some(0) } else { self.places.get(name).copied() };
+        let number = self.places.as_ref().map_or(Some(0), |places| places.get(name).copied());
         match number {
             Some(number) => self.files[number].read(name),
             None => {

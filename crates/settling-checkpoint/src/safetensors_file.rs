@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use safetensors::tensor::Metadata;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -18,6 +19,8 @@ const LONGEST_HEADER: u64 = 100_000_000;
 #[derive(Debug)]
 pub(crate) struct SafetensorsFile {
     path: PathBuf,
+    /// Kept open, so that a file put in its place later is not read by this one's header.
+    file: Mutex<File>,
     /// In the order of the file.
     entries: Vec<Entry>,
     index: HashMap<String, usize>,
@@ -51,7 +54,7 @@ impl SafetensorsFile {
             )));
         };
         let length = u64::from_le_bytes(length);
-        if length > LONGEST_HEADER || length > size - 8 {
+        if length > LONGEST_HEADER || length > size.saturating_sub(8) {
             let what = match other_format(&start) {
                 Some(format) => format!("is {format}, not a safetensors file"),
                 None if length > LONGEST_HEADER => {
@@ -98,7 +101,7 @@ impl SafetensorsFile {
         }
         let index =
             entries.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
-        Ok(Self { path, entries, index })
+        Ok(Self { path, file: Mutex::new(file), entries, index })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -131,8 +134,8 @@ impl SafetensorsFile {
             Error::at(ErrorKind::Dtype, &self.path, message)
         })?;
         let io = |error| Error::io(&format!("read tensor `{name}` of"), &self.path, error);
-        // Opened anew each time: a shared position would not allow reads from several threads.
-        let mut file = File::open(&self.path).map_err(io)?;
+        // A reader that panicked has left no state but the position, which is set here.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
         let mut bytes = vec![0; entry.length];
         file.read_exact(&mut bytes).map_err(io)?;

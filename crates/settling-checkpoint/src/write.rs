@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use safetensors::tensor::View;
 use settling_core::{Dtype, TensorData};
@@ -21,6 +22,9 @@ pub fn write_safetensors(
     write_path(path.as_ref(), tensors)
 }
 
+/// Sets apart what two threads write at the same time.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
 fn write_path(path: &Path, tensors: &[(String, TensorData<'_>)]) -> Result<(), Error> {
     let mut names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -38,7 +42,8 @@ fn write_path(path: &Path, tensors: &[(String, TensorData<'_>)]) -> Result<(), E
         .map_err(|error| Error::at(ErrorKind::Format, path, error))?;
 
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+    let unique = format!("{}.{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let partial = path.with_file_name(format!(".{name}.{unique}.partial"));
     let write = || {
         let mut file = fs::File::create(&partial)?;
         file.write_all(&bytes)?;

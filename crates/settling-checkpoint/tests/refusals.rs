@@ -177,6 +177,15 @@ fn sharded(index: &str) -> Result<Checkpoint, Error> {
 fn indices_that_contradict_their_shards() {
     let good = sharded(r#"{"metadata":{},"weight_map":{"a":"one.safetensors"}}"#).unwrap();
     assert_eq!(good.tensors().len(), 1);
+    // A tensor of a shard that the index does not list is not part of the checkpoint.
+    let more = r#""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"z":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}"#;
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("one.safetensors"), file(&with(more), 2)).unwrap();
+    let index = r#"{"weight_map":{"a":"one.safetensors"}}"#;
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let partly = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(partly.tensors().len(), 1);
+    assert_eq!(partly.read("z").unwrap_err().kind(), ErrorKind::MissingTensor);
     for (index, kind, part) in [
         (r#"{"weight_map":{}}"#, ErrorKind::Format, "lists no tensors"),
         ("{", ErrorKind::Format, "index.json"),

@@ -1,2 +1,47 @@
 //! Figures of a settling study, from its records alone: SVG and PNG.
+//!
+//! # Should you use this crate?
+//!
+//! Yes, to draw the paper's figures from a study's `records.csv`, or from numbers of your own in the same form. It needs no
+//! model, no network, no Python and no installed font. To read and write records, see `settling-records`; to compute them,
+//! `settling`. This is not a plotting library: a figure shows what it is meant to show, and has no options.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::fs::File;
+//!
+//! let records = settling_records::read_records(File::open("study/records.csv")?)?;
+//! let figure = settling_figures::main_figure(&records)?;
+//! figure.save("study/main")?; // study/main.svg and study/main.png
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What can be relied on
+//!
+//! - The same records give the same SVG, byte for byte, and text in a PNG never depends on the fonts of the machine.
+//! - An undefined value is never drawn, bridged or replaced: it is left out of a mean and counted in the note below the figure,
+//!   and a line is interrupted where nothing is left.
+//! - Models differ in lightness and in marker, so that the figure can be read without colour.
 #![forbid(unsafe_code)]
+
+mod axis;
+mod error;
+mod figure;
+mod grid;
+mod legend;
+mod main_figure;
+mod palette;
+mod panel;
+mod series;
+mod stroke;
+mod svg;
+mod text;
+
+pub use error::{Error, ErrorKind};
+pub use figure::Figure;
+pub use main_figure::main_figure;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -79,8 +79,10 @@ impl Tokenizer {
     }
 
     fn from_json(json: &[u8], name: &str) -> Result<Self, Error> {
-        let inner = tokenizers::Tokenizer::from_bytes(json)
+        let mut inner = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| Error::tokenizer(&format!("read {name} as a tokenizer"), error))?;
+        // A text that mentions `<|endoftext|>` does not end there.
+        inner.set_encode_special_tokens(true);
         Ok(Self { inner })
     }
 
@@ -133,15 +135,18 @@ impl Tokenizer {
         let end = self.inner.token_to_id(END_OF_TEXT).ok_or_else(|| {
             Error::new(ErrorKind::Tokenizer, format!("the tokenizer has no token {END_OF_TEXT}"))
         })?;
-        let texts: Vec<&str> = documents.iter().map(AsRef::as_ref).collect();
-        let encodings = self
-            .inner
-            .encode_batch_fast(texts, false)
-            .map_err(|error| Error::tokenizer("tokenise the documents", error))?;
         let mut ids: Vec<u32> = Vec::new();
-        for encoding in encodings {
-            ids.extend_from_slice(encoding.get_ids());
-            ids.push(end);
+        // An encoding takes far more memory than its ids: a few at a time, on all cores.
+        for some in documents.chunks(256) {
+            let texts: Vec<&str> = some.iter().map(AsRef::as_ref).collect();
+            let encodings = self
+                .inner
+                .encode_batch_fast(texts, false)
+                .map_err(|error| Error::tokenizer("tokenise the documents", error))?;
+            for encoding in encodings {
+                ids.extend_from_slice(encoding.get_ids());
+                ids.push(end);
+            }
         }
         let rows = ids.len().checked_div(width).unwrap_or(0);
         ids.truncate(rows * width);

@@ -1,7 +1,9 @@
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use npyz::WriterBuilder;
 use settling_core::{TokenBatch, TokenSource};
@@ -24,9 +26,11 @@ const LONGEST_HEADER: usize = 10_000;
 /// let first = tokens.read_rows(0..16)?;
 /// # Ok::<(), settling_tokens::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct NpyTokens {
     path: PathBuf,
+    /// Kept open, so that a file put in its place later is not read by this one's header.
+    file: Mutex<File>,
     rows: usize,
     width: usize,
     element: Element,
@@ -57,20 +61,28 @@ impl NpyTokens {
         let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
         let length = file.metadata().map_err(io)?.len();
 
-        // Magic, version, and a header length of two or four bytes: checked before npyz allocates by it.
+        // npyz believes a header's claims: what could make it allocate or overflow is checked before.
         let mut start = [0; 12];
         file.read_exact(&mut start)
             .map_err(|_| fault(format!("{length} bytes are no .npy file")))?;
         if !start.starts_with(b"\x93NUMPY") {
             return Err(fault("is not a .npy file: save the tokens with numpy.save".into()));
         }
-        let header = match start[6] {
-            1 => usize::from(u16::from_le_bytes([start[8], start[9]])),
-            _ => u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize,
+        let (text_start, header) = match start[6] {
+            1 => (10, usize::from(u16::from_le_bytes([start[8], start[9]]))),
+            _ => (12, u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize),
         };
         if header > LONGEST_HEADER {
             return Err(fault(format!(
                 "claims a header of {header} bytes: expected at most {LONGEST_HEADER}"
+            )));
+        }
+        file.seek(SeekFrom::Start(text_start)).map_err(io)?;
+        let mut text = vec![0; header];
+        file.read_exact(&mut text).map_err(|_| fault("is cut within its header".into()))?;
+        if !plausible_shape(&String::from_utf8_lossy(&text), length) {
+            return Err(fault(format!(
+                "claims a shape that {length} bytes cannot hold: the file is cut or damaged"
             )));
         }
         file.rewind().map_err(io)?;
@@ -112,7 +124,14 @@ impl NpyTokens {
         }
         // Both fit: the file is at least as long as either.
         let (rows, width) = (rows as usize, width as usize);
-        Ok(Self { path: path.to_path_buf(), rows, width, element, data_start })
+        Ok(Self {
+            path: path.to_path_buf(),
+            file: Mutex::new(file),
+            rows,
+            width,
+            element,
+            data_start,
+        })
     }
 
     /// The number of tokens in a row.
@@ -120,6 +139,19 @@ impl NpyTokens {
     pub fn width(&self) -> usize {
         self.width
     }
+}
+
+/// Whether the dimensions in a header's text (a Python dictionary) can be those of a file of `length` bytes.
+fn plausible_shape(text: &str, length: u64) -> bool {
+    let shape =
+        text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let Some((shape, _)) = shape else { return false };
+    let mut product = 1_u64;
+    shape.split(',').map(str::trim).filter(|dim| !dim.is_empty()).all(|dim| {
+        let dim: Option<u64> = dim.parse().ok().filter(|&dim| dim <= length);
+        product = dim.and_then(|dim| product.checked_mul(dim.max(1))).unwrap_or(u64::MAX);
+        product <= length
+    })
 }
 
 /// From a type string such as `<u2`; `None` unless it is an integer.
@@ -166,11 +198,11 @@ impl TokenSource for NpyTokens {
         }
         let io = |error| Error::io("read", &self.path, error);
         let row_bytes = self.width * self.element.size;
-        let mut file =
-            File::open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
+        // A reader that panicked has left no state but the position, which is set here.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.data_start + (rows.start * row_bytes) as u64))
             .map_err(io)?;
-        let mut file = BufReader::with_capacity(1 << 20, file);
+        let mut file = BufReader::with_capacity(1 << 20, &mut *file);
         let mut ids = Vec::with_capacity(rows.len() * self.width);
         let mut buffer = vec![0; row_bytes];
         for row in rows {
@@ -206,15 +238,25 @@ fn write_path(path: &Path, batch: &TokenBatch) -> Result<(), Error> {
         Ok(ids) => encode(&mut bytes, batch, ids),
         Err(_) => encode(&mut bytes, batch, batch.ids().iter().copied()),
     }
-    .and_then(|()| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-        std::fs::write(&partial, &bytes)?;
-        std::fs::rename(&partial, path).inspect_err(|_| {
-            let _ = std::fs::remove_file(&partial);
-        })
-    })
+    .and_then(|()| write_whole(path, &bytes))
     .map_err(|error| Error::io("write", path, error))
+}
+
+/// Writes beside the place under another name, brings it to disk, renames; leaves nothing if anything fails.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unique = format!("{}.{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let partial = path.with_file_name(format!(".{name}.{unique}.partial"));
+    let write = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    };
+    write().inspect_err(|_| {
+        let _ = std::fs::remove_file(&partial);
+    })
 }
 
 fn encode<T: npyz::AutoSerialize>(

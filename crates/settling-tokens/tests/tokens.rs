@@ -83,6 +83,45 @@ fn a_changed_header_byte_is_never_worse_than_an_error() {
 }
 
 #[test]
+fn a_shape_that_would_overflow_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.npy");
+    for shape in [
+        "(9223372036854775808, 4)",
+        "(4294967296, 4294967296)",
+        "(0, 18446744073709551615)",
+        "()",
+        "(3)",
+    ] {
+        let mut text = format!("{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}");
+        text.push_str(&" ".repeat(117 - text.len()));
+        text.push('\n');
+        let file = [b"\x93NUMPY\x01\x00\x76\x00".as_slice(), text.as_bytes(), &[0; 12]].concat();
+        std::fs::write(&path, file).unwrap();
+        assert_eq!(NpyTokens::open(&path).unwrap_err().kind(), ErrorKind::Format, "{shape}");
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_is_still_the_one_that_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.npy");
+    let first = TokenBatch::new(vec![1, 2, 3, 4], 2).unwrap();
+    write_npy(&path, &first).unwrap();
+    let tokens = NpyTokens::open(&path).unwrap();
+    write_npy(&path, &TokenBatch::new(vec![9; 8], 4).unwrap()).unwrap();
+    assert_eq!(tokens.read_rows(0..2).unwrap(), first);
+}
+
+#[test]
+fn a_text_about_the_end_of_text_does_not_end() {
+    let tokenizer = Tokenizer::train(&["<|endoftext|>"], 257).unwrap();
+    let ids = tokenizer.encode("<|endoftext|>").unwrap();
+    assert_eq!(ids.len(), 13, "one token a byte");
+    assert!(!ids.contains(&0));
+}
+
+#[test]
 fn written_rows_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.npy");

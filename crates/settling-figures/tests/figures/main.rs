@@ -1,0 +1,5 @@
+//! The public API on synthetic records.
+
+mod main_figure;
+mod saving;
+mod study;

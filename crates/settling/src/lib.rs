@@ -1,0 +1,88 @@
+//! Measures how the layers of a language model settle over pre-training.
+//!
+//! For every checkpoint of a training run it compares what Attention and MLP write to the residual stream with what they write
+//! at the end (CKA), measures how many dimensions the writing weights and their gradients use (proportional effective rank,
+//! PER), and relates the two over layers (Matthews correlation, MCC). It implements "Tending Towards Stability: Convergence
+//! Challenges in Small Language Models" (Diehl Martinez, Lesci and Buttery, Findings of EMNLP 2024).
+//!
+//! # Should you use this crate?
+//!
+//! Yes, for a whole study. For one measure on data of your own, depend on the crate that has it:
+//!
+//! | you have | crate | re-exported as |
+//! |---|---|---|
+//! | activations (any matrices of paired rows) | `settling-cka` | [`cka`] |
+//! | weights or gradients (any matrix) | `settling-rank` | [`rank`] |
+//! | two binary variables | `settling-mcc` | [`mcc`] |
+//! | checkpoint files | `settling-checkpoint` | [`checkpoint`] |
+//! | token files or text | `settling-tokens` | [`tokens`] |
+//! | records of a study | `settling-records` | [`records`] |
+//! | a model to observe | `settling-capture` | `capture` (feature) |
+//!
+//! # A study
+//!
+//! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
+//! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
+//! atomic unit of a [`Store`]: a study that is killed is resumed by running it again. [`write_tables`] turns the records into
+//! `records.csv`, `mcc.csv` and `manifest.json`.
+//!
+//! ```no_run
+//! # #[cfg(feature = "capture")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use settling::{GptNeoxSubject, Protocol, Settings, Store, study_model, write_tables};
+//! use settling::{capture::Options, checkpoint::StepDirectories, tokens::NpyTokens};
+//! use settling_core::{CheckpointSeries, Positions};
+//!
+//! let series = StepDirectories::open("suite/pythia-70m")?;
+//! let last = *series.steps()?.last().ok_or("no steps")?;
+//! let subject = GptNeoxSubject { config: series.open(last)?.config()?, options: Options::default() };
+//! let settings = Settings {
+//!     protocol: Protocol::corrected(),
+//!     steps: None,
+//!     sequences: Some(128),
+//!     positions: Positions::Last,
+//!     engine: "libtorch cpu f32".to_owned(),
+//! };
+//! let store = Store::open("out")?;
+//! let tokens = NpyTokens::open("rows.npy")?;
+//! let study = study_model("pythia-70m", &series, &tokens, &subject, &settings, &store, &mut |_| {})?;
+//! write_tables(&store, &settings, &[study])?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "capture"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Features
+//!
+//! - `capture`: [`GptNeoxSubject`], which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
+//! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
+#![forbid(unsafe_code)]
+
+mod error;
+#[cfg(feature = "capture")]
+mod neox;
+mod protocol;
+mod report;
+mod store;
+mod study;
+mod variables;
+
+pub use error::{Error, ErrorKind};
+#[cfg(feature = "capture")]
+pub use neox::GptNeoxSubject;
+pub use protocol::{CkaEstimator, Protocol};
+pub use report::{Tables, write_tables};
+pub use store::{Store, Unit};
+pub use study::{ModelStudy, Progress, Settings, StepStudy, Subject, study_model};
+pub use variables::{LayerVariables, layer_variables, mcc_table};
+
+#[cfg(feature = "capture")]
+pub use settling_capture as capture;
+pub use settling_checkpoint as checkpoint;
+pub use settling_cka as cka;
+pub use settling_core as core;
+pub use settling_mcc as mcc;
+pub use settling_rank as rank;
+pub use settling_records as records;
+pub use settling_tokens as tokens;

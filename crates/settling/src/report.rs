@@ -1,0 +1,87 @@
+//! The files of a finished study: tables and manifest.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use settling_records::{MccRow, Record, SCHEMA, write_mcc, write_records};
+
+use crate::{Error, ErrorKind, ModelStudy, Settings, Store, mcc_table};
+
+/// What [`write_tables`] has written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tables {
+    /// `records.csv`: every number.
+    pub records: PathBuf,
+    /// `mcc.csv`: the association of early convergence with large PER.
+    pub mcc: PathBuf,
+    /// `manifest.json`: what the numbers were computed from and with.
+    pub manifest: PathBuf,
+    /// The rows of `mcc.csv`.
+    pub mcc_rows: Vec<MccRow>,
+}
+
+/// Writes the tables of a study into its output folder: `records.csv`, `mcc.csv`, and `manifest.json` with versions, settings,
+/// hashes of every checkpoint and of the tokens, and timings.
+///
+/// The tables depend on the records alone: a study that was killed and resumed ends with the same bytes.
+///
+/// # Errors
+///
+/// If a file cannot be written.
+pub fn write_tables(
+    store: &Store,
+    settings: &Settings,
+    studies: &[ModelStudy],
+) -> Result<Tables, Error> {
+    let records: Vec<Record> =
+        studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
+    let mcc_rows = mcc_table(&records, &settings.protocol);
+    let failed =
+        |error: settling_records::Error| Error::caused(ErrorKind::Output, "a table", error);
+
+    let mut bytes = Vec::new();
+    write_records(&mut bytes, &records).map_err(failed)?;
+    let records = store.write_file("records.csv", &bytes)?;
+
+    let mut bytes = Vec::new();
+    write_mcc(&mut bytes, &mcc_rows).map_err(failed)?;
+    let mcc = store.write_file("mcc.csv", &bytes)?;
+
+    let models: Vec<_> = studies.iter().map(model_manifest).collect();
+    let manifest = json!({
+        "schema": SCHEMA,
+        "settling": env!("CARGO_PKG_VERSION"),
+        "engine": settings.engine,
+        "protocol": settings.protocol,
+        "positions": settings.positions.to_string(),
+        "models": models,
+    });
+    let bytes = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| Error::caused(ErrorKind::Output, "manifest.json", error))?;
+    let manifest = store.write_file("manifest.json", &bytes)?;
+    Ok(Tables { records, mcc, manifest, mcc_rows })
+}
+
+fn model_manifest(study: &ModelStudy) -> serde_json::Value {
+    let steps: Vec<_> = study
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "step": step.step.0,
+                "checkpoint_sha256": step.checkpoint_sha256,
+                "reused": step.reused,
+                "seconds": step.seconds,
+            })
+        })
+        .collect();
+    json!({
+        "model": study.model,
+        "tokens": {
+            "rows": study.tokens_shape.0,
+            "width": study.tokens_shape.1,
+            "sha256": study.tokens_sha256,
+        },
+        "steps": steps,
+    })
+}

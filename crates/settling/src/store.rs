@@ -1,0 +1,204 @@
+//! The output folder of a study: one unit a (model, step), complete or absent.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use settling_checkpoint::write_safetensors;
+use settling_core::{Dtype, Signal, Site, Spectrum, Step, TensorData};
+use settling_records::{Record, read_records, write_records};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, ErrorKind};
+
+/// Everything that was measured at one step of one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// The numbers.
+    pub records: Vec<Record>,
+    /// The spectra that they were computed from, so that another rank measure needs no weights.
+    pub spectra: Vec<(Site, Signal, Spectrum)>,
+}
+
+/// A folder that holds the results of a study: `<model>/step<N>/{records.csv, spectra.safetensors, unit.json}`.
+///
+/// A unit appears by one rename, so a study that is killed leaves whole units only, and several processes may work on one
+/// folder. Each is keyed by a hash of everything that determines it and carries hashes of its files: a unit that was computed
+/// from something else, or was damaged or edited, does not count as done.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Seal {
+    /// Hash of everything that determines the unit.
+    key: String,
+    /// Hashes of the files beside this one.
+    records_sha256: String,
+    spectra_sha256: Option<String>,
+}
+
+const RECORDS: &str = "records.csv";
+const SPECTRA: &str = "spectra.safetensors";
+const SEAL: &str = "unit.json";
+
+impl Store {
+    /// Opens `folder`, creating it if need be, and makes sure that it can be written.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created or written.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_path_buf();
+        fs::create_dir_all(&folder)
+            .map_err(|error| Error::output("create the output folder", &folder, error))?;
+        let probe = folder.join(format!(".probe.{}", std::process::id()));
+        fs::write(&probe, b"")
+            .and_then(|()| fs::remove_file(&probe))
+            .map_err(|error| Error::output("write to the output folder", &folder, error))?;
+        Ok(Self { folder })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The unit of `step`, if it is there, whole, and determined by `key`.
+    ///
+    /// # Errors
+    ///
+    /// If a file is there but cannot be read.
+    pub(crate) fn find(
+        &self,
+        model: &str,
+        step: Step,
+        key: &str,
+    ) -> Result<Option<Vec<Record>>, Error> {
+        let folder = self.unit_folder(model, step);
+        let Some(seal) = read_if_there(&folder.join(SEAL))? else { return Ok(None) };
+        let Ok(seal) = serde_json::from_slice::<Seal>(&seal) else { return Ok(None) };
+        if seal.key != key {
+            return Ok(None);
+        }
+        let Some(records) = read_if_there(&folder.join(RECORDS))? else { return Ok(None) };
+        let spectra = read_if_there(&folder.join(SPECTRA))?.map(|bytes| sha256(&bytes));
+        if sha256(&records) != seal.records_sha256 || spectra != seal.spectra_sha256 {
+            return Ok(None);
+        }
+        Ok(read_records(&records[..]).ok())
+    }
+
+    /// Puts a unit in its place, whole, instead of any other unit of that step.
+    pub(crate) fn put(&self, model: &str, step: Step, key: &str, unit: &Unit) -> Result<(), Error> {
+        let place = self.unit_folder(model, step);
+        let parent = self.folder.join(model);
+        let partial = parent.join(format!(".step{step}.{}.partial", std::process::id()));
+        let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+            let _ = fs::remove_dir_all(&partial);
+            fs::create_dir_all(&partial)?;
+            let mut records = Vec::new();
+            write_records(&mut records, &unit.records)?;
+            write_synced(&partial.join(RECORDS), &records)?;
+            let mut seal = Seal {
+                key: key.to_owned(),
+                records_sha256: sha256(&records),
+                spectra_sha256: None,
+            };
+            if !unit.spectra.is_empty() {
+                let path = partial.join(SPECTRA);
+                write_spectra(&path, &unit.spectra)?;
+                seal.spectra_sha256 = Some(sha256(&fs::read(&path)?));
+            }
+            write_synced(&partial.join(SEAL), &serde_json::to_vec_pretty(&seal)?)?;
+            if place.exists() {
+                fs::remove_dir_all(&place)?;
+            }
+            fs::rename(&partial, &place)?;
+            sync_folder(&parent)?;
+            Ok(())
+        };
+        write().map_err(|error| {
+            let _ = fs::remove_dir_all(&partial);
+            Error::output("write", &place, error)
+        })
+    }
+
+    /// Writes a file of the study as a whole, replacing it atomically.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
+        let path = self.folder.join(name);
+        let partial = self.folder.join(format!(".{name}.{}.partial", std::process::id()));
+        write_synced(&partial, bytes)
+            .and_then(|()| fs::rename(&partial, &path))
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(|error| Error::output("write", &path, error))?;
+        Ok(path)
+    }
+
+    fn unit_folder(&self, model: &str, step: Step) -> PathBuf {
+        self.folder.join(model).join(format!("step{step}"))
+    }
+}
+
+/// Refuses names that would leave the output folder.
+pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    if plain {
+        return Ok(());
+    }
+    let message =
+        format!("`{name}` cannot name a model: it must be usable as the name of a folder");
+    Err(Error::new(ErrorKind::Usage, message))
+}
+
+fn write_spectra(
+    path: &Path,
+    spectra: &[(Site, Signal, Spectrum)],
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut tensors = Vec::new();
+    for (site, signal, spectrum) in spectra {
+        let bytes: Vec<u8> =
+            spectrum.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let data = TensorData::new(Dtype::F64, vec![spectrum.len()], bytes)?;
+        tensors.push((format!("{site}.{signal}"), data));
+    }
+    Ok(write_safetensors(path, &tensors)?)
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::output("read", path, error)),
+    }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A rename is on disk only when its folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,530 @@
+//! The runner: generic over where checkpoints and tokens come from and what runs the model.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use settling_cka::LinearCka;
+use settling_core::{
+    Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step, TensorSource,
+    TokenBatch, TokenSource,
+};
+use settling_rank::{Denominator, effective_rank, proportional_effective_rank, singular_values};
+use settling_records::Record;
+use sha2::{Digest, Sha256};
+
+use crate::store::{check_model_name, hex, sha256};
+use crate::{Error, ErrorKind, Protocol, Store, Unit};
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a study measures, besides the models themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The choices of the paper's analysis.
+    pub protocol: Protocol,
+    /// Which steps; `None` for every step of the series. The last step of the series is always studied, as the reference.
+    pub steps: Option<Vec<Step>>,
+    /// How many sequences; `None` for every row of the tokens.
+    pub sequences: Option<usize>,
+    /// The positions that the model's captures deliver; they are recorded with every number.
+    pub positions: Positions,
+    /// A word on what ran the model (device, precision): part of what determines a unit.
+    pub engine: String,
+}
+
+/// How a checkpoint is turned into something that can be measured.
+pub trait Subject<S> {
+    /// A model that has been loaded.
+    type Model: Capture + Gradients;
+    /// Why a checkpoint cannot be loaded.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Loads the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a checkpoint of this model.
+    fn load(&self, source: &S) -> Result<Self::Model, Self::Error>;
+
+    /// The name of the tensor that is the weight of `site`, `(outputs, inputs)`.
+    fn weight(&self, site: &Site) -> String;
+}
+
+/// What a study is doing, for whoever shows progress.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The activations of the last checkpoint are being captured.
+    Reference {
+        /// The model.
+        model: &'a str,
+        /// How many steps will be studied.
+        steps: usize,
+    },
+    /// A step is done.
+    Step {
+        /// The model.
+        model: &'a str,
+        /// The step.
+        step: Step,
+        /// Whether it was found done in the output folder, by an earlier run with the same settings and inputs.
+        reused: bool,
+    },
+}
+
+/// The results of one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelStudy {
+    /// The model's name.
+    pub model: String,
+    /// What was studied, ascending by step.
+    pub steps: Vec<StepStudy>,
+    /// SHA-256 of the token rows: width and ids, little-endian.
+    pub tokens_sha256: String,
+    /// The shape of the token rows that were used.
+    pub tokens_shape: (usize, usize),
+    /// Every number, by step.
+    pub records: Vec<Record>,
+}
+
+/// One step of a [`ModelStudy`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepStudy {
+    /// The step.
+    pub step: Step,
+    /// SHA-256 over name, type, shape and elements of every tensor of the checkpoint, in the order of their names.
+    pub checkpoint_sha256: String,
+    /// Whether it was found done in the output folder.
+    pub reused: bool,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Studies every step of one model.
+///
+/// For each step: CKA of every write site with the last checkpoint on the same observations (biased, debiased, and the floor
+/// that independent features would reach); effective rank and PER of every write weight and of its gradient of the mean
+/// next-token loss. A number that cannot be computed (a constant activation, a weight with a NaN) is recorded with the reason,
+/// and the rest goes on. Steps that `store` has already, from the same inputs and settings, are taken from there.
+///
+/// # Errors
+///
+/// If the steps or sequences asked for do not exist, a checkpoint or the tokens cannot be read, the model cannot be run, or
+/// the output folder cannot be written.
+pub fn study_model<C, T, S>(
+    model: &str,
+    series: &C,
+    tokens: &T,
+    subject: &S,
+    settings: &Settings,
+    store: &Store,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<ModelStudy, Error>
+where
+    C: CheckpointSeries,
+    C::Error: Into<Cause>,
+    <C::Source as TensorSource>::Error: Into<Cause>,
+    T: TokenSource,
+    T::Error: Into<Cause>,
+    S: Subject<C::Source>,
+    <S::Model as Capture>::Error: Into<Cause>,
+    <S::Model as Gradients>::Error: Into<Cause>,
+{
+    check_model_name(model)?;
+    let steps = chosen_steps(model, series, settings)?;
+    let batch = read_batch(tokens, settings)?;
+    let last = *steps.last().ok_or_else(|| no_steps(model))?;
+    progress(Progress::Reference { model, steps: steps.len() });
+
+    let open = |step: Step| -> Result<(C::Source, String), Error> {
+        let heading = format!("{model}, step {step}");
+        let source =
+            series.open(step).map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
+        let hash = content_hash(&source)
+            .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
+        Ok((source, hash))
+    };
+    let (last_source, last_hash) = open(last)?;
+    let mut reference = Reference::Source(last_source);
+    let mut study = ModelStudy {
+        model: model.to_owned(),
+        steps: Vec::new(),
+        tokens_sha256: hash_tokens(&batch),
+        tokens_shape: (batch.rows(), batch.width()),
+        records: Vec::new(),
+    };
+    for step in steps {
+        let started = Instant::now();
+        let (source, hash) = open(step)?;
+        let key = unit_key(model, step, settings, [&hash, &last_hash, &study.tokens_sha256])?;
+        let found = store.find(model, step, &key)?;
+        let reused = found.is_some();
+        let records = match found {
+            Some(records) => records,
+            None => {
+                let heading = format!("{model}, step {step}");
+                let reference = reference.activations(model, subject, &batch)?;
+                let measure =
+                    Measure { model, step, settings, subject, batch: &batch, heading: &heading };
+                let unit = measure.unit(&source, reference)?;
+                store.put(model, step, &key, &unit)?;
+                unit.records
+            }
+        };
+        study.records.extend(records);
+        let seconds = started.elapsed().as_secs_f64();
+        study.steps.push(StepStudy { step, checkpoint_sha256: hash, reused, seconds });
+        progress(Progress::Step { model, step, reused });
+    }
+    Ok(study)
+}
+
+fn no_steps(model: &str) -> Error {
+    Error::new(ErrorKind::Input, format!("{model} has no checkpoint"))
+}
+
+fn chosen_steps<C: CheckpointSeries>(
+    model: &str,
+    series: &C,
+    settings: &Settings,
+) -> Result<Vec<Step>, Error>
+where
+    C::Error: Into<Cause>,
+{
+    let available =
+        series.steps().map_err(|error| Error::caused(ErrorKind::Input, model, error))?;
+    let last = *available.last().ok_or_else(|| no_steps(model))?;
+    let Some(wanted) = &settings.steps else { return Ok(available) };
+    if let Some(missing) = wanted.iter().find(|step| !available.contains(step)) {
+        let available = available.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!("{model} has no step {missing}; it has {available}");
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    Ok(available.into_iter().filter(|step| *step == last || wanted.contains(step)).collect())
+}
+
+fn read_batch<T: TokenSource>(tokens: &T, settings: &Settings) -> Result<TokenBatch, Error>
+where
+    T::Error: Into<Cause>,
+{
+    let available = tokens.rows();
+    let rows = settings.sequences.unwrap_or(available);
+    if rows == 0 || rows > available {
+        let message = format!("{rows} sequences were asked for; the tokens have {available}");
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    tokens.read_rows(0..rows).map_err(|error| Error::caused(ErrorKind::Input, "tokens", error))
+}
+
+/// Hash of everything that determines a unit.
+fn unit_key(
+    model: &str,
+    step: Step,
+    settings: &Settings,
+    hashes: [&str; 3],
+) -> Result<String, Error> {
+    let key = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": model,
+        "step": step.0,
+        "protocol": settings.protocol,
+        "positions": settings.positions.to_string(),
+        "engine": settings.engine,
+        "checkpoint": hashes[0],
+        "reference": hashes[1],
+        "tokens": hashes[2],
+    });
+    let key = serde_json::to_vec(&key)
+        .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
+    Ok(sha256(&key))
+}
+
+/// SHA-256 over the name, type, shape and elements of every tensor: the same for the same weights, however they are stored.
+pub(crate) fn content_hash<S: TensorSource>(source: &S) -> Result<String, S::Error> {
+    let mut metas: Vec<_> = source.tensors().iter().collect();
+    metas.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut hash = Sha256::new();
+    for meta in metas {
+        let data = source.read(&meta.name)?;
+        // Lengths first, so that no two different lists of tensors feed the same bytes.
+        hash.update((meta.name.len() as u64).to_le_bytes());
+        hash.update(&meta.name);
+        hash.update(format!("{}{:?}", meta.dtype, meta.shape));
+        hash.update((data.bytes().len() as u64).to_le_bytes());
+        hash.update(data.bytes());
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 over the width and the ids of the rows.
+pub(crate) fn hash_tokens(batch: &TokenBatch) -> String {
+    let mut hash = Sha256::new();
+    hash.update((batch.width() as u64).to_le_bytes());
+    for id in batch.ids() {
+        hash.update(id.to_le_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// Rows of every site, in the order of the observations.
+type Activations = BTreeMap<Site, Matrix>;
+
+/// The last checkpoint, whose activations are captured when the first step needs them: a study that finds every step done
+/// runs no model at all.
+enum Reference<S> {
+    Source(S),
+    Activations(Activations),
+}
+
+impl<Source> Reference<Source> {
+    fn activations<S>(
+        &mut self,
+        model: &str,
+        subject: &S,
+        batch: &TokenBatch,
+    ) -> Result<&Activations, Error>
+    where
+        S: Subject<Source>,
+        <S::Model as Capture>::Error: Into<Cause>,
+    {
+        if let Self::Source(source) = self {
+            let heading = format!("{model}, last step");
+            let mut loaded = subject
+                .load(source)
+                .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
+            let mut kept = Activations::new();
+            let mut keep = |site: &Site, rows: MatView<'_>| {
+                kept.entry(*site).or_default().append(rows);
+                ControlFlow::Continue(())
+            };
+            loaded
+                .activations(batch, &mut keep)
+                .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))?;
+            *self = Self::Activations(kept);
+        }
+        match self {
+            Self::Activations(activations) => Ok(activations),
+            Self::Source(_) => unreachable!("the activations have just been captured"),
+        }
+    }
+}
+
+/// What one unit is measured with.
+struct Measure<'a, S> {
+    model: &'a str,
+    step: Step,
+    settings: &'a Settings,
+    subject: &'a S,
+    batch: &'a TokenBatch,
+    heading: &'a str,
+}
+
+impl<S> Measure<'_, S> {
+    fn unit<Source>(&self, source: &Source, reference: &Activations) -> Result<Unit, Error>
+    where
+        Source: TensorSource,
+        Source::Error: Into<Cause>,
+        S: Subject<Source>,
+        <S::Model as Capture>::Error: Into<Cause>,
+        <S::Model as Gradients>::Error: Into<Cause>,
+    {
+        let compute = |error: Cause| Error::caused(ErrorKind::Compute, self.heading, error);
+        let mut loaded = self
+            .subject
+            .load(source)
+            .map_err(|error| Error::caused(ErrorKind::Input, self.heading, error))?;
+        let sites = loaded.sites().to_vec();
+        let mut unit = Unit { records: Vec::new(), spectra: Vec::new() };
+
+        let mut ckas: Vec<Similarity> = sites.iter().map(|_| Similarity::new()).collect();
+        let mut pending: Vec<Option<Matrix>> = sites.iter().map(|_| None).collect();
+        let mut take = |site: &Site, rows: MatView<'_>| {
+            let Some(index) = sites.iter().position(|one| one == site) else {
+                return ControlFlow::Continue(());
+            };
+            pending[index] = Some(Matrix::of(rows));
+            // A micro-batch is complete: its sites are independent work for all cores, while libtorch waits.
+            if pending.iter().all(Option::is_some) {
+                let work = ckas.par_iter_mut().zip(&mut pending).zip(&sites);
+                work.for_each(|((cka, rows), site)| {
+                    if let Some(rows) = rows.take() {
+                        cka.add(rows.view(), reference.get(site));
+                    }
+                });
+            }
+            ControlFlow::Continue(())
+        };
+        loaded.activations(self.batch, &mut take).map_err(|error| compute(error.into()))?;
+        for (site, cka) in sites.iter().zip(ckas) {
+            self.cka_records(site, cka, &mut unit.records);
+        }
+
+        let mut weights = Vec::new();
+        for site in &sites {
+            weights.push((
+                *site,
+                read_matrix(source, &self.subject.weight(site))
+                    .map_err(|error| Error::caused(ErrorKind::Input, self.heading, error))?,
+            ));
+        }
+        self.spectra(Signal::Weight, &weights, &mut unit);
+
+        let mut gradients = Vec::new();
+        let mut keep = |site: &Site, gradient: MatView<'_>| {
+            gradients.push((*site, Matrix::of(gradient)));
+            ControlFlow::Continue(())
+        };
+        loaded.gradients(self.batch, &mut keep).map_err(|error| compute(error.into()))?;
+        self.spectra(Signal::Gradient, &gradients, &mut unit);
+        Ok(unit)
+    }
+
+    fn cka_records(&self, site: &Site, cka: Similarity, records: &mut Vec<Record>) {
+        let mut add = |estimator: &str, value: Result<f64, String>| {
+            records.push(Record {
+                metric: "cka".to_owned(),
+                value,
+                n: cka.rows,
+                width: cka.width,
+                estimator: estimator.to_owned(),
+                positions: Some(self.settings.positions),
+                ..self.record(site, Signal::Activation)
+            });
+        };
+        match cka.accumulator {
+            Ok(accumulator) => {
+                let result = accumulator.finish();
+                add("biased", result.biased().map_err(|reason| reason.to_string()));
+                add("debiased", result.debiased().map_err(|reason| reason.to_string()));
+                add("floor", result.floor().map_err(|reason| reason.to_string()));
+            }
+            Err(reason) => {
+                for estimator in ["biased", "debiased", "floor"] {
+                    add(estimator, Err(reason.clone()));
+                }
+            }
+        }
+    }
+
+    fn spectra(&self, signal: Signal, matrices: &[(Site, Matrix)], unit: &mut Unit) {
+        // Each on one thread, all of them in parallel: the bits do not depend on the number of threads.
+        let spectra: Vec<_> =
+            matrices.par_iter().map(|(_, matrix)| singular_values(matrix.view())).collect();
+        for ((site, matrix), spectrum) in matrices.iter().zip(spectra) {
+            let mut add = |metric: &str, estimator: &str, value: Result<f64, String>| {
+                unit.records.push(Record {
+                    metric: metric.to_owned(),
+                    value,
+                    n: matrix.rows,
+                    width: matrix.cols,
+                    estimator: estimator.to_owned(),
+                    ..self.record(site, signal)
+                });
+            };
+            match spectrum {
+                Ok(spectrum) => {
+                    let reason = |error: settling_rank::Error| error.to_string();
+                    add("effective_rank", "svd", effective_rank(&spectrum).map_err(reason));
+                    let per = proportional_effective_rank(&spectrum, Denominator::Attainable);
+                    add("per", "attainable", per.map_err(reason));
+                    unit.spectra.push((*site, signal, spectrum));
+                }
+                Err(error) => {
+                    add("effective_rank", "svd", Err(error.to_string()));
+                    add("per", "attainable", Err(error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// A record of this unit, to be filled in.
+    fn record(&self, site: &Site, signal: Signal) -> Record {
+        Record {
+            model: self.model.to_owned(),
+            step: self.step,
+            site: *site,
+            signal,
+            metric: String::new(),
+            value: Ok(0.0),
+            n: 0,
+            width: 0,
+            positions: None,
+            estimator: String::new(),
+            protocol: self.settings.protocol.name.clone(),
+        }
+    }
+}
+
+/// The CKA of one site with the reference, or why there is none.
+struct Similarity {
+    accumulator: Result<LinearCka, String>,
+    rows: usize,
+    width: usize,
+}
+
+impl Similarity {
+    fn new() -> Self {
+        Self { accumulator: Ok(LinearCka::new()), rows: 0, width: 0 }
+    }
+
+    /// Adds the next rows, paired with the rows of the reference from the same place on.
+    fn add(&mut self, rows: MatView<'_>, reference: Option<&Matrix>) {
+        let start = self.rows;
+        (self.rows, self.width) = (start + rows.rows(), rows.cols());
+        let Ok(accumulator) = &mut self.accumulator else { return };
+        let added = match reference {
+            Some(reference) if self.rows <= reference.rows => {
+                let paired = reference.view().slice_rows(start, self.rows);
+                accumulator.update(rows, paired).map_err(|error| error.to_string())
+            }
+            Some(_) => Err("the last checkpoint has fewer observations".to_owned()),
+            None => Err("the last checkpoint has no such site".to_owned()),
+        };
+        if let Err(reason) = added {
+            self.accumulator = Err(reason);
+        }
+    }
+}
+
+/// An owned matrix.
+#[derive(Default)]
+struct Matrix {
+    values: Vec<f32>,
+    rows: usize,
+    cols: usize,
+}
+
+impl Matrix {
+    fn of(view: MatView<'_>) -> Self {
+        let mut matrix = Self::default();
+        matrix.append(view);
+        matrix
+    }
+
+    fn append(&mut self, view: MatView<'_>) {
+        self.values.reserve(view.rows() * view.cols());
+        for row in view.iter_rows() {
+            self.values.extend_from_slice(row);
+        }
+        self.rows += view.rows();
+        self.cols = view.cols();
+    }
+
+    fn view(&self) -> MatView<'_> {
+        MatView::new(&self.values, self.rows, self.cols)
+    }
+}
+
+fn read_matrix<S: TensorSource>(source: &S, name: &str) -> Result<Matrix, Cause>
+where
+    S::Error: Into<Cause>,
+{
+    let data = source.read(name).map_err(Into::into)?;
+    let &[rows, cols] = data.shape() else {
+        return Err(format!("`{name}`: expected a matrix, found shape {:?}", data.shape()).into());
+    };
+    let values = data.to_f32().map_err(|error| format!("`{name}`: {error}"))?;
+    Ok(Matrix { values, rows, cols })
+}

@@ -1,0 +1,79 @@
+//! The whole study on a suite that it trains first: two small GPT-NeoX models, on the Rust source code of this workspace's own
+//! dependencies, which every machine that has built it has.
+//!
+//! Needs: libtorch (`cargo xtask libtorch` once); no network.
+//! Run:   cargo xtask demo [--quick] [--out DIR]
+//! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,last_batch.npy}, and in
+//!        <out>/results the records, the MCC table, the manifest and the figure. Run again, it reuses what is finished.
+
+mod corpus;
+mod pretrain;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use settling::Protocol;
+use settling::capture::Device;
+use settling::core::Positions;
+use settling::tokens::read_documents;
+
+/// Trains a small suite of language models, then studies how their layers settle.
+#[derive(Parser)]
+struct Args {
+    /// Folder for the suite and the results
+    #[arg(long, default_value = "demo")]
+    out: PathBuf,
+    /// A few dozen steps instead of a thousand: shows that everything works, not what layers do
+    #[arg(long)]
+    quick: bool,
+    /// Where the models run: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: Device,
+}
+
+fn main() -> ExitCode {
+    match demo(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
+    let suite = args.out.join("suite");
+    std::fs::create_dir_all(&suite)
+        .map_err(|error| format!("cannot create {}: {error}", suite.display()))?;
+    let recipe = if args.quick { pretrain::QUICK } else { pretrain::FULL };
+
+    let text = read_documents(&corpus::dependencies()?, "rs", recipe.corpus_bytes, pretrain::SEED)?;
+    let data = pretrain::prepare(&text, &recipe, &suite)?;
+    let mut models = Vec::new();
+    for size in &pretrain::SIZES {
+        pretrain::train(size, &recipe, &data, &suite, args.device)?;
+        models.push(size.name.to_owned());
+    }
+    println!("suite     {} ({:.0} s)", suite.display(), started.elapsed().as_secs_f64());
+
+    support::run(&support::Plan {
+        tokens: suite.join(pretrain::LAST_BATCH),
+        suite,
+        models,
+        out: args.out.join("results"),
+        steps: None,
+        sequences: None,
+        positions: Positions::All,
+        device: args.device,
+        micro_batch: pretrain::BATCH_ROWS,
+        protocol: Protocol::corrected(),
+    })?;
+    println!("took      {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Trains the models of the demo as Pythia's were, in small, and saves their checkpoints as Hugging Face would.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use settling::capture::{AdamW, Device, Trainer};
+use settling::checkpoint::{gpt_neox_json, write_safetensors};
+use settling::core::{GptNeox, Step, TensorSource, TokenBatch};
+use settling::tokens::{Document, Tokenizer, write_npy};
+
+use crate::support;
+
+/// One model of the suite.
+pub(crate) struct Size {
+    pub(crate) name: &'static str,
+    hidden_size: usize,
+    learning_rate: f64,
+}
+
+pub(crate) const SIZES: [Size; 2] = [
+    Size { name: "neox-0.6m", hidden_size: 64, learning_rate: 4e-3 },
+    Size { name: "neox-1.7m", hidden_size: 128, learning_rate: 2e-3 },
+];
+
+/// How long and on how much.
+pub(crate) struct Recipe {
+    pub(crate) corpus_bytes: usize,
+    steps: u64,
+    /// Checkpoints at 0, 1, 2, 4, ... up to 512, and then at every multiple of this.
+    every: u64,
+}
+
+pub(crate) const FULL: Recipe = Recipe { corpus_bytes: 6 << 20, steps: 1000, every: 100 };
+pub(crate) const QUICK: Recipe = Recipe { corpus_bytes: 1 << 20, steps: 40, every: 10 };
+
+pub(crate) const BATCH_ROWS: usize = 16;
+pub(crate) const LAST_BATCH: &str = "last_batch.npy";
+const CONTEXT: usize = 64;
+const VOCABULARY: usize = 2048;
+pub(crate) const SEED: u64 = 1234;
+
+/// Every batch of the training, in order, each of rows of `CONTEXT + 1` tokens.
+pub(crate) struct Batches(Vec<TokenBatch>);
+
+/// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer and last batch in the suite's folder.
+pub(crate) fn prepare(
+    text: &[Document],
+    recipe: &Recipe,
+    suite: &Path,
+) -> Result<Batches, Box<dyn Error>> {
+    let texts: Vec<&str> = text.iter().map(|document| document.text.as_str()).collect();
+    let tokenizer = Tokenizer::train(&texts, VOCABULARY)?;
+    let rows = tokenizer.pack(&texts, CONTEXT + 1)?;
+    let needed = recipe.steps as usize * BATCH_ROWS;
+    if rows.rows() < needed {
+        return Err(format!("the text gives {} rows; {needed} are needed", rows.rows()).into());
+    }
+    // Neighbouring rows are of one file; a batch should not be.
+    let mut order: Vec<usize> = (0..rows.rows()).collect();
+    let mut random = SplitMix64(SEED);
+    for end in (1..order.len()).rev() {
+        order.swap(end, random.below(end as u64 + 1) as usize);
+    }
+    let batches = order[..needed].chunks_exact(BATCH_ROWS).map(|chosen| {
+        let ids = chosen.iter().flat_map(|&row| rows.row(row).to_vec()).collect();
+        TokenBatch::new(ids, CONTEXT + 1)
+    });
+    let batches = batches.collect::<Result<Vec<_>, _>>()?;
+    fs::write(suite.join("tokenizer.json"), tokenizer.to_json()?)?;
+    write_npy(suite.join(LAST_BATCH), batches.last().ok_or("a training needs at least one step")?)?;
+    Ok(Batches(batches))
+}
+
+/// Trains one model and saves its checkpoints, unless an earlier run has finished it.
+pub(crate) fn train(
+    size: &Size,
+    recipe: &Recipe,
+    batches: &Batches,
+    suite: &Path,
+    device: Device,
+) -> Result<(), Box<dyn Error>> {
+    let config = GptNeox {
+        vocab_size: VOCABULARY,
+        hidden_size: size.hidden_size,
+        num_hidden_layers: 6,
+        num_attention_heads: 4,
+        intermediate_size: 4 * size.hidden_size,
+        max_position_embeddings: CONTEXT,
+        ..GptNeox::default()
+    };
+    let folder = suite.join(size.name);
+    let finished = folder.join("finished.json");
+    let circumstances = serde_json::json!({
+        "steps": recipe.steps, "every": recipe.every, "learning_rate": size.learning_rate, "seed": SEED,
+        "context": CONTEXT, "batch_rows": BATCH_ROWS, "corpus_bytes": recipe.corpus_bytes,
+        "config": gpt_neox_json(&config),
+    })
+    .to_string();
+    if fs::read_to_string(&finished).is_ok_and(|found| found == circumstances) {
+        println!("trained   {} (before)", size.name);
+        return Ok(());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+
+    let mut trainer =
+        Trainer::new(&config, AdamW::pythia(size.learning_rate, recipe.steps), SEED, device)?;
+    let bar = support::bar("training");
+    bar.set_length(recipe.steps);
+    save(&trainer, &config, &folder)?;
+    let mut losses = Vec::new();
+    for batch in &batches.0 {
+        losses.push(trainer.step(batch)?);
+        let Step(done) = trainer.steps_done();
+        if (done.is_power_of_two() && done <= 512)
+            || done % recipe.every == 0
+            || done == recipe.steps
+        {
+            save(&trainer, &config, &folder)?;
+        }
+        bar.set_message(format!("{} loss {:.3}", size.name, losses[losses.len() - 1]));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let tail = &losses[losses.len().saturating_sub(20)..];
+    let loss = tail.iter().sum::<f64>() / tail.len() as f64;
+    println!(
+        "trained   {}: {} steps, loss {:.2} -> {loss:.2} nats a token",
+        size.name, recipe.steps, losses[0]
+    );
+    fs::write(finished, circumstances)?;
+    Ok(())
+}
+
+fn save(trainer: &Trainer, config: &GptNeox, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let folder = folder.join(format!("step{}", trainer.steps_done()));
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("config.json"), gpt_neox_json(config))?;
+    let names = trainer.tensors().iter().map(|meta| meta.name.clone());
+    let tensors = names
+        .map(|name| trainer.read(&name).map(|data| (name, data)))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(write_safetensors(folder.join("model.safetensors"), &tensors)?)
+}
+
+/// Steele, Lea and Flood 2014: a small generator whose numbers are the same on every machine.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, by multiplication: for our few rows the bias is below 2^-40.
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+}
