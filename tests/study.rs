@@ -1,1 +1,398 @@
+//! A whole study on suites small enough for a test: what it measures, how it resumes, what it refuses.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use settling::capture::{AdamW, Device, Options, Trainer};
+use settling::checkpoint::{StepDirectories, gpt_neox_json, write_safetensors};
+use settling::core::{
+    CheckpointSeries, Component, GptNeox, Positions, Signal, Site, Step, TensorData, TensorSource,
+    TokenBatch,
+};
+use settling::records::{Record, read_mcc, read_records};
+use settling::tokens::{NpyTokens, write_npy};
+use settling::{
+    Error, ErrorKind, GptNeoxSubject, ModelStudy, Progress, Protocol, Settings, Store, study_model,
+    write_tables,
+};
+use tempfile::TempDir;
+
+const STEPS: [u64; 4] = [0, 1, 4, 12];
+
+fn config() -> GptNeox {
+    GptNeox {
+        vocab_size: 96,
+        hidden_size: 16,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        intermediate_size: 64,
+        max_position_embeddings: 12,
+        ..GptNeox::default()
+    }
+}
+
+fn batch(seed: u32) -> TokenBatch {
+    let ids = (0..13 * 10)
+        .map(|index: u32| index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7)
+        .map(|id| id % 96);
+    TokenBatch::new(ids.collect(), 13).unwrap()
+}
+
+/// A suite of one model, `m`, and its tokens.
+struct Suite {
+    folder: TempDir,
+}
+
+impl Suite {
+    fn new() -> Self {
+        settling::capture::set_threads(1);
+        let folder = TempDir::new().unwrap();
+        let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
+        for step in 0..=12 {
+            if STEPS.contains(&step) {
+                save(&trainer, &folder.path().join(format!("m/step{step}")));
+            }
+            trainer.step(&batch(step as u32)).unwrap();
+        }
+        write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn study(
+        &self,
+        out: &Path,
+        change: impl FnOnce(&mut Settings, &mut Options),
+    ) -> Result<ModelStudy, Error> {
+        self.study_watched(out, change, &mut |_| {})
+    }
+
+    fn study_watched(
+        &self,
+        out: &Path,
+        change: impl FnOnce(&mut Settings, &mut Options),
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<ModelStudy, Error> {
+        settling::capture::set_threads(1);
+        let mut options = Options { micro_batch: 4, ..Options::default() };
+        let mut settings = Settings {
+            protocol: Protocol::corrected(),
+            steps: None,
+            sequences: None,
+            positions: Positions::All,
+            engine: "test".to_owned(),
+        };
+        change(&mut settings, &mut options);
+        options.positions = settings.positions;
+        let series = StepDirectories::open(self.path().join("m")).unwrap();
+        let tokens = NpyTokens::open(self.path().join("rows.npy")).unwrap();
+        let subject = GptNeoxSubject { config: config(), options };
+        let store = Store::open(out)?;
+        let study = study_model("m", &series, &tokens, &subject, &settings, &store, progress)?;
+        write_tables(&store, &settings, std::slice::from_ref(&study))?;
+        Ok(study)
+    }
+}
+
+fn save(source: &Trainer, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("config.json"), gpt_neox_json(&config())).unwrap();
+    let tensors: Vec<(String, TensorData<'_>)> = source
+        .tensors()
+        .iter()
+        .map(|meta| (meta.name.clone(), source.read(&meta.name).unwrap()))
+        .collect();
+    write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
+}
+
+fn find(
+    records: &[Record],
+    step: u64,
+    site: Site,
+    signal: Signal,
+    metric: &str,
+    estimator: &str,
+) -> Record {
+    let mut found = records.iter().filter(|record| {
+        record.step == Step(step)
+            && record.site == site
+            && record.signal == signal
+            && record.metric == metric
+            && record.estimator == estimator
+    });
+    let record =
+        found.next().unwrap_or_else(|| panic!("no {metric} {estimator} of {site} at {step}"));
+    assert_eq!(found.next(), None, "one record a number");
+    record.clone()
+}
+
+#[test]
+fn every_number_is_there_and_the_tables_read_back() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let study = suite.study(out.path(), |_, _| {}).unwrap();
+    assert_eq!(study.steps.iter().map(|step| step.step.0).collect::<Vec<_>>(), STEPS);
+    for step in STEPS {
+        for site in config().write_sites() {
+            for estimator in ["biased", "debiased", "floor"] {
+                let cka = find(&study.records, step, site, Signal::Activation, "cka", estimator);
+                assert_eq!((cka.n, cka.width, cka.positions), (120, 16, Some(Positions::All)));
+                let value = cka.value.unwrap();
+                if step == 12 && estimator != "floor" {
+                    // The last checkpoint against itself.
+                    assert!((value - 1.0).abs() < 1e-12, "{site} {value}");
+                } else {
+                    assert!(value < 1.0, "{site} {value}");
+                }
+            }
+            for signal in [Signal::Weight, Signal::Gradient] {
+                let rank = find(&study.records, step, site, signal, "effective_rank", "svd");
+                let per = find(&study.records, step, site, signal, "per", "attainable");
+                let cols = if site.component == Component::Mlp { 64 } else { 16 };
+                assert_eq!((rank.n, rank.width, rank.positions), (16, cols, None));
+                assert!((rank.value.unwrap() / 16.0 - per.value.unwrap()).abs() < 1e-12);
+            }
+        }
+    }
+    let records = read_records(fs::File::open(out.path().join("records.csv")).unwrap()).unwrap();
+    assert_eq!(records, study.records);
+    let mcc = read_mcc(fs::File::open(out.path().join("mcc.csv")).unwrap()).unwrap();
+    assert_eq!(mcc.len(), 4, "two components, two predictors");
+    assert!(mcc.iter().all(|row| row.true_positive
+        + row.false_positive
+        + row.false_negative
+        + row.true_negative
+        == 2));
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.path().join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(
+        manifest["models"][0]["steps"][3]["checkpoint_sha256"],
+        study.steps[3].checkpoint_sha256
+    );
+}
+
+#[test]
+fn stored_spectra_give_the_recorded_rank() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let study = suite.study(out.path(), |_, _| {}).unwrap();
+    let bytes = fs::read(out.path().join("m/step4/spectra.safetensors")).unwrap();
+    let spectra = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(spectra.len(), 8);
+    for site in config().write_sites() {
+        for signal in [Signal::Weight, Signal::Gradient] {
+            let view = spectra.tensor(&format!("{site}.{signal}")).unwrap();
+            let (values, _) = view.data().as_chunks();
+            let values: Vec<f64> = values.iter().map(|&value| f64::from_le_bytes(value)).collect();
+            // The definition, in the plainest form.
+            let sum: f64 = values.iter().sum();
+            let entropy: f64 = values
+                .iter()
+                .map(|value| value / sum)
+                .filter(|p| *p > 0.0)
+                .map(|p| -p * p.ln())
+                .sum();
+            let recorded =
+                find(&study.records, 4, site, signal, "effective_rank", "svd").value.unwrap();
+            assert!((entropy.exp() / recorded - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn the_micro_batch_does_not_matter() {
+    let suite = Suite::new();
+    let mut numbers: Vec<BTreeMap<String, f64>> = Vec::new();
+    for micro_batch in [1, 3, 10] {
+        let out = TempDir::new().unwrap();
+        let study =
+            suite.study(out.path(), |_, options| options.micro_batch = micro_batch).unwrap();
+        let key =
+            |r: &Record| format!("{} {} {} {} {}", r.step, r.site, r.signal, r.metric, r.estimator);
+        numbers.push(study.records.iter().map(|r| (key(r), r.value.clone().unwrap())).collect());
+    }
+    for (key, value) in &numbers[0] {
+        for other in &numbers[1..] {
+            // f32 products of another shape round differently: a few hundred roundings of 6e-8.
+            assert!(
+                (value - other[key]).abs() <= 2e-5 * value.abs().max(1.0),
+                "{key}: {value} {}",
+                other[key]
+            );
+        }
+    }
+}
+
+/// The steps of a run, and whether each was found done.
+fn reused(
+    suite: &Suite,
+    out: &Path,
+    change: impl FnOnce(&mut Settings, &mut Options),
+) -> Vec<(u64, bool)> {
+    let mut seen = Vec::new();
+    suite
+        .study_watched(out, change, &mut |progress| {
+            if let Progress::Step { step, reused, .. } = progress {
+                seen.push((step.0, reused));
+            }
+        })
+        .unwrap();
+    seen
+}
+
+#[test]
+fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    assert_eq!(reused(&suite, out.path(), |_, _| {}), STEPS.map(|step| (step, false)));
+    let whole = fs::read(out.path().join("records.csv")).unwrap();
+
+    // As after a kill: one unit was never written, one is half written under its temporary name.
+    fs::remove_dir_all(out.path().join("m/step4")).unwrap();
+    fs::create_dir(out.path().join("m/.step4.1.partial")).unwrap();
+    assert_eq!(
+        reused(&suite, out.path(), |_, _| {}),
+        [(0, true), (1, true), (4, false), (12, true)]
+    );
+    assert_eq!(fs::read(out.path().join("records.csv")).unwrap(), whole);
+
+    // An edited number and a damaged spectrum do not count as done.
+    let edited = out.path().join("m/step0/records.csv");
+    fs::write(&edited, fs::read_to_string(&edited).unwrap().replace("0.", "1.")).unwrap();
+    fs::write(out.path().join("m/step1/spectra.safetensors"), b"damaged").unwrap();
+    assert_eq!(
+        reused(&suite, out.path(), |_, _| {}),
+        [(0, false), (1, false), (4, true), (12, true)]
+    );
+    assert_eq!(fs::read(out.path().join("records.csv")).unwrap(), whole);
+}
+
+#[test]
+fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let all = |done: bool| STEPS.map(|step| (step, done));
+    assert_eq!(reused(&suite, out.path(), |_, _| {}), all(false));
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.positions = Positions::Last),
+        all(false)
+    );
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.positions = Positions::Last),
+        all(true)
+    );
+    assert_eq!(reused(&suite, out.path(), |settings, _| settings.sequences = Some(5)), all(false));
+    assert_eq!(reused(&suite, out.path(), |settings, _| settings.sequences = Some(5)), all(true));
+
+    // Another checkpoint in the middle changes that step; another last checkpoint changes every step.
+    let (steps, five) = (suite.path().join("m"), |settings: &mut Settings, _: &mut Options| {
+        settings.sequences = Some(5)
+    });
+    let copy = |from: &str, to: &str| {
+        fs::copy(
+            steps.join(from).join("model.safetensors"),
+            steps.join(to).join("model.safetensors"),
+        )
+        .unwrap();
+    };
+    copy("step1", "step4");
+    assert_eq!(reused(&suite, out.path(), five), [(0, true), (1, true), (4, false), (12, true)]);
+    copy("step0", "step12");
+    assert_eq!(reused(&suite, out.path(), five), all(false));
+    write_npy(suite.path().join("rows.npy"), &batch(1)).unwrap();
+    assert_eq!(reused(&suite, out.path(), five), all(false));
+}
+
+#[test]
+fn chosen_steps_include_the_last() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let study =
+        suite.study(out.path(), |settings, _| settings.steps = Some(vec![Step(1)])).unwrap();
+    assert_eq!(study.steps.iter().map(|step| step.step.0).collect::<Vec<_>>(), [1, 12]);
+}
+
+#[test]
+fn a_weight_with_a_nan_costs_only_its_own_numbers() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let site = Site::write(1, Component::Mlp);
+    let folder = suite.path().join("m/step1");
+    let series = StepDirectories::open(suite.path().join("m")).unwrap();
+    let checkpoint = series.open(Step(1)).unwrap();
+    let tensors: Vec<(String, TensorData<'_>)> = checkpoint
+        .tensors()
+        .iter()
+        .map(|meta| {
+            let data = checkpoint.read(&meta.name).unwrap();
+            let mut bytes = data.bytes().to_vec();
+            if meta.name == config().write_weight(&site) {
+                bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+            }
+            (
+                meta.name.clone(),
+                TensorData::new(data.dtype(), data.shape().to_vec(), bytes).unwrap(),
+            )
+        })
+        .collect();
+    write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
+    let study = suite.study(out.path(), |_, _| {}).unwrap();
+    // The last MLP writes NaN and has a NaN in its weight; its loss and so every gradient is NaN. The rest has numbers.
+    for other in config().write_sites() {
+        let cka = find(&study.records, 1, other, Signal::Activation, "cka", "debiased").value;
+        let weight = find(&study.records, 1, other, Signal::Weight, "per", "attainable").value;
+        let gradient = find(&study.records, 1, other, Signal::Gradient, "per", "attainable").value;
+        assert_eq!((cka.is_err(), weight.is_err()), (other == site, other == site), "{other}");
+        assert!(gradient.is_err());
+    }
+    assert!(
+        study
+            .records
+            .iter()
+            .filter(|record| record.step != Step(1))
+            .all(|record| record.value.is_ok())
+    );
+    // What is undefined reads back with its reason.
+    let records = read_records(fs::File::open(out.path().join("records.csv")).unwrap()).unwrap();
+    assert_eq!(records, study.records);
+}
+
+#[test]
+fn what_cannot_be_studied_is_refused_with_the_cause() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let refused = |change: fn(&mut Settings, &mut Options), kind: ErrorKind, part: &str| {
+        let error = suite.study(out.path(), change).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    refused(
+        |settings, _| settings.steps = Some(vec![Step(3)]),
+        ErrorKind::Usage,
+        "no step 3; it has 0, 1, 4, 12",
+    );
+    refused(
+        |settings, _| settings.sequences = Some(11),
+        ErrorKind::Usage,
+        "11 sequences were asked for; the tokens have 10",
+    );
+    refused(|settings, _| settings.sequences = Some(0), ErrorKind::Usage, "0 sequences");
+    refused(
+        |settings, _| settings.positions = Positions::Index(50),
+        ErrorKind::Compute,
+        "index:50",
+    );
+
+    let file = out.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let error = suite.study(&file.join("below"), |_, _| {}).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Output);
+    assert!(error.to_string().contains("a file"), "{error}");
+
+    let bad = TokenBatch::new(vec![96; 13], 13).unwrap();
+    write_npy(suite.path().join("rows.npy"), &bad).unwrap();
+    refused(|_, _| {}, ErrorKind::Compute, "outside the vocabulary of 96");
+    write_npy(suite.path().join("rows.npy"), &batch(0)).unwrap();
+
+    let weights = suite.path().join("m/step4/model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() - 1]).unwrap();
+    refused(|_, _| {}, ErrorKind::Input, "step4");
+}

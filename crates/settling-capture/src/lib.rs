@@ -60,3 +60,7 @@ pub use device::{Device, ParseDeviceError, set_threads};
 pub use error::{Error, ErrorKind};
 pub use neox::{GptNeoxModel, Options};
 pub use train::{AdamW, Trainer};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

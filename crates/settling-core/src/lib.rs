@@ -55,3 +55,7 @@ pub use spectrum::{Spectrum, SpectrumError};
 pub use step::{ParseStepError, Step};
 pub use tensor::{Dtype, TensorData, TensorDataError, TensorMeta, TensorSource};
 pub use tokens::{TokenBatch, TokenBatchError, TokenSource};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -86,3 +86,7 @@ pub use settling_mcc as mcc;
 pub use settling_rank as rank;
 pub use settling_records as records;
 pub use settling_tokens as tokens;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
