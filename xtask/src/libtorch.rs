@@ -14,7 +14,8 @@ use crate::{Result, run};
 /// tch 0.24 binds exactly this version: its C++ glue names functions by their full signatures.
 const VERSION: &str = "2.11.0";
 
-pub(crate) fn ensure(root: &Path) -> Result<()> {
+/// Returns the folder that has `lib` and `include`.
+pub(crate) fn ensure(root: &Path) -> Result<PathBuf> {
     let link = root.join(".libtorch");
     // Cargo sets LIBTORCH to `.libtorch` itself (.cargo/config.toml) unless the user has set it.
     if let Some(own) = env::var_os("LIBTORCH").map(PathBuf::from).filter(|own| *own != link) {
@@ -22,12 +23,12 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
             format!("LIBTORCH is set to {}, but {why}. Correct it, or unset it to let this command find one", own.display())
         })?;
         println!("libtorch {VERSION}: {} (from LIBTORCH)", own.display());
-        return Ok(());
+        return Ok(own);
     }
     if check(&link).is_ok() {
         let target = fs::read_link(&link).unwrap_or_else(|_| link.clone());
         println!("libtorch {VERSION}: {} (linked as .libtorch)", target.display());
-        return Ok(());
+        return Ok(link);
     }
     let (folder, origin) = match python_torch() {
         Some(folder) => (folder, "the Python package torch"),
@@ -35,7 +36,7 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     };
     relink(&link, &folder)?;
     println!("libtorch {VERSION}: {} ({origin}), linked as .libtorch", folder.display());
-    Ok(())
+    Ok(link)
 }
 
 /// Whether `folder` has the headers and libraries of the right version; says what is wrong otherwise.

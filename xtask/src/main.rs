@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let command = args.next();
     let rest: Vec<String> = args.collect();
     let result = match command.as_deref() {
-        Some("libtorch") if rest.is_empty() => libtorch::ensure(&root()),
+        Some("libtorch") if rest.is_empty() => libtorch::ensure(&root()).map(|_| ()),
         Some("test") => test(&rest),
         Some("demo") => demo(&rest),
         Some("help" | "--help" | "-h") => {
@@ -43,19 +43,26 @@ fn main() -> ExitCode {
 }
 
 fn test(args: &[String]) -> Result<()> {
-    libtorch::ensure(&root())?;
-    cargo(&["test", "--workspace"], args)
+    let libraries = libtorch::ensure(&root())?.join("lib");
+    // Test binaries have an rpath (build.rs of their packages); documentation tests have none.
+    let name = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let others = std::env::var_os(name).unwrap_or_default();
+    let paths = std::iter::once(libraries).chain(std::env::split_paths(&others));
+    let paths = std::env::join_paths(paths).map_err(|error| format!("{name}: {error}"))?;
+    run(cargo().args(["test", "--workspace"]).args(args).env(name, paths))
 }
 
 fn demo(args: &[String]) -> Result<()> {
     libtorch::ensure(&root())?;
-    cargo(&["run", "--release", "--package", "settling-examples", "--example", "demo", "--"], args)
+    let demo = ["run", "--release", "--package", "settling-examples", "--example", "demo", "--"];
+    run(cargo().args(demo).args(args))
 }
 
-/// Runs cargo in the workspace root with its output shown.
-fn cargo(fixed: &[&str], args: &[String]) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).current_dir(root()).args(fixed).args(args))
+/// Cargo, in the workspace root.
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }
 
 /// Runs `command` to its end; a failure to start and a failing exit are errors that show the command.
