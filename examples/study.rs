@@ -70,9 +70,6 @@ fn main() -> ExitCode {
     };
     match support::run(&plan) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => support::fail(error.as_ref()),
     }
 }

@@ -355,6 +355,65 @@ fn a_weight_with_a_nan_costs_only_its_own_numbers() {
     assert_eq!(records, study.records);
 }
 
+/// The golden models of settling-capture, which Hugging Face transformers wrote, as two steps of a run.
+#[test]
+fn checkpoints_that_transformers_wrote() {
+    settling::capture::set_threads(1);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../crates/settling-capture/tests/golden/parallel");
+    let folder = TempDir::new().unwrap();
+    for step in ["step0", "step1000"] {
+        let place = folder.path().join("m").join(step);
+        fs::create_dir_all(&place).unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            fs::copy(golden.join(file), place.join(file)).unwrap();
+        }
+    }
+    let bytes = fs::read(golden.join("expected.safetensors")).unwrap();
+    let expected = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let (words, _) = expected.tensor("tokens").unwrap().data().as_chunks();
+    let ids = words.iter().map(|&word| u32::from_le_bytes(word)).collect();
+    let tokens = TokenBatch::new(ids, 13).unwrap();
+    write_npy(folder.path().join("rows.npy"), &tokens).unwrap();
+
+    let series = StepDirectories::open(folder.path().join("m")).unwrap();
+    let config = series.open(Step(1000)).unwrap().config().unwrap();
+    let subject = GptNeoxSubject {
+        config,
+        options: Options { positions: Positions::All, ..Options::default() },
+    };
+    let settings = Settings {
+        protocol: Protocol::corrected(),
+        steps: None,
+        sequences: None,
+        positions: Positions::All,
+        engine: "test".to_owned(),
+    };
+    let store = Store::open(folder.path().join("out")).unwrap();
+    let tokens = NpyTokens::open(folder.path().join("rows.npy")).unwrap();
+    let study =
+        study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap();
+    for site in subject.config.write_sites() {
+        let cka = find(&study.records, 0, site, Signal::Activation, "cka", "biased").value.unwrap();
+        approx::assert_abs_diff_eq!(cka, 1.0, epsilon = 1e-12);
+        // The rank of the gradient that PyTorch computed, against that of ours: gradients agree to 1e-5.
+        let gradient = expected.tensor(&format!("{site}.gradient")).unwrap();
+        let (values, _) = gradient.data().as_chunks();
+        let values: Vec<f32> = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
+        let (rows, cols) = (gradient.shape()[0], gradient.shape()[1]);
+        let spectrum =
+            settling::rank::singular_values(settling::core::MatView::new(&values, rows, cols))
+                .unwrap();
+        let rank =
+            find(&study.records, 0, site, Signal::Gradient, "effective_rank", "svd").value.unwrap();
+        approx::assert_relative_eq!(
+            rank,
+            settling::rank::effective_rank(&spectrum).unwrap(),
+            max_relative = 1e-4
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_studied_is_refused_with_the_cause() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());

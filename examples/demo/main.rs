@@ -39,10 +39,7 @@ struct Args {
 fn main() -> ExitCode {
     match demo(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => support::fail(error.as_ref()),
     }
 }
 

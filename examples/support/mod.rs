@@ -2,15 +2,17 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use settling::capture::{Device, Options};
+use settling::capture::{Device, LIBTORCH, Options};
 use settling::checkpoint::StepDirectories;
 use settling::core::{CheckpointSeries, Positions, Step};
 use settling::records::MccRow;
 use settling::tokens::NpyTokens;
 use settling::{
-    GptNeoxSubject, ModelStudy, Progress, Protocol, Settings, Store, study_model, write_tables,
+    ErrorKind, GptNeoxSubject, ModelStudy, Progress, Protocol, Settings, Store, study_model,
+    write_tables,
 };
 
 /// What to study and how.
@@ -41,7 +43,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         steps: plan.steps.clone(),
         sequences: plan.sequences,
         positions: plan.positions,
-        engine: format!("libtorch 2.11.0, {}, f32", plan.device),
+        engine: format!("libtorch {LIBTORCH}, {}, f32", plan.device),
     };
     let mut studies = Vec::new();
     for model in &plan.models {
@@ -81,6 +83,24 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     println!("manifest  {}", show(&tables.manifest));
     println!("figure    {}, .png", show(&plan.out.join("main.svg")));
     Ok(())
+}
+
+/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output, 1 anything else.
+pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    eprintln!("error: {error}");
+    let code = match error.downcast_ref::<settling::Error>().map(settling::Error::kind) {
+        Some(ErrorKind::Usage) => 2,
+        Some(ErrorKind::Input) => 3,
+        Some(ErrorKind::Compute) => 4,
+        Some(ErrorKind::Output) => 5,
+        None if error.is::<settling::checkpoint::Error>()
+            || error.is::<settling::tokens::Error>() =>
+        {
+            3
+        }
+        _ => 1,
+    };
+    ExitCode::from(code)
 }
 
 /// A progress bar on a terminal, nothing elsewhere.

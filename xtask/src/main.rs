@@ -10,6 +10,7 @@ Usage: cargo xtask <command>
 
   libtorch           find or fetch libtorch 2.11.0 and link it as .libtorch
   test [ARGS]        run every test of the workspace (ARGS go to `cargo test`)
+  bench [ARGS]       run the benchmarks (ARGS go to criterion)
   demo [ARGS]        train a small suite, study it, draw the figure (--quick for a fast look, --out DIR)
 ";
 
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
     let result = match command.as_deref() {
         Some("libtorch") if rest.is_empty() => libtorch::ensure(&root()).map(|_| ()),
         Some("test") => test(&rest),
+        Some("bench") => {
+            run(cargo().args(["bench", "--package", "settling-benches", "--"]).args(&rest))
+        }
         Some("demo") => demo(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -61,6 +61,9 @@ pub use error::{Error, ErrorKind};
 pub use neox::{GptNeoxModel, Options};
 pub use train::{AdamW, Trainer};
 
+/// The version of libtorch that this crate is bound to.
+pub const LIBTORCH: &str = "2.11.0";
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

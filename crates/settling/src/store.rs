@@ -117,7 +117,13 @@ impl Store {
             if place.exists() {
                 fs::remove_dir_all(&place)?;
             }
-            fs::rename(&partial, &place)?;
+            if let Err(error) = fs::rename(&partial, &place) {
+                // Another process may have been first with the same unit; its copy is as good.
+                if self.find(model, step, key)?.is_none() {
+                    return Err(error.into());
+                }
+                fs::remove_dir_all(&partial)?;
+            }
             sync_folder(&parent)?;
             Ok(())
         };
