@@ -117,9 +117,9 @@ fn fetch(root: &Path) -> Result<PathBuf> {
 }
 
 fn install(root: &Path, target: &Path) -> Result<()> {
+    let mut pip = pip(target)?;
     let started = Instant::now();
     println!("fetching libtorch {VERSION} with pip: 530 MB, once for this machine ...");
-    let mut pip = pip(target)?;
     // Wheels of CPython 3.11 whatever Python runs pip: only the libraries and headers are used, and so one hash is enough.
     pip.args([
         "install",
