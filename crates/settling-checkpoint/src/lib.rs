@@ -16,13 +16,20 @@
 mod checkpoint;
 mod config;
 mod error;
+mod hash;
+mod hub_cache;
+mod pattern;
 mod safetensors_file;
 mod steps;
+mod weights_file;
 mod write;
 
 pub use checkpoint::Checkpoint;
 pub use config::{gpt_neox_json, parse_gpt_neox};
 pub use error::{Error, ErrorKind};
+pub use hash::{TensorHash, TensorHashes, content_hash};
+pub use hub_cache::HubCache;
+pub use pattern::StepPattern;
 pub use steps::StepDirectories;
 pub use write::write_safetensors;
 
