@@ -44,6 +44,8 @@ pub struct TensorHash {
     pub meta: TensorMeta,
     /// SHA-256 over name, type, shape and elements, in lower-case hexadecimal.
     pub sha256: String,
+    /// Whether all elements are the same, as before training zeros or ones are. So is a tensor of one element, or of none.
+    pub uniform: bool,
 }
 
 impl TensorHashes {
@@ -73,7 +75,10 @@ impl TensorHashes {
             block(&mut one, meta, &data);
             block(&mut whole, meta, &data);
             bytes += data.bytes().len() as u64;
-            tensors.push(TensorHash { meta: meta.clone(), sha256: hex(one) });
+            let mut elements = data.bytes().chunks_exact(meta.dtype.size());
+            let first = elements.next();
+            let uniform = elements.all(|element| Some(element) == first);
+            tensors.push(TensorHash { meta: meta.clone(), sha256: hex(one), uniform });
         }
         Ok(Self { content: hex(whole), tensors, bytes })
     }
