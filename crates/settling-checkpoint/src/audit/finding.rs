@@ -294,7 +294,8 @@ impl fmt::Display for FindingKind {
             Self::Discontinuity { step, between: [a, c], distances: [ab, bc, ac], tensors, of } => {
                 write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
                 write!(f, "relative distances {ab:.3e} to it and {bc:.3e} from it, ")?;
-                write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): mislabelled?")
+                write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): ")?;
+                f.write_str("is it, or one of these, mislabelled?")
             }
         }
     }
