@@ -106,6 +106,16 @@ impl Checkpoint {
         self.files.iter().map(SafetensorsFile::path)
     }
 
+    /// The file that holds a tensor, or `None` if there is no such tensor.
+    #[must_use]
+    pub fn file_of(&self, tensor: &str) -> Option<&Path> {
+        let number = match &self.places {
+            Some(places) => *places.get(tensor)?,
+            None => self.files.iter().position(|file| file.contains(tensor))?,
+        };
+        self.files.get(number).map(SafetensorsFile::path)
+    }
+
     /// The architecture, from `config.json`.
     ///
     /// # Errors

@@ -19,8 +19,10 @@ pub enum ErrorKind {
     Io,
     /// A file that should be there is not.
     MissingFile,
-    /// A folder has no folders `step<N>`, two for the same step, or not the step asked for.
+    /// A series has no steps, two names for the same step, or not the step asked for.
     Steps,
+    /// A step pattern, or the name of a revision, that cannot be one.
+    Pattern,
     /// A file is not what it should be: another format, cut, or with a header that contradicts itself.
     Format,
     /// There is no tensor of that name.

@@ -8,21 +8,37 @@
 //! it is open is an error and not a crash. It opens no sockets.
 //!
 //! - [`Checkpoint`]: a folder with `config.json` and `model.safetensors`, or shards under `model.safetensors.index.json`.
-//! - [`StepDirectories`]: a folder of folders `step<N>`.
+//! - [`StepDirectories`]: a folder of folders `step<N>`, or named by another [`StepPattern`].
+//! - [`HubCache`]: what Hugging Face's libraries have downloaded of a model, one step a revision.
+//! - [`Audit`]: whether the checkpoints of a series are what their names say. Do this first: published series have had the final
+//!   weights, or one shard of them, under the names of other steps.
+//! - [`content_hash`] and [`TensorHashes`]: what makes two checkpoints the same.
 //! - [`parse_gpt_neox`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings that transformers has had.
 //! - [`write_safetensors`]: writes a file that appears whole or not at all.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod checkpoint;
 mod config;
 mod error;
+mod hash;
+mod hub_cache;
+mod pattern;
 mod safetensors_file;
 mod steps;
+mod weights_file;
 mod write;
 
+pub use audit::{
+    Audit, AuditReport, AuditedStep, Finding, FindingKind, ListedFile, Severity, Verdict,
+    paper_steps, pythia_steps,
+};
 pub use checkpoint::Checkpoint;
 pub use config::{gpt_neox_json, parse_gpt_neox};
 pub use error::{Error, ErrorKind};
+pub use hash::{TensorHash, TensorHashes, content_hash};
+pub use hub_cache::HubCache;
+pub use pattern::StepPattern;
 pub use steps::StepDirectories;
 pub use write::write_safetensors;
 

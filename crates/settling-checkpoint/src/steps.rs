@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use settling_core::{CheckpointSeries, Step};
 
-use crate::Checkpoint;
 use crate::error::{Error, ErrorKind};
+use crate::{Checkpoint, StepPattern};
 
-/// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder. Other entries are ignored.
+/// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or with names of another
+/// [`StepPattern`]. Other entries are ignored.
 #[derive(Clone, Debug)]
 pub struct StepDirectories {
     folder: PathBuf,
@@ -15,35 +16,62 @@ pub struct StepDirectories {
 }
 
 impl StepDirectories {
-    /// Lists the steps in `folder`. The checkpoints themselves are opened later.
+    /// Lists the steps in `folder`: its folders `step<N>`. The checkpoints themselves are opened later.
     ///
     /// # Errors
     ///
     /// If the folder cannot be read, has no folder `step<N>`, or has two for the same step.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        let folder = folder.as_ref();
+        Self::list(folder.as_ref(), &StepPattern::default())
+    }
+
+    /// Lists the steps in `folder`: its folders that match `pattern`. The checkpoints themselves are opened later.
+    ///
+    /// ```
+    /// # let runs = tempfile::tempdir()?;
+    /// # for name in ["checkpoint-0", "checkpoint-500", "tokenizer"] { std::fs::create_dir(runs.path().join(name))?; }
+    /// use settling_checkpoint::StepDirectories;
+    /// use settling_core::{CheckpointSeries, Step};
+    ///
+    /// let series = StepDirectories::open_with(runs.path(), &"checkpoint-{N}".parse()?)?;
+    /// assert_eq!(series.steps()?, [Step(0), Step(500)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, has no folder that matches, or has two for the same step.
+    pub fn open_with(folder: impl AsRef<Path>, pattern: &StepPattern) -> Result<Self, Error> {
+        Self::list(folder.as_ref(), pattern)
+    }
+
+    fn list(folder: &Path, pattern: &StepPattern) -> Result<Self, Error> {
         let io = |error| Error::io("read the folder", folder, error);
         let mut steps = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            // `512` alone parses as a step too, but is no folder of ours.
-            let Some(step) =
-                name.strip_prefix("step").and_then(|digits| digits.parse::<Step>().ok())
-            else {
-                continue;
-            };
+            let Some(step) = pattern.step(name) else { continue };
             if !path.is_dir() {
                 continue;
             }
             if let Some(other) = steps.insert(step, path.clone()) {
-                let message =
-                    format!("{} and {} are the same step", other.display(), path.display());
+                let message = format!(
+                    "{} and {} are the same step, {step}: remove one, or choose a pattern that leaves one out",
+                    other.display(),
+                    path.display()
+                );
                 return Err(Error::new(ErrorKind::Steps, message));
             }
         }
         if steps.is_empty() {
-            let message = "has no step folders: expected folders such as step0 and step512";
+            let (some, more) = (pattern.name(Step(0)), pattern.name(Step(512)));
+            let message = match some.zip(more) {
+                Some((some, more)) => {
+                    format!("has no step folders: expected folders such as {some} and {more}")
+                }
+                None => format!("has no step folders: expected folders named {pattern}"),
+            };
             return Err(Error::at(ErrorKind::Steps, folder, message));
         }
         Ok(Self { folder: folder.to_path_buf(), steps })
