@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use rayon::prelude::*;
+use settling_checkpoint::content_hash;
 use settling_cka::LinearCka;
 use settling_core::{
     Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step, TensorSource,
@@ -94,7 +95,7 @@ pub struct ModelStudy {
 pub struct StepStudy {
     /// The step.
     pub step: Step,
-    /// SHA-256 over name, type, shape and elements of every tensor of the checkpoint, in the order of their names.
+    /// [`content_hash`] of the checkpoint.
     pub checkpoint_sha256: String,
     /// Whether it was found done in the output folder.
     pub reused: bool,
@@ -239,23 +240,6 @@ fn unit_key(
     let key = serde_json::to_vec(&key)
         .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
     Ok(sha256(&key))
-}
-
-/// SHA-256 over the name, type, shape and elements of every tensor: the same for the same weights, however they are stored.
-pub(crate) fn content_hash<S: TensorSource>(source: &S) -> Result<String, S::Error> {
-    let mut metas: Vec<_> = source.tensors().iter().collect();
-    metas.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut hash = Sha256::new();
-    for meta in metas {
-        let data = source.read(&meta.name)?;
-        // Lengths first, so that no two different lists of tensors feed the same bytes.
-        hash.update((meta.name.len() as u64).to_le_bytes());
-        hash.update(&meta.name);
-        hash.update(format!("{}{:?}", meta.dtype, meta.shape));
-        hash.update((data.bytes().len() as u64).to_le_bytes());
-        hash.update(data.bytes());
-    }
-    Ok(hex(&hash.finalize()))
 }
 
 /// SHA-256 over the width and the ids of the rows.
