@@ -11,13 +11,26 @@
 
 mod bpe;
 mod error;
+mod megatron;
+mod megatron_index;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
+mod ranges;
 mod source_tree;
+mod text;
+mod vocabulary;
 
 pub use bpe::{END_OF_TEXT, Tokenizer};
 pub use error::{Error, ErrorKind};
+pub use megatron::{MegatronTokens, TokenType};
 pub use npy::{NpyTokens, write_npy};
+#[cfg(feature = "parquet")]
+pub use parquet_rows::{ParquetStep, ParquetTokens};
+pub use ranges::{LocalFile, ReadRange, Shards};
 pub use source_tree::{Document, SourceTree, read_documents};
+pub use text::{read_json_lines, read_text_files};
+pub use vocabulary::check_vocabulary;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
