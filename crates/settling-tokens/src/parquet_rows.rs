@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use settling_core::{Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind};
@@ -101,6 +102,14 @@ impl ParquetTokens {
                 .and_then(|rows| end.checked_add(rows))
                 .ok_or_else(|| Fault::format("a row group has an impossible number of rows"))?;
             group_ends.push(end);
+            for column in [ids, step] {
+                let codec = group.column(column).compression();
+                if !matches!(codec, Compression::UNCOMPRESSED | Compression::SNAPPY) {
+                    return Err(Fault::format(format!(
+                        "is compressed by {codec}: write it with compression=\"snappy\" or \"none\""
+                    )));
+                }
+            }
         }
         if end == 0 {
             return Err(Fault::format("has 0 rows: expected at least one"));
@@ -332,10 +341,6 @@ fn guarded<T>(name: &str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, 
             Ok(error) => Err(Error::io("read", path, *error)),
             Err(error) => Err(Error::at(ErrorKind::Format, path, error)),
         },
-        Ok(Err(Fault::Decoder(ParquetError::NYI(what)))) => {
-            let message = format!("{what}: write it with compression=\"snappy\" or \"none\"");
-            Err(Error::at(ErrorKind::Format, path, message))
-        }
         Ok(Err(Fault::Decoder(error))) => {
             let message = format!("is no Parquet file, cut or damaged: {error}");
             Err(Error::at(ErrorKind::Format, path, message))
@@ -348,15 +353,10 @@ fn guarded<T>(name: &str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, 
 }
 
 /// The place of an integer column: a number, or a list of numbers if `depth` is 1.
-fn leaf(
-    schema: &parquet::schema::types::SchemaDescriptor,
-    name: &str,
-    depth: i16,
-) -> Result<usize, Fault> {
+fn leaf(schema: &SchemaDescriptor, name: &str, depth: i16) -> Result<usize, Fault> {
     let expected = if depth == 0 { "an integer" } else { "a list of integers" };
-    let is_named = |column: &parquet::schema::types::ColumnDescriptor| {
-        column.path().parts().first().is_some_and(|root| root == name)
-    };
+    let is_named =
+        |column: &ColumnDescriptor| column.path().parts().first().is_some_and(|root| root == name);
     let mut leaves = schema.columns().iter().enumerate().filter(|(_, column)| is_named(column));
     let Some((place, column)) = leaves.next() else {
         let columns = schema.root_schema().get_fields().iter().take(8);
@@ -384,7 +384,7 @@ fn leaf(
 }
 
 /// Whether the integers of a column are signed; `None` if they stand for something else, such as dates.
-fn integer_sign(column: &parquet::schema::types::ColumnDescriptor) -> Option<bool> {
+fn integer_sign(column: &ColumnDescriptor) -> Option<bool> {
     use ConvertedType as C;
     match (column.logical_type_ref(), column.converted_type()) {
         (Some(LogicalType::Integer(kind)), _) => Some(kind.is_signed),
