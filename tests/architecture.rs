@@ -33,10 +33,11 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Packages that only the named libraries may depend on directly: what links C++ or would leak into many crates.
-const KEPT_TO: [(&str, &[&str]); 5] = [
+const KEPT_TO: [(&str, &[&str]); 6] = [
     ("tch", &["settling-capture"]),
     ("torch-sys", &["settling-capture"]),
     ("faer", &["settling-cka", "settling-rank"]),
+    ("parquet", &["settling-tokens"]),
     ("tokenizers", &["settling-tokens"]),
     ("resvg", &["settling-figures"]),
 ];

@@ -53,7 +53,9 @@ fn test(args: &[String]) -> Result<()> {
     let others = std::env::var_os(name).unwrap_or_default();
     let paths = std::iter::once(libraries).chain(std::env::split_paths(&others));
     let paths = std::env::join_paths(paths).map_err(|error| format!("{name}: {error}"))?;
-    run(cargo().args(["test", "--workspace"]).args(args).env(name, paths))
+    // Features add and never change: with all of the formats, every test there is.
+    let all = ["test", "--workspace", "--features", "settling-tokens/parquet"];
+    run(cargo().args(all).args(args).env(name, paths))
 }
 
 fn demo(args: &[String]) -> Result<()> {

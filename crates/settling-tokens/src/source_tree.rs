@@ -12,13 +12,19 @@ pub struct SourceTree {
     pub folder: PathBuf,
 }
 
-/// One text file of a [`SourceTree`].
+/// A text and where it is from; [`Tokenizer::pack`](crate::Tokenizer::pack) takes documents as they are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
-    /// The label of the tree and the path in it, with `/`.
+    /// In a [`SourceTree`] its label and the path in it, with `/`; else the path, with the line behind it if it is of one.
     pub name: String,
     /// Its content.
     pub text: String,
+}
+
+impl AsRef<str> for Document {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
 }
 
 /// Files above this size are mostly generated.
