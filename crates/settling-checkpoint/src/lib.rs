@@ -13,12 +13,20 @@
 //! - [`write_safetensors`]: writes a file that appears whole or not at all.
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod checkpoint;
 mod config;
+mod crc32;
 mod error;
+mod other_format;
+mod pickle;
+mod pytorch_file;
 mod safetensors_file;
+mod state_dict;
 mod steps;
+mod strided;
 mod write;
+mod zip;
 
 pub use checkpoint::Checkpoint;
 pub use config::{gpt_neox_json, parse_gpt_neox};
