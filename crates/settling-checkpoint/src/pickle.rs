@@ -746,3 +746,73 @@ const REFUSED: [(u8, &str); 18] = [
     (0x97, "NEXT_BUFFER"),
     (0x98, "READONLY_BUFFER"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Instructions with plausible operands: random bytes alone seldom come past the second one.
+    fn instruction() -> impl Strategy<Value = Vec<u8>> {
+        let plain = b"N(012)ttl]aed}ssuRRbbQ\x85\x86\x87\x88\x8f\x90\x91\x94\x94\x94\x93";
+        let globals =
+            ELEMENTS.iter().map(|(class, _, _)| format!("ctorch\n{class}\n").into_bytes());
+        let functions = ["_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter"];
+        let functions =
+            functions.iter().map(|name| format!("ctorch._utils\n{name}\n").into_bytes());
+        let others = [&b"ccollections\nOrderedDict\n"[..], b"ctorch.storage\nUntypedStorage\n"];
+        let fixed = [
+            &b"(\x8c\x07storagectorch\nFloatStorage\n\x8c\x010\x8c\x03cpuK\x04tQ"[..],
+            b"ctorch._utils\n_rebuild_tensor_v2\n",
+            b"K\x00K\x02\x85K\x01\x85\x89)",
+            b"\x95\0\0\0\0\0\0\0\0",
+            b"\x8b\x02\0\0\0\0\x80",
+        ];
+        let known = globals.chain(functions).chain(others.into_iter().chain(fixed).map(Vec::from));
+        prop_oneof![
+            8 => prop::sample::select(plain.to_vec()).prop_map(|opcode| vec![opcode]),
+            2 => (prop::sample::select(b"KhqC\x8c\x8a".to_vec()), 0..4_u8).prop_map(|(a, b)| vec![a, b]),
+            4 => prop::sample::select(known.collect::<Vec<_>>()),
+            1 => any::<u8>().prop_map(|opcode| vec![opcode]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_program_is_worse_than_an_error(
+            program in prop::collection::vec(instruction(), 0..60),
+            ends in any::<bool>(),
+        ) {
+            let mut pickle = vec![0x80, 2];
+            pickle.extend(program.concat());
+            if ends {
+                pickle.push(b'.');
+            }
+            let _ = load(&pickle);
+        }
+
+        #[test]
+        fn no_bytes_are_worse_than_an_error(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = load(&bytes);
+            let _ = load(&[&[0x80, 4], &bytes[..]].concat());
+        }
+    }
+
+    #[test]
+    fn integers_of_every_length() {
+        for (bytes, expected) in [
+            (&b""[..], Some(0)),
+            (b"\xff", Some(-1)),
+            (b"\xff\x00", Some(255)),
+            (b"\x00\x80", Some(-32_768)),
+            (b"\xff\xff\xff\xff\xff\xff\xff\x7f", Some(i64::MAX)),
+            (b"\x00\x00\x00\x00\x00\x00\x00\x80\x00", None),
+        ] {
+            match long(bytes) {
+                Node::Int(value) => assert_eq!(Some(value), expected),
+                _ => assert_eq!(expected, None),
+            }
+        }
+    }
+}

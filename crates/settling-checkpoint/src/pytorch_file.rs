@@ -25,10 +25,10 @@ const SCRIPT_REMEDY: &str =
     "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
 
 #[derive(Debug)]
-pub(crate) struct PytorchFile {
+pub(crate) struct PytorchFile<F = File> {
     path: PathBuf,
     /// Kept open, so that a file put in its place later is not read by this one's directory.
-    file: Mutex<File>,
+    file: Mutex<F>,
     /// In the order of the pickle.
     tensors: Vec<NamedTensor>,
     index: HashMap<String, usize>,
@@ -37,14 +37,20 @@ pub(crate) struct PytorchFile {
 
 impl PytorchFile {
     pub(crate) fn open(path: PathBuf) -> Result<Self, Error> {
+        let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
+        let size = file.metadata().map_err(|error| Error::io("read", &path, error))?.len();
+        Self::new(path, file, size)
+    }
+}
+
+impl<F: Read + Seek> PytorchFile<F> {
+    fn new(path: PathBuf, mut file: F, size: u64) -> Result<Self, Error> {
         let fault = |message: String| Error::at(ErrorKind::Format, &path, message);
         let io = |error| Error::io("read", &path, error);
         let from_zip = |found| match found {
             Fault::Io(error) => io(error),
             Fault::Format(message) => fault(message),
         };
-        let mut file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-        let size = file.metadata().map_err(io)?.len();
         let mut start = Vec::new();
         Read::by_ref(&mut file).take(512).read_to_end(&mut start).map_err(io)?;
         if !start.starts_with(b"PK\x03\x04") {
@@ -186,5 +192,90 @@ fn not_zip(start: &[u8], size: u64) -> String {
     match other_format(start) {
         Some(format) => format!("is {format}, not a file of torch.save"),
         None => "is no zip archive: expected a file of torch.save".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn golden(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch");
+        std::fs::read(folder.join(name)).unwrap()
+    }
+
+    fn open(bytes: &[u8]) -> Result<PytorchFile<Cursor<&[u8]>>, Error> {
+        PytorchFile::new(PathBuf::from("x.bin"), Cursor::new(bytes), bytes.len() as u64)
+    }
+
+    /// Opens the file and reads all of it: an error, or tensors of the shapes that it announces.
+    fn read_all(bytes: &[u8]) -> Result<Vec<TensorData<'static>>, Error> {
+        let file = open(bytes)?;
+        let read = |meta: TensorMeta| {
+            let data = file.read(&meta.name)?;
+            assert_eq!((data.dtype(), data.shape()), (meta.dtype, &meta.shape[..]));
+            Ok(data)
+        };
+        file.tensors().map(read).collect()
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_is_an_error() {
+        for name in ["repacked.bin", "plain.bin", "pythia.bin"] {
+            let whole = golden(name);
+            assert!(read_all(&whole).is_ok());
+            for length in 0..whole.len() {
+                let error = read_all(&whole[..length]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Format, "{name} cut to {length}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_worse_than_an_error_and_never_another_value() {
+        let mut whole = golden("repacked.bin");
+        let expected = read_all(&whole).unwrap();
+        for place in 0..whole.len() {
+            let original = whole[place];
+            for value in 0..=u8::MAX {
+                whole[place] = value;
+                if let Ok(tensors) = read_all(&whole) {
+                    assert_eq!(tensors, expected, "byte {place} = {value}");
+                }
+            }
+            whole[place] = original;
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_file_of_pytorch_is_never_worse_than_an_error() {
+        for name in ["plain.bin", "unread.bin", "no_checksums.bin"] {
+            let mut whole = golden(name);
+            for place in 0..whole.len() {
+                for bit in 0..8 {
+                    whole[place] ^= 1 << bit;
+                    let _ = read_all(&whole);
+                    whole[place] ^= 1 << bit;
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_change_of_several_bytes_is_worse_than_an_error(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut whole = golden("no_checksums.bin");
+            for (place, value) in changes {
+                let place = place.index(whole.len());
+                whole[place] = value;
+            }
+            let _ = read_all(&whole);
+        }
     }
 }

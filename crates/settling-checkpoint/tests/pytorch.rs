@@ -36,6 +36,7 @@ fn every_bit_is_what_pytorch_reads() {
         ("nested", 8),
         ("model", 3),
         ("no_checksums", 2),
+        ("repacked", 1),
     ] {
         let ours = Checkpoint::open_file(path(&format!("{case}.bin"))).unwrap();
         let expected = Checkpoint::open_file(path(&format!("{case}.safetensors"))).unwrap();

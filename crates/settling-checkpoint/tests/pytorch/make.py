@@ -10,6 +10,7 @@ with dots), and the two must agree in names, types, shapes and every bit.
 import json
 import pathlib
 import shutil
+import zipfile
 from collections import OrderedDict
 
 import torch
@@ -104,6 +105,14 @@ write("model", {"model": OrderedDict(layer.named_parameters()), "rng": [torch.ge
 torch.serialization.set_crc32_options(False)
 write("no_checksums", plain)
 torch.serialization.set_crc32_options(True)
+
+# What zip tools make of it: no padding, no 64-bit records, no sizes behind the data. The least that is a checkpoint.
+write("repacked", {"a": torch.tensor([[1.0, 2.0]])})
+with zipfile.ZipFile(HERE / "repacked.bin") as archive:
+    records = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+with zipfile.ZipFile(HERE / "repacked.bin", "w") as archive:
+    for name in ("data.pkl", "data/0"):
+        archive.writestr(zipfile.ZipInfo(name), records[name])
 
 folder = HERE / "sharded"
 shutil.rmtree(folder, ignore_errors=True)
