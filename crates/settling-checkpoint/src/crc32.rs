@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn eight_at_once_is_one_after_the_other() {
-        let bytes: Vec<u8> = (0..1_000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1_000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         for length in 0..bytes.len() {
             let slow = bytes[..length]
                 .iter()

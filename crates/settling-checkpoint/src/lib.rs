@@ -7,7 +7,13 @@
 //! is read without the others (peak memory is the tensor), by plain reads and not by a memory map, so a file that is cut while
 //! it is open is an error and not a crash. It opens no sockets.
 //!
-//! - [`Checkpoint`]: a folder with `config.json` and `model.safetensors`, or shards under `model.safetensors.index.json`.
+//! Two formats are read, in one file or in shards under an index: safetensors, and the zip archives that `torch.save` has written
+//! since PyTorch 1.6 (`.bin`, `.pt`, `.pth`). The pickle in the latter is a program; here it is interpreted by a machine that knows
+//! the functions that rebuild tensors and refuses every other name, so that nothing in a file is ever executed, whatever its origin.
+//! What is not read says what it is and what to do: older PyTorch files, TorchScript, whole pickled modules. The details are at
+//! [`Checkpoint`].
+//!
+//! - [`Checkpoint`]: a folder with `config.json` and weights, or a single file of weights.
 //! - [`StepDirectories`]: a folder of folders `step<N>`.
 //! - [`parse_gpt_neox`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings that transformers has had.
 //! - [`write_safetensors`]: writes a file that appears whole or not at all.

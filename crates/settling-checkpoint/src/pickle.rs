@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use crate::bytes::Bytes;
 
 /// About 100,000 tensors, of some 40 instructions each.
-const MOST_INSTRUCTIONS: usize = 1 << 23;
+pub(crate) const MOST_INSTRUCTIONS: usize = 1 << 23;
 const MOST_MEMOS: usize = 1 << 21;
 const LONGEST_STRING: u64 = 1 << 16;
 /// `torch.save` needs about ten.

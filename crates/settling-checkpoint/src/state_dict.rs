@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use settling_core::Dtype;
 
-use crate::pickle::{Element, Id, Node, Storage, Tensor, Values};
+use crate::pickle::{Element, Id, MOST_INSTRUCTIONS, Node, Storage, Tensor, Values};
 use crate::strided::Layout;
 use crate::zip::{Record, Records, UNCOMPRESSED};
 
 /// How deep dictionaries and lists may be nested, and how much there may be in them, however often a part is shared.
 const DEEPEST: usize = 256;
-const MOST_LEAVES: u64 = 1 << 20;
+const MOST_LEAVES: u64 = MOST_INSTRUCTIONS as u64;
 const MOST_NAME_BYTES: usize = 64 << 20;
 /// A view may have more elements than its storage (`expand`); this is how large such a one may be.
 const LARGEST_EXPANSION: u64 = 64 << 20;
@@ -43,7 +43,7 @@ pub(crate) fn state_dict(
     let root = values.node(values.root());
     if !matches!(root, Node::Dict(_)) {
         let found = root.describe();
-        return Err(format!("the file holds {found}: expected a dict of named tensors"));
+        return Err(format!("holds {found}: expected a dict of named tensors"));
     }
     let mut found = StateDict { tensors: Vec::new(), others: 0 };
     let mut names = HashSet::new();
@@ -58,21 +58,27 @@ pub(crate) fn state_dict(
             continue;
         };
         level.next += 1;
-        left = left.checked_sub(1).ok_or("the file holds more than a million values")?;
+        left =
+            left.checked_sub(1).ok_or_else(|| format!("holds more than {MOST_LEAVES} values"))?;
+        if !matches!(
+            values.node(value),
+            Node::Dict(_) | Node::List(_) | Node::Tuple(_) | Node::Tensor(_) | Node::Storage(_)
+        ) {
+            found.others += 1;
+            continue;
+        }
         let is_transparent = walk.len() == 1
             && matches!(&key, Key::Name(name) if WRAPPERS.contains(name))
             && matches!(values.node(value), Node::Dict(_));
-        let named = is_transparent || key.append(&mut path);
+        if !is_transparent && !key.append(&mut path) {
+            let found = values.node(value).describe();
+            return Err(format!("{found} has a key that is neither a string nor an integer"));
+        }
         spent += path.len();
         if spent > MOST_NAME_BYTES {
-            return Err(format!(
-                "the names of the tensors are longer than {MOST_NAME_BYTES} bytes"
-            ));
+            return Err(format!("its names are longer than {MOST_NAME_BYTES} bytes, all together"));
         }
         match values.node(value) {
-            Node::Dict(_) | Node::List(_) | Node::Tuple(_) if !named => {
-                return Err("a dict has a key that is neither a string nor an integer".to_owned());
-            }
             Node::Dict(_) | Node::List(_) | Node::Tuple(_) => {
                 if walk.len() >= DEEPEST {
                     return Err(format!("values are nested more than {DEEPEST} deep"));
@@ -81,9 +87,6 @@ pub(crate) fn state_dict(
                 walk.push(Level { container: value, next: 0, prefix_length });
             }
             Node::Tensor(tensor) => {
-                if !named {
-                    return Err("a tensor has a key that is neither a string nor an integer".into());
-                }
                 let named = |message| format!("tensor `{path}`: {message}");
                 let tensor = resolve(values, tensor, records, prefix).map_err(named)?;
                 let (dtype, layout, record) = tensor;
@@ -93,10 +96,10 @@ pub(crate) fn state_dict(
                 spent += 16 * layout.shape().len();
                 found.tensors.push(NamedTensor { name: path.clone(), dtype, layout, record });
             }
-            Node::Storage(_) => {
-                return Err(format!("`{path}` is a storage: expected tensors only"));
+            other => {
+                let other = other.describe();
+                return Err(format!("`{path}` is {other}: expected tensors only"));
             }
-            _ => found.others += 1,
         }
     }
     Ok(found)
