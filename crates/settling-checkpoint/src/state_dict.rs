@@ -10,7 +10,8 @@ use crate::zip::{Record, Records, UNCOMPRESSED};
 
 /// How deep dictionaries and lists may be nested, and how much there may be in them, however often a part is shared.
 const DEEPEST: usize = 256;
-const MOST_LEAVES: u64 = MOST_INSTRUCTIONS as u64;
+const MOST_VALUES: u64 = MOST_INSTRUCTIONS as u64;
+const MOST_CONTAINERS: u64 = 1 << 20;
 const MOST_NAME_BYTES: usize = 64 << 20;
 /// A view may have more elements than its storage (`expand`); this is how large such a one may be.
 const LARGEST_EXPANSION: u64 = 64 << 20;
@@ -48,7 +49,7 @@ pub(crate) fn state_dict(
     let mut found = StateDict { tensors: Vec::new(), others: 0 };
     let mut names = HashSet::new();
     let mut spent = 0;
-    let mut left = MOST_LEAVES;
+    let (mut left, mut containers) = (MOST_VALUES, MOST_CONTAINERS);
     let mut walk = vec![Level { container: values.root(), next: 0, prefix_length: 0 }];
     let mut path = String::new();
     while let Some(level) = walk.last_mut() {
@@ -59,7 +60,7 @@ pub(crate) fn state_dict(
         };
         level.next += 1;
         left =
-            left.checked_sub(1).ok_or_else(|| format!("holds more than {MOST_LEAVES} values"))?;
+            left.checked_sub(1).ok_or_else(|| format!("holds more than {MOST_VALUES} values"))?;
         if !matches!(
             values.node(value),
             Node::Dict(_) | Node::List(_) | Node::Tuple(_) | Node::Tensor(_) | Node::Storage(_)
@@ -80,6 +81,9 @@ pub(crate) fn state_dict(
         }
         match values.node(value) {
             Node::Dict(_) | Node::List(_) | Node::Tuple(_) => {
+                containers = containers.checked_sub(1).ok_or_else(|| {
+                    format!("holds more than {MOST_CONTAINERS} dicts, lists and tuples")
+                })?;
                 if walk.len() >= DEEPEST {
                     return Err(format!("values are nested more than {DEEPEST} deep"));
                 }

@@ -81,7 +81,8 @@ fn open(bytes: &[u8]) -> Result<Checkpoint, Error> {
     std::fs::write(&path, bytes).unwrap();
     let begin = Instant::now();
     let result = Checkpoint::open_file(path);
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    // Half a second at worst, for nine million instructions; the rest is for slow machines.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     result
 }
 
@@ -304,7 +305,7 @@ fn a_small_program_does_not_make_a_large_value() {
     let empty = [&text("")[..], b"q\x010"].concat();
     let dicts = [&empty[..], b"}q\0", &b"0}(h\x01h\0h\x01h\0uq\0".repeat(100)].concat();
     let dicts = [b"\x80\x02", &dicts[..], b"."].concat();
-    refuses_pickle(&dicts, "holds more than 8388608 values");
+    refuses_pickle(&dicts, "holds more than 1048576 dicts, lists and tuples");
     let list = [&b"]q\0(N"[..], &b"2".repeat(100_000), b"e0(h\0", &b"2".repeat(100), b"t"].concat();
     refuses_pickle(&dict(&list), "holds more than 8388608 values");
     // One long key, in each of many dicts within each other.
