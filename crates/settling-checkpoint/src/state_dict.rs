@@ -12,6 +12,7 @@ use crate::zip::{Record, Records, UNCOMPRESSED};
 const DEEPEST: usize = 256;
 const MOST_VALUES: u64 = MOST_INSTRUCTIONS as u64;
 const MOST_CONTAINERS: u64 = 1 << 20;
+const MOST_TENSORS: usize = 1 << 18;
 const MOST_NAME_BYTES: usize = 64 << 20;
 /// A view may have more elements than its storage (`expand`); this is how large such a one may be.
 const LARGEST_EXPANSION: u64 = 64 << 20;
@@ -96,6 +97,9 @@ pub(crate) fn state_dict(
                 let (dtype, layout, record) = tensor;
                 if !names.insert(path.clone()) {
                     return Err(format!("tensor `{path}` occurs twice"));
+                }
+                if found.tensors.len() >= MOST_TENSORS {
+                    return Err(format!("holds more than {MOST_TENSORS} tensors"));
                 }
                 spent += 16 * layout.shape().len();
                 found.tensors.push(NamedTensor { name: path.clone(), dtype, layout, record });

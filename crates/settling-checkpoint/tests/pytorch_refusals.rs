@@ -312,6 +312,11 @@ fn a_small_program_does_not_make_a_large_value() {
     let key = [&text(&"n".repeat(60_000))[..], b"q\x010"].concat();
     let dicts = [&key[..], b"}q\0", &b"0}h\x01h\0sq\0".repeat(200)].concat();
     refuses_pickle(&dict(&dicts), "its names are longer than");
+    // One tensor under many names.
+    let tensor = view(&storage("FloatStorage", "0", 4), 0, &[4], &[1]);
+    let uses = |count| [&b"("[..], &tensor, &b"2".repeat(count), b"t"].concat();
+    assert_eq!(open(&with(&dict(&uses(1_000)))).unwrap().tensors().len(), 1_001);
+    refuses_pickle(&dict(&uses(300_000)), "holds more than 262144 tensors");
     // One value many times on the stack is as many values; too many instructions.
     let uses = [&b"(N"[..], &b"2".repeat(1_000_000), b"t"].concat();
     assert_eq!(open(&with(&dict(&uses))).unwrap().other_values(), 1_000_001);
