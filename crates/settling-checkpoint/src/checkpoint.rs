@@ -7,57 +7,182 @@ use settling_core::{GptNeox, TensorData, TensorMeta, TensorSource};
 
 use crate::config::parse_gpt_neox;
 use crate::error::{Error, ErrorKind};
+use crate::pytorch_file::PytorchFile;
 use crate::safetensors_file::SafetensorsFile;
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
 
-/// One checkpoint: a folder as Hugging Face's `save_pretrained` writes it, with `model.safetensors` or with shards that
-/// `model.safetensors.index.json` lists.
+/// How the weights of a folder are stored.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Safetensors,
+    Pytorch,
+}
+
+impl Format {
+    /// In the order in which they are looked for.
+    const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
+
+    /// The file that has all weights, if one has.
+    fn single(self) -> &'static str {
+        match self {
+            Self::Safetensors => "model.safetensors",
+            Self::Pytorch => "pytorch_model.bin",
+        }
+    }
+
+    /// The file that says which other file has which tensor.
+    fn index(self) -> &'static str {
+        match self {
+            Self::Safetensors => "model.safetensors.index.json",
+            Self::Pytorch => "pytorch_model.bin.index.json",
+        }
+    }
+
+    fn open(self, path: PathBuf) -> Result<WeightFile, Error> {
+        Ok(match self {
+            Self::Safetensors => WeightFile::Safetensors(SafetensorsFile::open(path)?),
+            Self::Pytorch => WeightFile::Pytorch(PytorchFile::open(path)?),
+        })
+    }
+}
+
+#[derive(Debug)]
+enum WeightFile {
+    Safetensors(SafetensorsFile),
+    Pytorch(PytorchFile),
+}
+
+impl WeightFile {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Safetensors(file) => file.path(),
+            Self::Pytorch(file) => file.path(),
+        }
+    }
+
+    fn tensors(&self) -> Vec<TensorMeta> {
+        match self {
+            Self::Safetensors(file) => file.tensors().collect(),
+            Self::Pytorch(file) => file.tensors().collect(),
+        }
+    }
+
+    fn unread(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Safetensors(file) => file.unread().collect(),
+            Self::Pytorch(file) => file.unread().collect(),
+        }
+    }
+
+    fn others(&self) -> u64 {
+        match self {
+            Self::Safetensors(_) => 0,
+            Self::Pytorch(file) => file.others(),
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(file) => file.contains(name),
+            Self::Pytorch(file) => file.contains(name),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<TensorData<'static>, Error> {
+        match self {
+            Self::Safetensors(file) => file.read(name),
+            Self::Pytorch(file) => file.read(name),
+        }
+    }
+}
+
+/// One checkpoint: a folder as Hugging Face's `save_pretrained` writes it, or a single file of weights.
 ///
 /// Opening reads headers only; a tensor is read when it is asked for. Tensors of element types that are not read (8-bit floats,
-/// say) are not listed, and asking for one says so.
+/// say) are not among [`tensors`](TensorSource::tensors) but among [`unread`](Self::unread), and asking for one says so.
+///
+/// # PyTorch files
+///
+/// A file of `torch.save` (PyTorch 1.6 or later) is a zip archive with a pickle. The pickle is a program; it is interpreted by a
+/// machine that knows the few functions that rebuild tensors and refuses every other name, so nothing in a file is ever executed.
+///
+/// - A dict's keys become names; those of a dict, list or tuple within are joined with dots (`optimizer.state.0.exp_avg`). A dict
+///   under the root's key `state_dict` or `model` is the exception: its tensors have their names without that key. Two tensors of
+///   one name are an error.
+/// - Values that are no tensors are passed over; [`other_values`](Self::other_values) counts them. Attributes of a dict, such as a
+///   state dict's `_metadata`, do not count.
+/// - Views (tied, transposed, sliced, expanded tensors) have the values that PyTorch gives. One that is not contiguous needs
+///   memory for the part of its storage that it spans.
+/// - The checksum of a storage is compared when a tensor is read that takes up all of it, as most do, and not when part of it is
+///   read. A file saved without checksums (`set_crc32_options(False)`) has none to compare.
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
-    files: Vec<SafetensorsFile>,
+    files: Vec<WeightFile>,
     /// Which file has a tensor; `None` if there is but one file and no index.
     places: Option<HashMap<String, usize>>,
     tensors: Vec<TensorMeta>,
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint in `folder`.
+    /// Opens the checkpoint in `folder`: the first that is there of `model.safetensors`, the shards listed in
+    /// `model.safetensors.index.json`, `pytorch_model.bin`, and the shards listed in `pytorch_model.bin.index.json`.
     ///
     /// # Errors
     ///
-    /// If the folder has no weights in safetensors, a shard is missing or outside the folder, a file is damaged, or the index
-    /// and the shards contradict each other.
+    /// If the folder has no weights in these formats, a shard is missing or outside the folder, a file is damaged or asks for
+    /// anything but tensors, or the index and the shards contradict each other.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_folder(folder.as_ref())
     }
 
-    fn open_folder(folder: &Path) -> Result<Self, Error> {
-        if folder.join(SINGLE).is_file() {
-            let file = SafetensorsFile::open(folder.join(SINGLE))?;
-            let tensors: Vec<_> = file.tensors().collect();
-            return Ok(Self {
-                folder: folder.to_path_buf(),
-                files: vec![file],
-                places: None,
-                tensors,
-            });
-        }
-        if folder.join(INDEX).is_file() {
-            return Self::open_sharded(folder);
-        }
-        let message = if folder.is_dir() { "has neither" } else { "is no folder with" };
-        Err(Error::at(ErrorKind::MissingFile, folder, format!("{message} {SINGLE} nor {INDEX}")))
+    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of `torch.save` (`.bin`, `.pt`,
+    /// `.pth`).
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::Checkpoint;
+    /// use settling_core::TensorSource;
+    ///
+    /// for tensor in Checkpoint::open_file("train_weights.pt")?.tensors() {
+    ///     println!("{} {:?}", tensor.name, tensor.shape);
+    /// }
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file is missing, damaged, of another format, or asks for anything but tensors.
+    pub fn open_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let is_safetensors = path.extension().is_some_and(|end| end == "safetensors");
+        let format = if is_safetensors { Format::Safetensors } else { Format::Pytorch };
+        Self::open_single(format, path.to_path_buf())
     }
 
-    fn open_sharded(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(INDEX);
+    fn open_folder(folder: &Path) -> Result<Self, Error> {
+        for format in Format::ALL {
+            if folder.join(format.single()).is_file() {
+                return Self::open_single(format, folder.join(format.single()));
+            }
+            if folder.join(format.index()).is_file() {
+                return Self::open_sharded(format, folder);
+            }
+        }
+        let message = if folder.is_dir() { "has none of" } else { "is no folder with one of" };
+        let names = Format::ALL.map(|format| format!("{}, {}", format.single(), format.index()));
+        let message = format!("{message} {}", names.join(", "));
+        Err(Error::at(ErrorKind::MissingFile, folder, message))
+    }
+
+    fn open_single(format: Format, path: PathBuf) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let file = format.open(path)?;
+        Ok(Self { folder, tensors: file.tensors(), files: vec![file], places: None })
+    }
+
+    fn open_sharded(format: Format, folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(format.index());
         let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
         let index: Index = serde_json::from_str(&text)
             .map_err(|error| Error::at(ErrorKind::Format, &path, error))?;
@@ -75,7 +200,7 @@ impl Checkpoint {
                 return Err(Error::at(ErrorKind::Format, &path, message));
             }
             numbers.insert(name.as_str(), files.len());
-            files.push(SafetensorsFile::open(folder.join(name))?);
+            files.push(format.open(folder.join(name))?);
         }
         let mut places = HashMap::new();
         for (tensor, shard) in &index.weight_map {
@@ -89,7 +214,8 @@ impl Checkpoint {
         // The index decides which of two copies counts.
         let tensors = files.iter().enumerate().flat_map(|(number, file)| {
             let places = &places;
-            file.tensors().filter(move |meta| places.get(&meta.name) == Some(&number))
+            let of_file = file.tensors().into_iter();
+            of_file.filter(move |meta| places.get(&meta.name) == Some(&number))
         });
         let tensors = tensors.collect();
         Ok(Self { folder: folder.to_path_buf(), files, places: Some(places), tensors })
@@ -103,7 +229,23 @@ impl Checkpoint {
 
     /// The files that hold the weights.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(SafetensorsFile::path)
+        self.files.iter().map(WeightFile::path)
+    }
+
+    /// The tensors that are there but cannot be read, each with the file's name for its element type.
+    pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().enumerate().flat_map(move |(number, file)| {
+            let counts = move |name: &str| {
+                self.places.as_ref().is_none_or(|places| places.get(name) == Some(&number))
+            };
+            file.unread().into_iter().filter(move |(name, _)| counts(name))
+        })
+    }
+
+    /// How many values in PyTorch's files are no tensors, such as step numbers and settings of an optimizer; 0 in safetensors.
+    #[must_use]
+    pub fn other_values(&self) -> u64 {
+        self.files.iter().map(WeightFile::others).sum()
     }
 
     /// The file that holds a tensor, or `None` if there is no such tensor.
@@ -113,7 +255,7 @@ impl Checkpoint {
             Some(places) => *places.get(tensor)?,
             None => self.files.iter().position(|file| file.contains(tensor))?,
         };
-        self.files.get(number).map(SafetensorsFile::path)
+        self.files.get(number).map(WeightFile::path)
     }
 
     /// The architecture, from `config.json`.

@@ -7,7 +7,13 @@
 //! is read without the others (peak memory is the tensor), by plain reads and not by a memory map, so a file that is cut while
 //! it is open is an error and not a crash. It opens no sockets.
 //!
-//! - [`Checkpoint`]: a folder with `config.json` and `model.safetensors`, or shards under `model.safetensors.index.json`.
+//! Two formats are read, in one file or in shards under an index: safetensors, and the zip archives that `torch.save` has written
+//! since PyTorch 1.6 (`.bin`, `.pt`, `.pth`). The pickle in the latter is a program; here it is interpreted by a machine that knows
+//! the functions that rebuild tensors and refuses every other name, so that nothing in a file is ever executed, whatever its origin.
+//! What is not read says what it is and what to do: older PyTorch files, TorchScript, whole pickled modules. The details are at
+//! [`Checkpoint`].
+//!
+//! - [`Checkpoint`]: a folder with `config.json` and weights, or a single file of weights.
 //! - [`StepDirectories`]: a folder of folders `step<N>`, or named by another [`StepPattern`].
 //! - [`HubCache`]: what Hugging Face's libraries have downloaded of a model, one step a revision.
 //! - [`Audit`]: whether the checkpoints of a series are what their names say. Do this first: published series have had the final
@@ -18,16 +24,24 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod bytes;
 mod checkpoint;
 mod config;
+mod crc32;
 mod error;
 mod hash;
 mod hub_cache;
+mod other_format;
 mod pattern;
+mod pickle;
+mod pytorch_file;
 mod safetensors_file;
+mod state_dict;
 mod steps;
+mod strided;
 mod weights_file;
 mod write;
+mod zip;
 
 pub use audit::{
     Audit, AuditReport, AuditedStep, Finding, FindingKind, ListedFile, Severity, Verdict,

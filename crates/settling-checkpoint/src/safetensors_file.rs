@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use settling_core::{Dtype, TensorData, TensorMeta};
 
 use crate::error::{Error, ErrorKind};
+use crate::other_format::other_format;
 
 /// The limit of the format's own reader: a header that claims more is damaged.
 const LONGEST_HEADER: u64 = 100_000_000;
@@ -108,6 +109,11 @@ impl SafetensorsFile {
         &self.path
     }
 
+    /// The tensors of element types that are not read, with the file's name for the type.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().filter_map(|entry| Some((&*entry.name, &**entry.dtype.as_ref().err()?)))
+    }
+
     /// The tensors that can be read, in the order of the file.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = TensorMeta> {
         self.entries.iter().filter_map(|entry| {
@@ -200,17 +206,4 @@ fn dtype(dtype: safetensors::Dtype) -> Option<Dtype> {
         safetensors::Dtype::F64 => Dtype::F64,
         _ => return None,
     })
-}
-
-/// What a file is that begins like this, if it is something that people take for safetensors.
-fn other_format(start: &[u8]) -> Option<&'static str> {
-    let formats: [(&[u8], &str); 6] = [
-        (b"PK\x03\x04", "a zip archive (a PyTorch .bin or .pt file?)"),
-        (b"\x80", "a pickle (an old PyTorch file?)"),
-        (b"<", "HTML or XML (an error page that was saved as the file?)"),
-        (b"version ", "a git-lfs pointer (run `git lfs pull`)"),
-        (b"\x1f\x8b", "gzip-compressed (decompress it first)"),
-        (b"{", "JSON"),
-    ];
-    formats.into_iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| name)
 }

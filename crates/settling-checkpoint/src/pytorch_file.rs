@@ -1,0 +1,281 @@
+//! One file of `torch.save`: its directory and its pickle checked once, its tensors read one by one.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use settling_core::{TensorData, TensorMeta};
+
+use crate::error::{Error, ErrorKind};
+use crate::other_format::other_format;
+use crate::pickle;
+use crate::state_dict::{NamedTensor, state_dict};
+use crate::zip::{self, Fault};
+
+/// The pickle of a model of 100,000 tensors has about 20 MB.
+const LONGEST_PICKLE: u64 = 64 << 20;
+/// `little` or `big`.
+const LONGEST_BYTE_ORDER: u64 = 16;
+
+const REMEDY: &str =
+    "load it with PyTorch and save it again: torch.save(torch.load(f, weights_only=True), f)";
+const SCRIPT_REMEDY: &str =
+    "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
+
+#[derive(Debug)]
+pub(crate) struct PytorchFile<F = File> {
+    path: PathBuf,
+    /// Kept open, so that a file put in its place later is not read by this one's directory.
+    file: Mutex<F>,
+    /// In the order of the pickle.
+    tensors: Vec<NamedTensor>,
+    index: HashMap<String, usize>,
+    others: u64,
+}
+
+impl PytorchFile {
+    pub(crate) fn open(path: PathBuf) -> Result<Self, Error> {
+        let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
+        let size = file.metadata().map_err(|error| Error::io("read", &path, error))?.len();
+        Self::new(path, file, size)
+    }
+}
+
+impl<F: Read + Seek> PytorchFile<F> {
+    fn new(path: PathBuf, mut file: F, size: u64) -> Result<Self, Error> {
+        let fault = |message: String| Error::at(ErrorKind::Format, &path, message);
+        let io = |error| Error::io("read", &path, error);
+        let from_zip = |found| match found {
+            Fault::Io(error) => io(error),
+            Fault::Format(message) => fault(message),
+        };
+        let mut start = Vec::new();
+        Read::by_ref(&mut file).take(512).read_to_end(&mut start).map_err(io)?;
+        if !start.starts_with(b"PK\x03\x04") {
+            return Err(fault(not_zip(&start, size)));
+        }
+
+        let records = zip::records(&mut file, size).map_err(from_zip)?;
+        let mut pickles =
+            records.keys().filter_map(|name| name.strip_suffix("data.pkl")).filter(is_folder);
+        let prefix = match (pickles.next(), pickles.next()) {
+            (Some(prefix), None) => prefix.to_owned(),
+            (None, _) => {
+                return Err(fault(
+                    "is a zip archive, but not one of PyTorch: there is no record data.pkl".into(),
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(fault("has two records data.pkl: expected one".into()));
+            }
+        };
+        if records.contains_key(&format!("{prefix}constants.pkl")) {
+            return Err(fault(format!(
+                "is a TorchScript program, which is not run here: {SCRIPT_REMEDY}"
+            )));
+        }
+        let name = format!("{prefix}byteorder");
+        if let Some(record) = records.get(&name) {
+            let order =
+                zip::read_record(&mut file, &name, record, LONGEST_BYTE_ORDER).map_err(from_zip)?;
+            if order != b"little" {
+                let order = order.escape_ascii();
+                return Err(fault(format!(
+                    "its byte order is `{order}`: expected `little`; load it with PyTorch and save it on a little-endian machine"
+                )));
+            }
+        }
+        let name = format!("{prefix}data.pkl");
+        let pickle = zip::read_record(&mut file, &name, &records[&name], LONGEST_PICKLE)
+            .map_err(from_zip)?;
+        let values = pickle::load(&pickle)
+            .map_err(|message| fault(format!("{name} {message}; {REMEDY}")))?;
+        let found = state_dict(&values, &records, &prefix).map_err(fault)?;
+        let names = found.tensors.iter().map(|tensor| tensor.name.clone());
+        let index = names.zip(0..).collect();
+        Ok(Self {
+            file: Mutex::new(file),
+            tensors: found.tensors,
+            index,
+            others: found.others,
+            path,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many values are no tensors.
+    pub(crate) fn others(&self) -> u64 {
+        self.others
+    }
+
+    /// The tensors of element types that are not read, with PyTorch's name for the type.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tensors.iter().filter_map(|tensor| Some((&*tensor.name, tensor.dtype.err()?)))
+    }
+
+    /// The tensors that can be read, in the order of the file.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = TensorMeta> {
+        self.tensors.iter().filter_map(|tensor| {
+            let (name, shape) = (tensor.name.clone(), tensor.layout.shape().to_vec());
+            Some(TensorMeta { name, dtype: tensor.dtype.ok()?, shape })
+        })
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.index.contains_key(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<TensorData<'static>, Error> {
+        let Some(tensor) = self.index.get(name).map(|&index| &self.tensors[index]) else {
+            let message = format!("has no tensor `{name}`");
+            return Err(Error::at(ErrorKind::MissingTensor, &self.path, message));
+        };
+        let dtype = tensor.dtype.map_err(|found| {
+            let message =
+                format!("tensor `{name}` has the element type {found}, which is not read");
+            Error::at(ErrorKind::Dtype, &self.path, message)
+        })?;
+        let fault = |message: String| {
+            Error::at(ErrorKind::Format, &self.path, format!("tensor `{name}`: {message}"))
+        };
+        let (first, count) = tensor.layout.range();
+        let size = dtype.size() as u64;
+        let mut bytes = vec![0; (count * size) as usize];
+        let io = |error| Error::io(&format!("read tensor `{name}` of"), &self.path, error);
+        {
+            // A reader that panicked has left no state but the position, which is set here.
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(tensor.record.start + first * size)).map_err(io)?;
+            file.read_exact(&mut bytes).map_err(io)?;
+        }
+        if bytes.len() as u64 == tensor.record.length && !tensor.record.is_intact(&bytes) {
+            return Err(fault("its bytes are damaged: they have not the file's checksum".into()));
+        }
+        let bytes = tensor.layout.gather(bytes, dtype.size());
+        TensorData::new(dtype, tensor.layout.shape().to_vec(), bytes)
+            .map_err(|error| fault(error.to_string()))
+    }
+}
+
+/// Whether a record's name up to `data.pkl` is that of the archive's one folder, or empty.
+fn is_folder(prefix: &&str) -> bool {
+    prefix.is_empty() || (prefix.ends_with('/') && prefix.matches('/').count() == 1)
+}
+
+/// What a file of `size` bytes is that does not begin as a zip archive.
+fn not_zip(start: &[u8], size: u64) -> String {
+    /// The first instruction of the first of the pickles that PyTorch wrote before 1.6: its magic number.
+    const LEGACY: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+    if start.is_empty() {
+        return "is empty: expected a file of torch.save".to_owned();
+    }
+    if start.first() == Some(&0x80) && start.get(2..).is_some_and(|rest| rest.starts_with(LEGACY)) {
+        return format!(
+            "is in the format that PyTorch wrote before 1.6, which is not read: {REMEDY}"
+        );
+    }
+    if start.first() == Some(&0x80) {
+        return format!("is a pickle and not an archive of torch.save: {REMEDY}");
+    }
+    if start.get(257..262) == Some(b"ustar") {
+        return format!("is a tar archive, perhaps of a very old PyTorch: {REMEDY}");
+    }
+    let length = start.first_chunk().map(|length| u64::from_le_bytes(*length));
+    if start.get(8) == Some(&b'{') && length.is_some_and(|length| length < size) {
+        return "is a safetensors file: rename it to end in .safetensors".to_owned();
+    }
+    match other_format(start) {
+        Some(format) => format!("is {format}, not a file of torch.save"),
+        None => "is no zip archive: expected a file of torch.save".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn golden(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch");
+        std::fs::read(folder.join(name)).unwrap()
+    }
+
+    fn open(bytes: &[u8]) -> Result<PytorchFile<Cursor<&[u8]>>, Error> {
+        PytorchFile::new(PathBuf::from("x.bin"), Cursor::new(bytes), bytes.len() as u64)
+    }
+
+    /// Opens the file and reads all of it: an error, or tensors of the shapes that it announces.
+    fn read_all(bytes: &[u8]) -> Result<Vec<TensorData<'static>>, Error> {
+        let file = open(bytes)?;
+        let read = |meta: TensorMeta| {
+            let data = file.read(&meta.name)?;
+            assert_eq!((data.dtype(), data.shape()), (meta.dtype, &meta.shape[..]));
+            Ok(data)
+        };
+        file.tensors().map(read).collect()
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_is_an_error() {
+        for name in ["repacked.bin", "plain.bin", "pythia.bin"] {
+            let whole = golden(name);
+            assert!(read_all(&whole).is_ok());
+            for length in 0..whole.len() {
+                let error = read_all(&whole[..length]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Format, "{name} cut to {length}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_worse_than_an_error_and_never_another_value() {
+        let mut whole = golden("repacked.bin");
+        let expected = read_all(&whole).unwrap();
+        for place in 0..whole.len() {
+            let original = whole[place];
+            for value in 0..=u8::MAX {
+                whole[place] = value;
+                if let Ok(tensors) = read_all(&whole) {
+                    assert_eq!(tensors, expected, "byte {place} = {value}");
+                }
+            }
+            whole[place] = original;
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_file_of_pytorch_is_never_worse_than_an_error() {
+        for name in ["plain.bin", "unread.bin", "no_checksums.bin"] {
+            let mut whole = golden(name);
+            for place in 0..whole.len() {
+                for bit in 0..8 {
+                    whole[place] ^= 1 << bit;
+                    let _ = read_all(&whole);
+                    whole[place] ^= 1 << bit;
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_change_of_several_bytes_is_worse_than_an_error(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut whole = golden("no_checksums.bin");
+            for (place, value) in changes {
+                let place = place.index(whole.len());
+                whole[place] = value;
+            }
+            let _ = read_all(&whole);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Files that PyTorch wrote: tests/pytorch/make.py.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use settling_checkpoint::{Checkpoint, ErrorKind};
+use settling_core::{Dtype, TensorData, TensorSource};
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch").join(name)
+}
+
+fn read(checkpoint: &Checkpoint) -> BTreeMap<String, TensorData<'_>> {
+    let tensors = checkpoint.tensors().iter();
+    tensors
+        .map(|meta| {
+            let data = checkpoint.read(&meta.name).unwrap();
+            assert_eq!((data.dtype(), data.shape()), (meta.dtype, &meta.shape[..]));
+            (meta.name.clone(), data)
+        })
+        .collect()
+}
+
+#[test]
+fn every_bit_is_what_pytorch_reads() {
+    for (case, tensors) in [
+        ("plain", 2),
+        ("protocol2", 3),
+        ("protocol3", 3),
+        ("protocol4", 3),
+        ("protocol5", 3),
+        ("pythia", 7),
+        ("views", 13),
+        ("shapes", 6),
+        ("types", 13),
+        ("nested", 8),
+        ("model", 3),
+        ("no_checksums", 2),
+        ("repacked", 1),
+    ] {
+        let ours = Checkpoint::open_file(path(&format!("{case}.bin"))).unwrap();
+        let expected = Checkpoint::open_file(path(&format!("{case}.safetensors"))).unwrap();
+        assert_eq!(ours.tensors().len(), tensors, "{case}");
+        assert_eq!(read(&ours), read(&expected), "{case}");
+        assert_eq!(ours.unread().count(), 0, "{case}");
+    }
+}
+
+#[test]
+fn shards_are_found_by_their_index() {
+    let ours = Checkpoint::open(path("sharded")).unwrap();
+    let expected = Checkpoint::open_file(path("sharded.safetensors")).unwrap();
+    assert_eq!(ours.files().count(), 2);
+    assert_eq!(read(&ours), read(&expected));
+    assert_eq!(ours.tensors().len(), 3);
+    let error = ours.read("d").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingTensor);
+}
+
+#[test]
+fn a_folder_has_one_file_and_safetensors_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(path("pythia.bin"), folder.path().join("pytorch_model.bin")).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.folder(), folder.path());
+    let values = checkpoint.read("masked_bias").unwrap().to_f32().unwrap();
+    assert_eq!(values, [f32::NEG_INFINITY]);
+    assert_eq!(checkpoint.read("bias").unwrap().dtype(), Dtype::U8);
+    std::fs::copy(path("plain.safetensors"), folder.path().join("model.safetensors")).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.tensors().len(), 2);
+    assert!(checkpoint.files().all(|file| file.ends_with("model.safetensors")));
+}
+
+#[test]
+fn what_is_no_tensor_is_counted() {
+    let open = |name| Checkpoint::open_file(path(name)).unwrap();
+    // step, seed, loss, name; of the optimizer 12 settings of its one group and the numbers of its two parameters.
+    assert_eq!(open("nested.bin").other_values(), 18);
+    assert_eq!(open("model.bin").other_values(), 0);
+    assert_eq!(open("pythia.bin").other_values(), 0);
+    assert_eq!(open("plain.safetensors").other_values(), 0);
+}
+
+#[test]
+fn a_type_that_is_not_read_is_named_and_hides_nothing() {
+    let checkpoint = Checkpoint::open_file(path("unread.bin")).unwrap();
+    assert_eq!(checkpoint.tensors().len(), 1);
+    let mut unread: Vec<_> = checkpoint.unread().collect();
+    unread.sort_unstable();
+    assert_eq!(unread, [("c", "complex64"), ("f", "float8_e5m2")]);
+    let error = checkpoint.read("c").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Dtype);
+    let message = error.to_string();
+    assert!(["unread.bin", "`c`", "complex64"].iter().all(|part| message.contains(part)));
+}
+
+#[test]
+fn other_formats_are_named_with_the_remedy() {
+    let remedy = "torch.save(torch.load(f, weights_only=True), f)";
+    for (name, what, remedy) in [
+        ("legacy.bin", "before 1.6", remedy),
+        ("torchscript.bin", "TorchScript", "torch.jit.load(f).state_dict()"),
+        ("one_tensor.bin", "holds a tensor", "dict of named tensors"),
+        ("module.bin", "global torch.nn.modules.linear.Linear not allowed", remedy),
+    ] {
+        let error = Checkpoint::open_file(path(name)).unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Format, "{message}");
+        assert!([name, what, remedy].iter().all(|part| message.contains(part)), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let renamed = folder.path().join("pytorch_model.bin");
+    let safetensors = std::fs::read(path("plain.safetensors")).unwrap();
+    let mut tar = vec![0; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, what) in [
+        (&safetensors[..], "safetensors file: rename"),
+        (&tar, "tar archive"),
+        (b"", "empty"),
+        (b"\x80\x04N.", "a pickle and not an archive"),
+        (b"<!DOCTYPE html>", "HTML"),
+        (b"version https://git-lfs", "git-lfs pointer"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"something else", "no zip archive"),
+    ] {
+        std::fs::write(&renamed, bytes).unwrap();
+        let error = Checkpoint::open(folder.path()).unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Format, "{message}");
+        assert!(message.contains("pytorch_model.bin") && message.contains(what), "{message}");
+    }
+    let error = Checkpoint::open_file(folder.path().join("absent.pt")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingFile);
+}
