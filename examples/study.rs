@@ -1,4 +1,5 @@
-//! Studies models of a local suite: folders `<suite>/<model>/step<N>` with `config.json` and `model.safetensors`.
+//! Studies models of a local suite: folders `<suite>/<model>/step<N>` with `config.json` and weights in safetensors or PyTorch's
+//! `.bin`.
 //!
 //! Needs: libtorch (`cargo xtask libtorch` once).
 //! Run:   cargo run --release --example study -- --suite DIR --models a,b --tokens rows.npy --out DIR
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use settling::Protocol;
 use settling::capture::Device;
+use settling::checkpoint::StepPattern;
 use settling::core::{Positions, Step};
 
 /// Studies how the layers of the models of a local suite settle over training.
@@ -21,6 +23,9 @@ struct Args {
     /// Folder with one folder a model, each with one folder `step<N>` a checkpoint
     #[arg(long)]
     suite: PathBuf,
+    /// How the folders of the checkpoints are named: `step{N}`, `checkpoint-{N}`, `step{N}-tokens{*}B`, ...
+    #[arg(long, default_value = "step{N}")]
+    pattern: StepPattern,
     /// The models: names of folders of the suite, separated by commas
     #[arg(long, value_delimiter = ',', required = true)]
     models: Vec<String>,
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let plan = support::Plan {
         suite: args.suite,
+        pattern: args.pattern,
         models: args.models,
         tokens: args.tokens,
         out: args.out,

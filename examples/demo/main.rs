@@ -19,6 +19,7 @@ use std::time::Instant;
 use clap::Parser;
 use settling::Protocol;
 use settling::capture::Device;
+use settling::checkpoint::StepPattern;
 use settling::core::Positions;
 use settling::tokens::read_documents;
 
@@ -62,6 +63,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
     support::run(&support::Plan {
         tokens: suite.join(pretrain::LAST_BATCH),
         suite,
+        pattern: StepPattern::default(),
         models,
         out: args.out.join("results"),
         steps: None,

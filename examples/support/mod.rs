@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use settling::capture::{Device, LIBTORCH, Options};
-use settling::checkpoint::StepDirectories;
+use settling::checkpoint::{StepDirectories, StepPattern};
 use settling::core::{CheckpointSeries, Positions, Step};
 use settling::records::MccRow;
 use settling::tokens::NpyTokens;
@@ -17,8 +17,10 @@ use settling::{
 
 /// What to study and how.
 pub(crate) struct Plan {
-    /// A folder with one folder a model, each with one folder `step<N>` a checkpoint.
+    /// A folder with one folder a model, each with one folder a checkpoint.
     pub(crate) suite: PathBuf,
+    /// How the folders of the checkpoints are named.
+    pub(crate) pattern: StepPattern,
     /// The models, by the names of their folders.
     pub(crate) models: Vec<String>,
     /// Token rows in a .npy file.
@@ -47,7 +49,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     };
     let mut studies = Vec::new();
     for model in &plan.models {
-        let series = StepDirectories::open(plan.suite.join(model))?;
+        let series = StepDirectories::open_with(plan.suite.join(model), &plan.pattern)?;
         let last = *series.steps()?.last().ok_or("the series has no steps")?;
         let config = series.open(last)?.config()?;
         let options = Options {
