@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -63,4 +64,18 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// Refuses a range of rows that is empty or reaches behind the last of `available`; `fault` says of what.
+pub(crate) fn check_rows(
+    rows: &Range<usize>,
+    available: usize,
+    fault: impl FnOnce(ErrorKind, String) -> Error,
+) -> Result<(), Error> {
+    if rows.start < rows.end && rows.end <= available {
+        return Ok(());
+    }
+    let message =
+        format!("rows {}..{} were asked for, {available} are there", rows.start, rows.end);
+    Err(fault(ErrorKind::Rows, message))
 }

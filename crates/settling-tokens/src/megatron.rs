@@ -3,7 +3,7 @@ use std::path::Path;
 
 use settling_core::{Step, TokenBatch, TokenSource};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, check_rows};
 use crate::megatron_index::Index;
 use crate::ranges::{LocalFile, ReadRange, Shards, read_exactly};
 
@@ -262,13 +262,7 @@ impl TokenSource for MegatronTokens {
     }
 
     fn read_rows(&self, rows: Range<usize>) -> Result<TokenBatch, Error> {
-        if rows.start >= rows.end || rows.end > self.rows {
-            let message = format!(
-                "rows {}..{} were asked for, {} are there",
-                rows.start, rows.end, self.rows
-            );
-            return Err(self.fault(ErrorKind::Rows, message));
-        }
+        check_rows(&rows, self.rows, |kind, message| self.fault(kind, message))?;
         if let Some(index) = &self.index {
             index.check(rows.start as u64..rows.end as u64)?;
         }

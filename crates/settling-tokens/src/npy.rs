@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use npyz::WriterBuilder;
 use settling_core::{TokenBatch, TokenSource};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, check_rows};
 
 /// NumPy writes headers of 128 bytes for arrays of tokens and itself refuses to read any above 10,000.
 const LONGEST_HEADER: usize = 10_000;
@@ -189,13 +189,7 @@ impl TokenSource for NpyTokens {
     }
 
     fn read_rows(&self, rows: Range<usize>) -> Result<TokenBatch, Error> {
-        if rows.start >= rows.end || rows.end > self.rows {
-            let message = format!(
-                "rows {}..{} were asked for, {} are there",
-                rows.start, rows.end, self.rows
-            );
-            return Err(Error::at(ErrorKind::Rows, &self.path, message));
-        }
+        check_rows(&rows, self.rows, |kind, message| Error::at(kind, &self.path, message))?;
         let io = |error| Error::io("read", &self.path, error);
         let row_bytes = self.width * self.element.size;
         // A reader that panicked has left no state but the position, which is set here.

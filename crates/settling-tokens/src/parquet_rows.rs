@@ -15,7 +15,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use settling_core::{Step, TokenBatch, TokenSource};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::{LocalFile, ReadRange};
 
 const IDS: &str = "ids";
@@ -249,12 +249,7 @@ impl ParquetTokens {
     }
 
     fn check_rows(&self, asked: &Range<usize>, there: usize) -> Result<(), Error> {
-        if asked.start < asked.end && asked.end <= there {
-            return Ok(());
-        }
-        let message =
-            format!("rows {}..{} were asked for, {there} are there", asked.start, asked.end);
-        Err(self.fault(ErrorKind::Rows, message))
+        check_rows(asked, there, |kind, message| self.fault(kind, message))
     }
 }
 

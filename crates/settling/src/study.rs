@@ -139,15 +139,15 @@ where
     let last = *steps.last().ok_or_else(|| no_steps(model))?;
     progress(Progress::Reference { model, steps: steps.len() });
 
-    let open = |step: Step| -> Result<(C::Source, String), Error> {
-        let heading = format!("{model}, step {step}");
-        let source =
-            series.open(step).map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
-        let hash = content_hash(&source)
-            .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
-        Ok((source, hash))
+    let unreadable = |step: Step, error: Cause| {
+        Error::caused(ErrorKind::Input, &format!("{model}, step {step}"), error)
     };
-    let (last_source, last_hash) = open(last)?;
+    let open = |step: Step| series.open(step).map_err(|error| unreadable(step, error.into()));
+    let hash = |step: Step, source: &C::Source| {
+        content_hash(source).map_err(|error| unreadable(step, error.into()))
+    };
+    let last_source = open(last)?;
+    let last_hash = hash(last, &last_source)?;
     let mut reference = Reference::Source(last_source);
     let mut study = ModelStudy {
         model: model.to_owned(),
@@ -158,7 +158,9 @@ where
     };
     for step in steps {
         let started = Instant::now();
-        let (source, hash) = open(step)?;
+        let source = open(step)?;
+        // Hashing reads the whole checkpoint: the last one's is known.
+        let hash = if step == last { last_hash.clone() } else { hash(step, &source)? };
         let key = unit_key(model, step, settings, [&hash, &last_hash, &study.tokens_sha256])?;
         let found = store.find(model, step, &key)?;
         let reused = found.is_some();
