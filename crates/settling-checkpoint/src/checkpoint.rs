@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
+use std::sync::Arc;
 
 use serde::Deserialize;
-use settling_core::{GptNeox, TensorData, TensorMeta, TensorSource};
+use settling_core::{GptNeox, ReadRange, TensorData, TensorMeta, TensorSource};
 
 use crate::config::parse_gpt_neox;
 use crate::error::{Error, ErrorKind};
+use crate::folder::{Folder, Source};
 use crate::pytorch_file::PytorchFile;
 use crate::safetensors_file::SafetensorsFile;
 
@@ -39,10 +40,10 @@ impl Format {
         }
     }
 
-    fn open(self, path: PathBuf) -> Result<WeightFile, Error> {
+    fn open(self, source: Source) -> Result<WeightFile, Error> {
         Ok(match self {
-            Self::Safetensors => WeightFile::Safetensors(SafetensorsFile::open(path)?),
-            Self::Pytorch => WeightFile::Pytorch(PytorchFile::open(path)?),
+            Self::Safetensors => WeightFile::Safetensors(SafetensorsFile::open(source)?),
+            Self::Pytorch => WeightFile::Pytorch(PytorchFile::open(source)?),
         })
     }
 }
@@ -118,7 +119,7 @@ impl WeightFile {
 ///   read. A file saved without checksums (`set_crc32_options(False)`) has none to compare.
 #[derive(Debug)]
 pub struct Checkpoint {
-    folder: PathBuf,
+    folder: Folder,
     files: Vec<WeightFile>,
     /// Which file has a tensor; `None` if there is but one file and no index.
     places: Option<HashMap<String, usize>>,
@@ -134,7 +135,35 @@ impl Checkpoint {
     /// If the folder has no weights in these formats, a shard is missing or outside the folder, a file is damaged or asks for
     /// anything but tensors, or the index and the shards contradict each other.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_folder(folder.as_ref())
+        Self::open_folder(Folder::Local(folder.as_ref().to_path_buf()))
+    }
+
+    /// Opens a checkpoint whose files lie anywhere, such as on a server: as [`open`](Self::open), but of these files instead of
+    /// those in a folder. Only what is asked for is read of them.
+    ///
+    /// `place` is what the folder is called in messages and by [`folder`](Self::folder).
+    ///
+    /// ```
+    /// use settling_checkpoint::Checkpoint;
+    /// use settling_core::{ReadRange, TensorSource};
+    ///
+    /// // An empty safetensors file: the length of its header, and the header.
+    /// let file: Box<dyn ReadRange> = Box::new(b"\x02\0\0\0\0\0\0\0{}".to_vec());
+    /// let checkpoint = Checkpoint::from_files("memory", [("model.safetensors".to_owned(), file)])?;
+    /// assert!(checkpoint.tensors().is_empty());
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_files(
+        place: impl AsRef<Path>,
+        files: impl IntoIterator<Item = (String, Box<dyn ReadRange>)>,
+    ) -> Result<Self, Error> {
+        let files = files.into_iter().map(|(name, bytes)| (name, Arc::from(bytes)));
+        let path = place.as_ref().to_path_buf();
+        Self::open_folder(Folder::Files { path, files: files.collect() })
     }
 
     /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of `torch.save` (`.bin`, `.pt`,
@@ -157,33 +186,35 @@ impl Checkpoint {
         let path = path.as_ref();
         let is_safetensors = path.extension().is_some_and(|end| end == "safetensors");
         let format = if is_safetensors { Format::Safetensors } else { Format::Pytorch };
-        Self::open_single(format, path.to_path_buf())
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let source = Source::open(path.to_path_buf())?;
+        Self::open_single(format, Folder::Local(folder), source)
     }
 
-    fn open_folder(folder: &Path) -> Result<Self, Error> {
+    fn open_folder(folder: Folder) -> Result<Self, Error> {
         for format in Format::ALL {
-            if folder.join(format.single()).is_file() {
-                return Self::open_single(format, folder.join(format.single()));
+            if folder.has(format.single()) {
+                let source = folder.open(format.single())?;
+                return Self::open_single(format, folder, source);
             }
-            if folder.join(format.index()).is_file() {
+            if folder.has(format.index()) {
                 return Self::open_sharded(format, folder);
             }
         }
-        let message = if folder.is_dir() { "has none of" } else { "is no folder with one of" };
+        let message = if folder.exists() { "has none of" } else { "is no folder with one of" };
         let names = Format::ALL.map(|format| format!("{}, {}", format.single(), format.index()));
         let message = format!("{message} {}", names.join(", "));
-        Err(Error::at(ErrorKind::MissingFile, folder, message))
+        Err(Error::at(ErrorKind::MissingFile, folder.path(), message))
     }
 
-    fn open_single(format: Format, path: PathBuf) -> Result<Self, Error> {
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let file = format.open(path)?;
+    fn open_single(format: Format, folder: Folder, source: Source) -> Result<Self, Error> {
+        let file = format.open(source)?;
         Ok(Self { folder, tensors: file.tensors(), files: vec![file], places: None })
     }
 
-    fn open_sharded(format: Format, folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(format.index());
-        let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    fn open_sharded(format: Format, folder: Folder) -> Result<Self, Error> {
+        let path = folder.path().join(format.index());
+        let text = folder.read_text(format.index())?;
         let index: Index = serde_json::from_str(&text)
             .map_err(|error| Error::at(ErrorKind::Format, &path, error))?;
         if index.weight_map.is_empty() {
@@ -200,7 +231,7 @@ impl Checkpoint {
                 return Err(Error::at(ErrorKind::Format, &path, message));
             }
             numbers.insert(name.as_str(), files.len());
-            files.push(format.open(folder.join(name))?);
+            files.push(format.open(folder.open(name)?)?);
         }
         let mut places = HashMap::new();
         for (tensor, shard) in &index.weight_map {
@@ -218,13 +249,13 @@ impl Checkpoint {
             of_file.filter(move |meta| places.get(&meta.name) == Some(&number))
         });
         let tensors = tensors.collect();
-        Ok(Self { folder: folder.to_path_buf(), files, places: Some(places), tensors })
+        Ok(Self { folder, files, places: Some(places), tensors })
     }
 
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// The files that hold the weights.
@@ -264,8 +295,8 @@ impl Checkpoint {
     ///
     /// If the file is missing, or [`parse_gpt_neox`] refuses it.
     pub fn config(&self) -> Result<GptNeox, Error> {
-        let path = self.folder.join(CONFIG);
-        let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+        let path = self.folder().join(CONFIG);
+        let text = self.folder.read_text(CONFIG)?;
         parse_gpt_neox(&text).map_err(|error| Error::at(error.kind(), &path, error))
     }
 }
@@ -289,7 +320,7 @@ impl TensorSource for Checkpoint {
             None => {
                 let message =
                     format!("has no tensor `{name}` among its {} tensors", self.tensors.len());
-                Err(Error::at(ErrorKind::MissingTensor, &self.folder, message))
+                Err(Error::at(ErrorKind::MissingTensor, self.folder(), message))
             }
         }
     }

@@ -29,6 +29,7 @@ mod checkpoint;
 mod config;
 mod crc32;
 mod error;
+mod folder;
 mod hash;
 mod hub_cache;
 mod other_format;

@@ -1,14 +1,12 @@
 //! One file of `torch.save`: its directory and its pickle checked once, its tensors read one by one.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use settling_core::{TensorData, TensorMeta};
 
 use crate::error::{Error, ErrorKind};
+use crate::folder::Source;
 use crate::other_format::other_format;
 use crate::pickle;
 use crate::state_dict::{NamedTensor, state_dict};
@@ -25,10 +23,8 @@ const SCRIPT_REMEDY: &str =
     "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
 
 #[derive(Debug)]
-pub(crate) struct PytorchFile<F = File> {
-    path: PathBuf,
-    /// Kept open, so that a file put in its place later is not read by this one's directory.
-    file: Mutex<F>,
+pub(crate) struct PytorchFile {
+    source: Source,
     /// In the order of the pickle.
     tensors: Vec<NamedTensor>,
     index: HashMap<String, usize>,
@@ -36,28 +32,18 @@ pub(crate) struct PytorchFile<F = File> {
 }
 
 impl PytorchFile {
-    pub(crate) fn open(path: PathBuf) -> Result<Self, Error> {
-        let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-        let size = file.metadata().map_err(|error| Error::io("read", &path, error))?.len();
-        Self::new(path, file, size)
-    }
-}
-
-impl<F: Read + Seek> PytorchFile<F> {
-    fn new(path: PathBuf, mut file: F, size: u64) -> Result<Self, Error> {
-        let fault = |message: String| Error::at(ErrorKind::Format, &path, message);
-        let io = |error| Error::io("read", &path, error);
+    pub(crate) fn open(source: Source) -> Result<Self, Error> {
+        let fault = |message: String| Error::at(ErrorKind::Format, source.path(), message);
         let from_zip = |found| match found {
-            Fault::Io(error) => io(error),
+            Fault::Read(error) => error,
             Fault::Format(message) => fault(message),
         };
-        let mut start = Vec::new();
-        Read::by_ref(&mut file).take(512).read_to_end(&mut start).map_err(io)?;
+        let start = source.start(512)?;
         if !start.starts_with(b"PK\x03\x04") {
-            return Err(fault(not_zip(&start, size)));
+            return Err(fault(not_zip(&start, source.len())));
         }
 
-        let records = zip::records(&mut file, size).map_err(from_zip)?;
+        let records = zip::records(&source).map_err(from_zip)?;
         let mut pickles =
             records.keys().filter_map(|name| name.strip_suffix("data.pkl")).filter(is_folder);
         let prefix = match (pickles.next(), pickles.next()) {
@@ -78,8 +64,7 @@ impl<F: Read + Seek> PytorchFile<F> {
         }
         let name = format!("{prefix}byteorder");
         if let Some(record) = records.get(&name) {
-            let order =
-                zip::read_record(&mut file, &name, record, LONGEST_BYTE_ORDER).map_err(from_zip)?;
+            let order = zip::read_record(&source, record, LONGEST_BYTE_ORDER).map_err(from_zip)?;
             if order != b"little" {
                 let order = order.escape_ascii();
                 return Err(fault(format!(
@@ -88,24 +73,18 @@ impl<F: Read + Seek> PytorchFile<F> {
             }
         }
         let name = format!("{prefix}data.pkl");
-        let pickle = zip::read_record(&mut file, &name, &records[&name], LONGEST_PICKLE)
-            .map_err(from_zip)?;
+        let pickle =
+            zip::read_record(&source, &records[&name], LONGEST_PICKLE).map_err(from_zip)?;
         let values = pickle::load(&pickle)
             .map_err(|message| fault(format!("{name} {message}; {REMEDY}")))?;
         let found = state_dict(&values, &records, &prefix).map_err(fault)?;
         let names = found.tensors.iter().map(|tensor| tensor.name.clone());
         let index = names.zip(0..).collect();
-        Ok(Self {
-            file: Mutex::new(file),
-            tensors: found.tensors,
-            index,
-            others: found.others,
-            path,
-        })
+        Ok(Self { tensors: found.tensors, index, others: found.others, source })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.source.path()
     }
 
     /// How many values are no tensors.
@@ -133,26 +112,26 @@ impl<F: Read + Seek> PytorchFile<F> {
     pub(crate) fn read(&self, name: &str) -> Result<TensorData<'static>, Error> {
         let Some(tensor) = self.index.get(name).map(|&index| &self.tensors[index]) else {
             let message = format!("has no tensor `{name}`");
-            return Err(Error::at(ErrorKind::MissingTensor, &self.path, message));
+            return Err(Error::at(ErrorKind::MissingTensor, self.path(), message));
         };
         let dtype = tensor.dtype.map_err(|found| {
             let message =
                 format!("tensor `{name}` has the element type {found}, which is not read");
-            Error::at(ErrorKind::Dtype, &self.path, message)
+            Error::at(ErrorKind::Dtype, self.path(), message)
         })?;
         let fault = |message: String| {
-            Error::at(ErrorKind::Format, &self.path, format!("tensor `{name}`: {message}"))
+            Error::at(ErrorKind::Format, self.path(), format!("tensor `{name}`: {message}"))
         };
         let (first, count) = tensor.layout.range();
         let size = dtype.size() as u64;
-        let mut bytes = vec![0; (count * size) as usize];
-        let io = |error| Error::io(&format!("read tensor `{name}` of"), &self.path, error);
-        {
-            // A reader that panicked has left no state but the position, which is set here.
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(tensor.record.start + first * size)).map_err(io)?;
-            file.read_exact(&mut bytes).map_err(io)?;
-        }
+        let part = first * size..(first + count) * size;
+        let bytes = match zip::read_part(&self.source, &tensor.record, part) {
+            Ok(bytes) => bytes,
+            Err(Fault::Read(error)) => {
+                return Err(Error::new(error.kind(), format!("tensor `{name}`: {error}")));
+            }
+            Err(Fault::Format(message)) => return Err(fault(message)),
+        };
         if bytes.len() as u64 == tensor.record.length && !tensor.record.is_intact(&bytes) {
             return Err(fault("its bytes are damaged: they have not the file's checksum".into()));
         }
@@ -197,8 +176,6 @@ fn not_zip(start: &[u8], size: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -208,8 +185,8 @@ mod tests {
         std::fs::read(folder.join(name)).unwrap()
     }
 
-    fn open(bytes: &[u8]) -> Result<PytorchFile<Cursor<&[u8]>>, Error> {
-        PytorchFile::new(PathBuf::from("x.bin"), Cursor::new(bytes), bytes.len() as u64)
+    fn open(bytes: &[u8]) -> Result<PytorchFile, Error> {
+        PytorchFile::open(Source::in_memory("x.bin", bytes))
     }
 
     /// Opens the file and reads all of it: an error, or tensors of the shapes that it announces.

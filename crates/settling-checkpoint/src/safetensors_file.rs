@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use safetensors::tensor::Metadata;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use settling_core::{Dtype, TensorData, TensorMeta};
 
 use crate::error::{Error, ErrorKind};
+use crate::folder::Source;
 use crate::other_format::other_format;
 
 /// The limit of the format's own reader: a header that claims more is damaged.
@@ -19,9 +17,7 @@ const LONGEST_HEADER: u64 = 100_000_000;
 
 #[derive(Debug)]
 pub(crate) struct SafetensorsFile {
-    path: PathBuf,
-    /// Kept open, so that a file put in its place later is not read by this one's header.
-    file: Mutex<File>,
+    source: Source,
     /// In the order of the file.
     entries: Vec<Entry>,
     index: HashMap<String, usize>,
@@ -39,16 +35,10 @@ struct Entry {
 }
 
 impl SafetensorsFile {
-    pub(crate) fn open(path: PathBuf) -> Result<Self, Error> {
-        let fault = |message: String| Error::at(ErrorKind::Format, &path, message);
-        let mut file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-        let size = file.metadata().map_err(|error| Error::io("read", &path, error))?.len();
-
-        let mut start = Vec::new();
-        Read::by_ref(&mut file)
-            .take(8)
-            .read_to_end(&mut start)
-            .map_err(|error| Error::io("read", &path, error))?;
+    pub(crate) fn open(source: Source) -> Result<Self, Error> {
+        let fault = |message: String| Error::at(ErrorKind::Format, source.path(), message);
+        let size = source.len();
+        let start = source.start(8)?;
         let Ok(length) = <[u8; 8]>::try_from(&start[..]) else {
             return Err(fault(format!(
                 "truncated: {size} bytes are too few for a safetensors file"
@@ -68,8 +58,7 @@ impl SafetensorsFile {
             };
             return Err(fault(what));
         }
-        let mut header = vec![0; length as usize];
-        file.read_exact(&mut header).map_err(|error| Error::io("read", &path, error))?;
+        let header = source.read("read the header of", 8, length)?;
         if header.last() == Some(&0) {
             return Err(fault(
                 "the header is padded with NUL bytes: the format asks for spaces".into(),
@@ -102,11 +91,11 @@ impl SafetensorsFile {
         }
         let index =
             entries.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
-        Ok(Self { path, file: Mutex::new(file), entries, index })
+        Ok(Self { source, entries, index })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.source.path()
     }
 
     /// The tensors of element types that are not read, with the file's name for the type.
@@ -130,23 +119,19 @@ impl SafetensorsFile {
         let Some(entry) = self.index.get(name).map(|&index| &self.entries[index]) else {
             return Err(Error::at(
                 ErrorKind::MissingTensor,
-                &self.path,
+                self.path(),
                 format!("has no tensor `{name}`"),
             ));
         };
         let dtype = entry.dtype.as_ref().map_err(|found| {
             let message =
                 format!("tensor `{name}` has the element type {found}, which is not read");
-            Error::at(ErrorKind::Dtype, &self.path, message)
+            Error::at(ErrorKind::Dtype, self.path(), message)
         })?;
-        let io = |error| Error::io(&format!("read tensor `{name}` of"), &self.path, error);
-        // A reader that panicked has left no state but the position, which is set here.
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(entry.start)).map_err(io)?;
-        let mut bytes = vec![0; entry.length];
-        file.read_exact(&mut bytes).map_err(io)?;
+        let doing = format!("read tensor `{name}` of");
+        let bytes = self.source.read(&doing, entry.start, entry.length as u64)?;
         TensorData::new(*dtype, entry.shape.clone(), bytes).map_err(|error| {
-            Error::at(ErrorKind::Format, &self.path, format!("tensor `{name}`: {error}"))
+            Error::at(ErrorKind::Format, self.path(), format!("tensor `{name}`: {error}"))
         })
     }
 }

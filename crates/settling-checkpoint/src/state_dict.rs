@@ -210,7 +210,7 @@ fn record(
             storage.length,
         ));
     }
-    Ok(*record)
+    Ok(record.clone())
 }
 
 fn dtype(element: Element) -> Option<Dtype> {

@@ -1,15 +1,20 @@
 //! The part of the zip format that PyTorch writes: records stored without compression, each in one piece.
 //!
 //! A reader of our own, because there is little to read and much to refuse. An archive is accepted only if it can be understood in
-//! one way: its directory ends where the end records begin, every record is described alike in the directory and in place, no two
-//! records have the same name or share a byte. A compressed record may be there (TorchScript has some) but not be read, so no archive
-//! unpacks to more than it is.
+//! one way: its directory ends where the end records begin, no two records have the same name or share a byte, and a record that is
+//! read is described alike in the directory and in place. A compressed record may be there (TorchScript has some) but not be read,
+//! so no archive unpacks to more than it is.
+//!
+//! Opening an archive reads its end only; what stands before a record's data is read with the record, so that of a file behind a
+//! network only those records travel that are wanted.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::bytes::Bytes;
 use crate::crc32::crc32;
+use crate::error::Error;
+use crate::folder::Source;
 
 const LOCAL: u32 = 0x0403_4b50;
 const ENTRY: u32 = 0x0201_4b50;
@@ -37,13 +42,13 @@ pub(crate) const UNCOMPRESSED: &str =
 /// Why an archive, or what is in it, cannot be read.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    Io(io::Error),
+    Read(Error),
     Format(String),
 }
 
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Read(error)
     }
 }
 
@@ -51,13 +56,20 @@ fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Format(message.into()))
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What the directory says of a record.
+#[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// Where its bytes are, from the start of the file.
-    pub(crate) start: u64,
+    name: String,
     pub(crate) length: u64,
     pub(crate) is_compressed: bool,
+    flags: u16,
+    method: u16,
     crc: u32,
+    /// In the file; of a record that is not compressed, `length`.
+    packed: u64,
+    /// Where its header begins, and where what follows its data does: the next record, or the directory.
+    offset: u64,
+    end: u64,
 }
 
 impl Record {
@@ -65,26 +77,19 @@ impl Record {
     pub(crate) fn is_intact(&self, bytes: &[u8]) -> bool {
         self.crc == 0 || self.crc == crc32(bytes)
     }
+
+    /// The length of its header, without the extra fields at its end.
+    fn fixed(&self) -> u64 {
+        LOCAL_LENGTH + self.name.len() as u64
+    }
 }
 
 pub(crate) type Records = HashMap<String, Record>;
 
-/// What the directory says of a record.
-struct Entry<'a> {
-    name: &'a str,
-    flags: u16,
-    method: u16,
-    crc: u32,
-    /// In the file, and unpacked.
-    packed: u64,
-    length: u64,
-    offset: u64,
-}
-
-/// The records of the archive that `file`, of `size` bytes, is.
-pub(crate) fn records<F: Read + Seek>(file: &mut F, size: u64) -> Result<Records, Fault> {
-    let (start, length, count) = directory(file, size)?;
-    let directory = read(file, start, length)?;
+/// The records of the archive that `file` is.
+pub(crate) fn records(file: &Source) -> Result<Records, Fault> {
+    let (start, length, count) = directory(file)?;
+    let directory = file.read("read the zip directory of", start, length)?;
     let mut bytes = Bytes::new(&directory);
     let mut entries = Vec::new();
     while !bytes.is_at_end() {
@@ -101,28 +106,27 @@ pub(crate) fn records<F: Read + Seek>(file: &mut F, size: u64) -> Result<Records
 
     entries.sort_unstable_by_key(|entry| entry.offset);
     let mut records = Records::new();
-    let mut free_from = 0;
-    for entry in &entries {
-        let name = entry.name;
-        if entry.offset < free_from {
-            return fault(format!("record {name:?} overlaps another one"));
+    let mut end = start;
+    for mut record in entries.into_iter().rev() {
+        record.end = end;
+        end = record.offset;
+        let needs = record.fixed().checked_add(record.packed);
+        if needs.and_then(|needs| record.offset.checked_add(needs)).is_none_or(|n| n > record.end) {
+            let name = record.name;
+            return fault(format!(
+                "record {name:?} overlaps another one, or reaches outside the file's data"
+            ));
         }
-        let record = locate(file, entry, start)?;
-        free_from = record.start + record.length;
-        if records.insert(name.to_owned(), record).is_some() {
-            return fault(format!("record {name:?} occurs twice"));
+        if let Some(other) = records.insert(record.name.clone(), record) {
+            return fault(format!("record {:?} occurs twice", other.name));
         }
     }
     Ok(records)
 }
 
 /// The bytes of a record that may have at most `limit`.
-pub(crate) fn read_record<F: Read + Seek>(
-    file: &mut F,
-    name: &str,
-    record: &Record,
-    limit: u64,
-) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read_record(file: &Source, record: &Record, limit: u64) -> Result<Vec<u8>, Fault> {
+    let name = &record.name;
     if record.is_compressed {
         return fault(format!("record {name:?} is compressed: {UNCOMPRESSED}"));
     }
@@ -130,22 +134,47 @@ pub(crate) fn read_record<F: Read + Seek>(
         let length = record.length;
         return fault(format!("record {name:?} has {length} bytes: expected at most {limit}"));
     }
-    let bytes = read(file, record.start, record.length)?;
+    let bytes = read_part(file, record, 0..record.length)?;
     if !record.is_intact(&bytes) {
         return fault(format!("record {name:?} is damaged: it has not its checksum"));
     }
     Ok(bytes)
 }
 
+/// Some of the bytes of a record that is not compressed. The checksum is not looked at.
+pub(crate) fn read_part(
+    file: &Source,
+    record: &Record,
+    part: Range<u64>,
+) -> Result<Vec<u8>, Fault> {
+    let name = &record.name;
+    let header = file.read("read a record's header of", record.offset, record.fixed())?;
+    let Some(extra) = agrees(&header, record) else {
+        let offset = record.offset;
+        return fault(format!(
+            "record {name:?} is described differently in the zip directory and at byte {offset}"
+        ));
+    };
+    let start = record.offset + record.fixed() + u64::from(extra);
+    if start + record.packed > record.end {
+        return fault(format!(
+            "record {name:?} overlaps another one, or reaches outside the file's data"
+        ));
+    }
+    Ok(file.read("read a record of", start + part.start, part.end - part.start)?)
+}
+
 /// Where the directory is, its length, and the number of its entries.
-fn directory<F: Read + Seek>(file: &mut F, size: u64) -> Result<(u64, u64, u64), Fault> {
+fn directory(file: &Source) -> Result<(u64, u64, u64), Fault> {
+    let read = |start, length| file.read("read the zip directory of", start, length);
+    let size = file.len();
     let cut = || {
         fault(
             "is cut, or has bytes behind its end: expected a zip archive's end record in its last 22 bytes",
         )
     };
     let Some(end_at) = size.checked_sub(END_LENGTH) else { return cut() };
-    let end = read(file, end_at, END_LENGTH)?;
+    let end = read(end_at, END_LENGTH)?;
     let Some(end) = End::parse(&end) else { return cut() };
     if end.signature != END || end.comment != 0 {
         return cut();
@@ -155,7 +184,7 @@ fn directory<F: Read + Seek>(file: &mut F, size: u64) -> Result<(u64, u64, u64),
 
     let locator_at = end_at.checked_sub(LOCATOR64_LENGTH + END64_LENGTH);
     let tail = match locator_at {
-        Some(at) => read(file, at, END64_LENGTH + LOCATOR64_LENGTH)?,
+        Some(at) => read(at, END64_LENGTH + LOCATOR64_LENGTH)?,
         None => Vec::new(),
     };
     if let (Some(at), Some(end64)) = (locator_at, End64::parse(&tail)) {
@@ -241,7 +270,7 @@ impl End64 {
 }
 
 /// The next entry of the directory; `None` if it is damaged, an error if it is one that we refuse.
-fn entry<'a>(bytes: &mut Bytes<'a>) -> Option<Result<Entry<'a>, String>> {
+fn entry(bytes: &mut Bytes<'_>) -> Option<Result<Record, String>> {
     if bytes.u32()? != ENTRY {
         return None;
     }
@@ -280,7 +309,8 @@ fn entry<'a>(bytes: &mut Bytes<'a>) -> Option<Result<Entry<'a>, String>> {
     } else if odd(name) {
         Err(format!("record {name:?} has a name that leads out of the archive"))
     } else {
-        Ok(Entry { name, flags, method, crc, packed, length, offset })
+        let (name, is_compressed) = (name.to_owned(), method != 0);
+        Ok(Record { name, length, is_compressed, flags, method, crc, packed, offset, end: 0 })
     })
 }
 
@@ -297,32 +327,8 @@ fn extra64(extra: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Where the data of a record is, if what stands before it agrees with the directory, which begins at `end`.
-fn locate<F: Read + Seek>(file: &mut F, entry: &Entry<'_>, end: u64) -> Result<Record, Fault> {
-    let name = entry.name;
-    let outside = || fault(format!("record {name:?} reaches outside the file's data"));
-    let fixed = LOCAL_LENGTH + name.len() as u64;
-    if entry.offset.checked_add(fixed).is_none_or(|header_end| header_end > end) {
-        return outside();
-    }
-    let header = read(file, entry.offset, fixed)?;
-    let extra = agrees(&header, entry);
-    let Some(extra) = extra else {
-        let offset = entry.offset;
-        return fault(format!(
-            "record {name:?} is described differently in the zip directory and at byte {offset}"
-        ));
-    };
-    let start = entry.offset + fixed + u64::from(extra);
-    if start.checked_add(entry.packed).is_none_or(|data_end| data_end > end) {
-        return outside();
-    }
-    let is_compressed = entry.method != 0;
-    Ok(Record { start, length: entry.packed, is_compressed, crc: entry.crc })
-}
-
 /// The length of the extra fields behind a record's name, if its header agrees with the directory.
-fn agrees(header: &[u8], entry: &Entry<'_>) -> Option<u16> {
+fn agrees(header: &[u8], entry: &Record) -> Option<u16> {
     let mut bytes = Bytes::new(header);
     let signature = bytes.u32()?;
     bytes.u16()?; // Version.
@@ -347,18 +353,8 @@ fn agrees(header: &[u8], entry: &Entry<'_>) -> Option<u16> {
     agrees.then_some(extra)
 }
 
-/// Reads `length` bytes that are known to be in the file.
-fn read<F: Read + Seek>(file: &mut F, start: u64, length: u64) -> Result<Vec<u8>, Fault> {
-    let mut bytes = vec![0; length as usize];
-    file.seek(SeekFrom::Start(start))?;
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -366,8 +362,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_worse_than_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let size = bytes.len() as u64;
-            prop_assert!(records(&mut Cursor::new(bytes), size).is_err());
+            prop_assert!(records(&Source::in_memory("x.bin", &bytes)).is_err());
         }
 
         /// End records that point into the bytes before them, so that what is random is the directory.
@@ -391,9 +386,9 @@ mod tests {
             bytes.extend(length.to_le_bytes());
             bytes.extend(start.to_le_bytes());
             bytes.extend([0; 2]);
-            let size = bytes.len() as u64;
-            if let Ok(records) = records(&mut Cursor::new(bytes), size) {
-                prop_assert!(records.values().all(|record| record.start + record.length <= size));
+            let file = Source::in_memory("x.bin", &bytes);
+            for record in records(&file).iter().flat_map(|records| records.values()) {
+                let _ = read_record(&file, record, 100);
             }
         }
     }

@@ -4,7 +4,8 @@
 //!
 //! If you want numbers, depend on the crate that computes them (`settling-rank`, `settling-cka`, `settling-mcc`), or on the
 //! facade `settling` for a whole study. Depend on this one when you *implement* a piece: your own checkpoint format, your own
-//! model, your own similarity measure. It has no dependencies, does no I/O and contains no unsafe code, so it costs nothing and
+//! model, your own similarity measure. It has no dependencies, does no I/O (but for reading a
+//! [`LocalFile`]) and contains no unsafe code, so it costs nothing and
 //! changes rarely.
 //!
 //! # The words
@@ -25,6 +26,7 @@
 //! |---|---|---|
 //! | [`TensorSource`] | what tensors has this checkpoint, and what is in one? | `settling-checkpoint` |
 //! | [`CheckpointSeries`] | which steps are there, and how is one opened? | `settling-checkpoint` |
+//! | [`ReadRange`] | which bytes are where, in a file here or on a server? | [`LocalFile`], `settling-hub` |
 //! | [`TokenSource`] | which token rows are evaluated? | `settling-tokens` |
 //! | [`Capture`], [`Gradients`] | what does the model write, and how would training change it? | `settling-capture` |
 //! | [`CaptureSink`] | who takes the captured rows? | any closure |
@@ -38,6 +40,7 @@ mod capture;
 mod mat;
 mod measure;
 mod neox;
+mod ranges;
 mod series;
 mod site;
 mod spectrum;
@@ -49,6 +52,7 @@ pub use capture::{Capture, CaptureSink, Gradients};
 pub use mat::MatView;
 pub use measure::{PairAccumulator, SingularValues};
 pub use neox::{GptNeox, GptNeoxError};
+pub use ranges::{LocalFile, ReadRange};
 pub use series::CheckpointSeries;
 pub use site::{Component, ParsePositionsError, Positions, Signal, Site, View};
 pub use spectrum::{Spectrum, SpectrumError};

@@ -43,7 +43,9 @@ pub use megatron::{MegatronTokens, TokenType};
 pub use npy::{NpyTokens, write_npy};
 #[cfg(feature = "parquet")]
 pub use parquet_rows::{ParquetStep, ParquetTokens};
-pub use ranges::{LocalFile, ReadRange, Shards};
+pub use ranges::Shards;
+// What the constructors here take.
+pub use settling_core::{LocalFile, ReadRange};
 pub use source_tree::{Document, SourceTree, read_documents};
 pub use text::{read_json_lines, read_text_files};
 pub use vocabulary::check_vocabulary;

@@ -1,11 +1,11 @@
 use std::ops::Range;
 use std::path::Path;
 
-use settling_core::{Step, TokenBatch, TokenSource};
+use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::megatron_index::Index;
-use crate::ranges::{LocalFile, ReadRange, Shards, read_exactly};
+use crate::ranges::{Shards, open_file, read_exactly};
 
 /// The most that is read at once; a batch of Pythia has 4 MB.
 const LONGEST_READ: u64 = 64 << 20;
@@ -103,7 +103,7 @@ impl MegatronTokens {
     /// If a file cannot be read, the index is damaged or does not belong to the `.bin`, or the sequences are seen to differ in
     /// length.
     pub fn open(idx: impl AsRef<Path>, bin: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::with_index(LocalFile::open(idx)?, LocalFile::open(bin)?)
+        Self::with_index(open_file(idx.as_ref())?, open_file(bin.as_ref())?)
     }
 
     /// Opens a `.bin` that is nothing but rows of `width` tokens.
@@ -116,7 +116,7 @@ impl MegatronTokens {
         width: usize,
         element: TokenType,
     ) -> Result<Self, Error> {
-        Self::new(LocalFile::open(path)?, width, element)
+        Self::new(open_file(path.as_ref())?, width, element)
     }
 
     /// Opens the shards of a `.bin`, in their order. A row may begin in one and end in the next.
@@ -133,7 +133,7 @@ impl MegatronTokens {
         for (place, path) in paths.iter().enumerate() {
             check_shard_name(path.as_ref(), place, paths.len())?;
         }
-        let parts: Result<Vec<_>, _> = paths.iter().map(LocalFile::open).collect();
+        let parts: Result<Vec<_>, _> = paths.iter().map(|path| open_file(path.as_ref())).collect();
         Self::new(Shards::new(parts?)?, width, element)
     }
 

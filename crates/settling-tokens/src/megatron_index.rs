@@ -14,9 +14,11 @@
 use std::ops::Range;
 use std::path::Path;
 
+use settling_core::ReadRange;
+
 use crate::error::{Error, ErrorKind};
 use crate::megatron::TokenType;
-use crate::ranges::{ReadRange, read_exactly};
+use crate::ranges::read_exactly;
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
 const HEADER: u64 = 34;

@@ -13,10 +13,10 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
-use settling_core::{Step, TokenBatch, TokenSource};
+use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
-use crate::ranges::{LocalFile, ReadRange};
+use crate::ranges::open_file;
 
 const IDS: &str = "ids";
 const STEP: &str = "step";
@@ -70,7 +70,7 @@ impl ParquetTokens {
     /// If the file cannot be read, is no Parquet file or damaged, lacks one of the columns, has one of another type, or has a row
     /// without a step, or no rows.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::new(LocalFile::open(path)?)
+        Self::new(open_file(path.as_ref())?)
     }
 
     /// As [`open`](Self::open), for bytes from anywhere.

@@ -1,79 +1,14 @@
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+
+use settling_core::{LocalFile, ReadRange};
 
 use crate::error::{Error, ErrorKind};
 
-/// Bytes of known length of which ranges can be read: a file, shards of one, a file on a server.
-///
-/// This is all that the readers of this crate need, so that who can fetch byte ranges from elsewhere can read tokens from there:
-/// implement it for your client and hand it to [`MegatronTokens::new`](crate::MegatronTokens::new).
-///
-/// The contract: `len` is the same for the whole life of the value and costs nothing (ask the server once, when you make the
-/// value). `read_range` gives exactly the bytes asked for or an error, may be called from several threads, and need not remember
-/// anything between calls; the readers ask for few, large ranges, and never for an empty one or one that ends behind `len`.
-///
-/// ```
-/// use std::io;
-/// use std::ops::Range;
-///
-/// use settling_core::TokenSource;
-/// use settling_tokens::{MegatronTokens, ReadRange, TokenType};
-///
-/// #[derive(Debug)]
-/// struct Memory(Vec<u8>);
-///
-/// impl ReadRange for Memory {
-///     fn name(&self) -> String {
-///         "eight bytes in memory".to_owned()
-///     }
-///     fn len(&self) -> u64 {
-///         self.0.len() as u64
-///     }
-///     fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-///         Ok(self.0[range.start as usize..range.end as usize].to_vec())
-///     }
-/// }
-///
-/// let tokens = MegatronTokens::new(Memory(vec![1, 0, 2, 0, 3, 0, 4, 1]), 2, TokenType::U16)?;
-/// assert_eq!(tokens.read_rows(1..2)?.ids(), [3, 260]);
-/// # Ok::<(), settling_tokens::Error>(())
-/// ```
-pub trait ReadRange: fmt::Debug + Send + Sync {
-    /// What to call it in messages: a path, an address.
-    fn name(&self) -> String;
-
-    /// The number of bytes.
-    fn len(&self) -> u64;
-
-    /// Whether there are no bytes.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Reads the bytes `range.start..range.end`.
-    ///
-    /// # Errors
-    ///
-    /// If not every byte of the range can be read.
-    fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
-}
-
-impl<R: ReadRange + ?Sized> ReadRange for Box<R> {
-    fn name(&self) -> String {
-        (**self).name()
-    }
-
-    fn len(&self) -> u64 {
-        (**self).len()
-    }
-
-    fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        (**self).read_range(range)
-    }
+/// Opens a file on this machine.
+pub(crate) fn open_file(path: &Path) -> Result<LocalFile, Error> {
+    LocalFile::open(path).map_err(|error| Error::io("open", path, error))
 }
 
 /// Reads a range and holds the implementation to its contract.
@@ -92,54 +27,6 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
         return Err(Error::at(ErrorKind::Io, path, message));
     }
     Ok(read)
-}
-
-/// A file on this machine, kept open: one that is put in its place later is not mixed up with it.
-#[derive(Debug)]
-pub struct LocalFile {
-    path: PathBuf,
-    file: Mutex<File>,
-    length: u64,
-}
-
-impl LocalFile {
-    /// Opens a file.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be opened or is a folder.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_path(path.as_ref())
-    }
-
-    fn open_path(path: &Path) -> Result<Self, Error> {
-        let io = |error| Error::io("open", path, error);
-        let file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
-            return Err(Error::at(ErrorKind::Io, path, "is not a file"));
-        }
-        Ok(Self { path: path.to_path_buf(), file: Mutex::new(file), length: metadata.len() })
-    }
-}
-
-impl ReadRange for LocalFile {
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn len(&self) -> u64 {
-        self.length
-    }
-
-    fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        let mut buffer = buffer_for(&range, self.length)?;
-        // A reader that panicked has left no state but the position, which is set here.
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(range.start))?;
-        file.read_exact(&mut buffer)?;
-        Ok(buffer)
-    }
 }
 
 /// Parts whose bytes, one behind the other, are the whole: a range may reach over any number of them.
@@ -214,14 +101,4 @@ impl<R: ReadRange> ReadRange for Shards<R> {
         }
         Ok(buffer)
     }
-}
-
-/// Zeros for a range, unless it is not within `length` bytes: nothing is allocated for what cannot be there.
-fn buffer_for(range: &Range<u64>, length: u64) -> io::Result<Vec<u8>> {
-    let size = range.end.checked_sub(range.start).filter(|_| range.end <= length);
-    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
-        let message = format!("no bytes {}..{} in {length}", range.start, range.end);
-        io::Error::new(io::ErrorKind::UnexpectedEof, message)
-    })?;
-    Ok(vec![0; size])
 }
