@@ -98,7 +98,7 @@ fn hub(state: &State, request: &Request) -> Answer {
             let (name, _) = split_revision(rest);
             Ok(Response::json(200, &api::paths_info(repo, revision(repo, &name)?, request)))
         }
-        (Section::Resolve | Section::ResolveCache, [_, rest @ ..]) => {
+        (Section::Resolve, [_, rest @ ..]) | (Section::ResolveCache, rest) => {
             let (name, path) = split_revision(rest);
             let commit = revision(repo, &name)?;
             resolve(state, request, repo, commit, &path, route.section)
@@ -134,7 +134,7 @@ fn parse(path: &str) -> Option<Route<'_>> {
     };
     let end = *slashes.get(usize::from(!one_name))?;
     let (id, after) = rest.split_at(end);
-    // The cache's addresses have no word of their own: its commit comes first.
+    // (The cache's addresses have no word between the id and the commit.)
     let known = section != Section::Resolve || after.starts_with("/resolve/");
     known.then_some(Route { kind, before, id, after, section })
 }
