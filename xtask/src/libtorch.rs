@@ -5,10 +5,10 @@
 //! wheels of `requirements-libtorch.txt`, which pip downloads (from wherever this machine's pip is set up to) and checks.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
 
+use crate::python::{cache_folder, install_beside, pip, python};
 use crate::{Result, run};
 
 /// tch 0.24 binds exactly this version: its C++ glue names functions by their full signatures.
@@ -73,13 +73,6 @@ fn python_torch() -> Option<PathBuf> {
     (!folder.as_os_str().is_empty() && check(&folder).is_ok()).then_some(folder)
 }
 
-fn python() -> Option<Command> {
-    let name = if env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
-    let works =
-        Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
-    works.then(|| Command::new(name))
-}
-
 /// The libtorch in the user's cache, installed there if it is not yet.
 fn fetch(root: &Path) -> Result<PathBuf> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -91,33 +84,17 @@ fn fetch(root: &Path) -> Result<PathBuf> {
     let cache = cache_folder()?;
     let installed = cache.join(format!("libtorch-{VERSION}-cpu"));
     let folder = installed.join("torch");
-    if check(&folder).is_ok() {
-        return Ok(folder);
+    let usable = || check(&folder);
+    if usable().is_err() {
+        install_beside(&installed, |partial| install(root, partial), || usable().is_ok())?;
     }
-    let _ = fs::remove_dir_all(&installed);
-
-    // Installed beside its final place and renamed into it: a cut download leaves nothing that looks whole.
-    let partial = cache.join(format!("libtorch-{VERSION}-cpu.{}.partial", std::process::id()));
-    let _ = fs::remove_dir_all(&partial);
-    fs::create_dir_all(&partial)
-        .map_err(|error| format!("cannot create {}: {error}", partial.display()))?;
-    let result = install(root, &partial).and_then(|()| {
-        // Another process may have been first; its copy is as good.
-        fs::rename(&partial, &installed)
-            .or_else(|error| if check(&folder).is_ok() { Ok(()) } else { Err(error) })
-            .map_err(|error| {
-                format!("cannot move {} to {}: {error}", partial.display(), installed.display())
-            })
-    });
-    let _ = fs::remove_dir_all(&partial);
-    result?;
-    check(&folder)
-        .map_err(|why| format!("the libtorch that pip installed is not usable: {why}"))?;
+    usable().map_err(|why| format!("the libtorch that pip installed is not usable: {why}"))?;
     Ok(folder)
 }
 
 fn install(root: &Path, target: &Path) -> Result<()> {
-    let mut pip = pip(target)?;
+    let mut pip = pip(target)
+        .map_err(|why| format!("no libtorch {VERSION} found, and {why}, or set LIBTORCH"))?;
     let started = Instant::now();
     println!("fetching libtorch {VERSION} with pip: 530 MB, once for this machine ...");
     // Wheels of CPython 3.11 whatever Python runs pip: only the libraries and headers are used, and so one hash is enough.
@@ -142,28 +119,6 @@ fn install(root: &Path, target: &Path) -> Result<()> {
     slim(target).map_err(|error| format!("cannot tidy {}: {error}", target.display()))?;
     println!("fetched in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// pip, of this Python or, where it has none (Debian ships it apart), of a fresh virtual environment.
-fn pip(target: &Path) -> Result<Command> {
-    let missing = format!(
-        "no libtorch {VERSION} found, and no Python 3 to fetch it with: install Python 3, or set LIBTORCH"
-    );
-    let mut python = python().ok_or(missing)?;
-    if python.args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
-    {
-        let mut pip = Command::new(python.get_program());
-        pip.args(["-m", "pip"]);
-        return Ok(pip);
-    }
-    let venv = target.join("venv");
-    let made = Command::new(python.get_program()).args(["-m", "venv"]).arg(&venv).output();
-    if !made.is_ok_and(|output| output.status.success()) {
-        return Err("this Python has neither pip nor venv: install one (on Debian, `apt install python3-pip`)".into());
-    }
-    let mut pip = Command::new(venv.join("bin/python"));
-    pip.args(["-m", "pip"]);
-    Ok(pip)
 }
 
 /// Keeps what a CPU build needs: headers, CPU libraries, and the two CUDA libraries that libtorch_cpu links.
@@ -195,15 +150,6 @@ fn slim(target: &Path) -> std::io::Result<()> {
     keep(&target.join("nvidia/cu13/lib"), |name| {
         name.starts_with("libcudart.") || name.starts_with("libcupti.")
     })
-}
-
-fn cache_folder() -> Result<PathBuf> {
-    let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
-        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
-        (_, Some(home)) => PathBuf::from(home).join(".cache"),
-        _ => return Err("neither XDG_CACHE_HOME nor HOME is set: set one, or LIBTORCH".into()),
-    };
-    Ok(base.join("settling"))
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: set-up and everyday commands. No dependencies, so that it builds at once on a fresh clone.
 
 mod libtorch;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -53,9 +54,14 @@ fn test(args: &[String]) -> Result<()> {
     let others = std::env::var_os(name).unwrap_or_default();
     let paths = std::iter::once(libraries).chain(std::env::split_paths(&others));
     let paths = std::env::join_paths(paths).map_err(|error| format!("{name}: {error}"))?;
+    // The user's own, or nothing to go without.
+    let packages = match std::env::var_os("SETTLING_PYTHONPATH") {
+        Some(own) => own,
+        None => python::hub_client(&root())?.into(),
+    };
     // Features add and never change: with all of the formats, every test there is.
     let all = ["test", "--workspace", "--features", "settling-tokens/parquet"];
-    run(cargo().args(all).args(args).env(name, paths))
+    run(cargo().args(all).args(args).env(name, paths).env("SETTLING_PYTHONPATH", packages))
 }
 
 fn demo(args: &[String]) -> Result<()> {
