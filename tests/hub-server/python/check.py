@@ -159,6 +159,9 @@ renamed = api.model_info(OLD)
 check("model_info of a renamed repository", (renamed.id, renamed.sha), (NEW, api.model_info(NEW).sha))
 for name, data in [("config.json", CONFIG), ("model.safetensors", WEIGHTS[0])]:
     check(f"a renamed repository's {name}", Path(hf_hub_download(OLD, name)).read_bytes() == data)
+check("a renamed repository's commits", [one.title for one in api.list_repo_commits(OLD)], ["Rename", "Add files"])
+check("a renamed repository's branches", [ref.name for ref in api.list_repo_refs(OLD).branches], ["main"])
+check("get_paths_info of a renamed repository", [one.path for one in api.get_paths_info(OLD, "config.json")], ["config.json"])
 check("a renamed repository's tree", [one.path for one in api.list_repo_tree(OLD)], ["config.json", "model.safetensors"])
 
 # What may not be had.

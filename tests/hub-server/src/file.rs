@@ -56,7 +56,8 @@ impl File {
         if large { file.in_lfs() } else { file }
     }
 
-    /// A file of `size` bytes in LFS that `fill(offset, buffer)` makes as they are asked for; `sha256` is what the server says of it.
+    /// A file of `size` bytes in LFS that `fill(offset, buffer)` makes as they are asked for. `sha256` is what the server says of
+    /// it, and finds it by: true or not, it must be this file's alone.
     pub fn made(
         path: impl Into<String>,
         size: u64,

@@ -9,9 +9,6 @@ use crate::log::Listener;
 use crate::repo::{Access, Repo, RepoKind};
 use crate::server::State;
 
-/// Words that follow a repository's id in the API, and so are no part of one.
-const WORDS: [&str; 5] = ["revision", "refs", "tree", "commits", "paths-info"];
-
 /// What a refusal is: its status, code and message are what the hub sends.
 type Answer = Result<Response, Response>;
 
@@ -55,7 +52,7 @@ fn cdn(state: &State, request: &Request) -> Answer {
 
 fn hub(state: &State, request: &Request) -> Answer {
     let path = request.path();
-    let route = parse(path)
+    let route = parse(state, path)
         .ok_or_else(|| refusal(404, "", "Sorry, we can't find the page you are looking for."))?;
     if let Some(new) = state.renamed.get(&(route.kind, route.id.to_owned())) {
         let query = &request.target[path.len()..];
@@ -108,7 +105,7 @@ fn hub(state: &State, request: &Request) -> Answer {
     }
 }
 
-fn parse(path: &str) -> Option<Route<'_>> {
+fn parse<'a>(state: &State, path: &'a str) -> Option<Route<'a>> {
     let sections = [
         ("/api/resolve-cache/models/", RepoKind::Model, Section::ResolveCache),
         ("/api/resolve-cache/datasets/", RepoKind::Dataset, Section::ResolveCache),
@@ -120,20 +117,13 @@ fn parse(path: &str) -> Option<Route<'_>> {
     let (before, kind, section) =
         sections.into_iter().find(|(prefix, ..)| path.starts_with(prefix))?;
     let rest = &path[before.len()..];
-    // An id is one name or two.
-    let slashes: Vec<usize> =
-        rest.match_indices('/').map(|(at, _)| at).chain([rest.len()]).collect();
-    let word = |number: usize| {
-        let start = slashes[number] + 1;
-        slashes.get(number + 1).map(|end| &rest[start..*end])
-    };
-    let one_name = match section {
-        Section::Api => slashes.len() == 1 || word(0).is_some_and(|word| WORDS.contains(&word)),
-        Section::Resolve => word(0) == Some("resolve"),
-        Section::ResolveCache => false,
-    };
-    let end = *slashes.get(usize::from(!one_name))?;
-    let (id, after) = rest.split_at(end);
+    // An id is one name, if there is such a repository, or two.
+    let mut ends = rest.match_indices('/').map(|(at, _)| at).chain([rest.len()]);
+    let one = ends.next()?;
+    let two = ends.next().unwrap_or(one);
+    let short = (kind, rest[..one].to_owned());
+    let is_short = state.repos.contains_key(&short) || state.renamed.contains_key(&short);
+    let (id, after) = rest.split_at(if is_short { one } else { two });
     // (The cache's addresses have no word between the id and the commit.)
     let known = section != Section::Resolve || after.starts_with("/resolve/");
     known.then_some(Route { kind, before, id, after, section })

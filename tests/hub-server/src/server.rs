@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::fault::Rule;
-use crate::http::{Request, Response};
+use crate::http::{Point, Request, Response};
 use crate::log::{Exchange, Listener, Log};
 use crate::repo::{Repo, RepoKind};
 use crate::routes;
@@ -215,10 +215,11 @@ impl Shared {
     fn accept(&self, socket: &TcpListener, listener: Listener) {
         std::thread::scope(|scope| {
             for stream in socket.incoming() {
-                let Ok(stream) = stream else { continue };
-                let Ok(Some(number)) = self.enter(&stream) else { break };
+                // An error here is a client that went away at once.
+                let Ok(entered) = stream.and_then(|stream| self.enter(stream)) else { continue };
+                let Some((number, stream)) = entered else { break };
                 scope.spawn(move || {
-                    // An error here is a client that went away.
+                    // Or later.
                     let _ = self.converse(stream, listener);
                     lock(&self.life).connections.remove(&number);
                 });
@@ -227,7 +228,7 @@ impl Shared {
     }
 
     /// Registers a connection, so that the end of the server ends it; `None` after the end.
-    fn enter(&self, stream: &TcpStream) -> io::Result<Option<u64>> {
+    fn enter(&self, stream: TcpStream) -> io::Result<Option<(u64, TcpStream)>> {
         let mut life = lock(&self.life);
         if life.over {
             return Ok(None);
@@ -235,7 +236,7 @@ impl Shared {
         let number = life.accepted;
         life.accepted += 1;
         life.connections.insert(number, stream.try_clone()?);
-        Ok(Some(number))
+        Ok(Some((number, stream)))
     }
 
     fn converse(&self, mut stream: TcpStream, listener: Listener) -> io::Result<()> {
@@ -246,7 +247,9 @@ impl Shared {
             let number = self.log.begin(listener, &request);
             let (response, delay) = self.prepare(listener, &request);
             self.pause_for(delay);
-            self.log.update(number, |exchange| exchange.status = response.status);
+            if response.end != Some(Point::BeforeAnswer) {
+                self.log.update(number, |exchange| exchange.status = response.status);
+            }
             let progress = |sent| self.log.update(number, |exchange| exchange.sent = sent);
             let result = response.send(&mut stream, &request, |time| self.pause(time), progress);
             lock(&self.state).busy -= 1;
