@@ -174,8 +174,8 @@ impl Response {
         response.header("Accept-Ranges", "bytes")
     }
 
-    /// Writes the answer; says whether the connection can be used again. `pause` returns early when the server ends;
-    /// `progress` is told how many bytes of the body were written, before the client can have them.
+    /// Writes the answer, whose time has come; says whether the connection can be used again. `pause` returns early when the
+    /// server ends; `progress` is told how many bytes of the body were written, before the client can have them.
     pub(crate) fn send(
         &self,
         to: &mut TcpStream,
@@ -183,12 +183,6 @@ impl Response {
         pause: impl Fn(Option<Duration>),
         mut progress: impl FnMut(u64),
     ) -> io::Result<bool> {
-        let stall = |point| {
-            if let Some((_, time)) = self.stall.filter(|(at, _)| *at == point) {
-                pause(time);
-            }
-        };
-        stall(Point::BeforeAnswer);
         if self.end == Some(Point::BeforeAnswer) {
             return Ok(false);
         }
@@ -217,7 +211,9 @@ impl Response {
         let mut buffer = vec![0; CHUNK as usize];
         let mut sent = 0;
         loop {
-            stall(Point::AfterBytes(sent));
+            if let Some((_, time)) = self.stall.filter(|(at, _)| *at == Point::AfterBytes(sent)) {
+                pause(time);
+            }
             if sent == stop {
                 break;
             }

@@ -9,7 +9,7 @@ use crate::log::Listener;
 use crate::repo::{Access, Repo, RepoKind};
 use crate::server::State;
 
-/// What a refusal is: its status, code and message are what the hub sends.
+/// An answer, or a refusal with the status, code and message that the hub sends.
 type Answer = Result<Response, Response>;
 
 /// Where the parts of a path are.
@@ -56,10 +56,8 @@ fn hub(state: &State, request: &Request) -> Answer {
         .ok_or_else(|| refusal(404, "", "Sorry, we can't find the page you are looking for."))?;
     if let Some(new) = state.renamed.get(&(route.kind, route.id.to_owned())) {
         let query = &request.target[path.len()..];
-        return Ok(Response::redirect(
-            307,
-            &format!("{}{new}{}{query}", route.before, route.after),
-        ));
+        let location = format!("{}{new}{}{query}", route.before, route.after);
+        return Ok(Response::redirect(307, &location));
     }
     let repo = state.repos.get(&(route.kind, route.id.to_owned()));
     let repo = admit(state, repo, request, route.section)?;
@@ -154,23 +152,12 @@ fn admit<'a>(
     let repo = repo.ok_or_else(missing)?;
     match &repo.access {
         Access::Gated(own) if section != Section::Api && token != Some(own) => {
-            let id = &repo.id;
-            Err(match token {
-                None => refusal(
-                    401,
-                    "GatedRepo",
-                    &format!(
-                        "Access to {id} is restricted. You must be authenticated to access it."
-                    ),
-                ),
-                Some(_) => refusal(
-                    403,
-                    "GatedRepo",
-                    &format!(
-                        "Access to {id} is restricted and you are not in the authorized list."
-                    ),
-                ),
-            })
+            let (status, why) = match token {
+                None => (401, "you must be authenticated"),
+                Some(_) => (403, "you are not in the authorized list"),
+            };
+            let message = format!("Access to {} is restricted: {why}.", repo.id);
+            Err(refusal(status, "GatedRepo", &message))
         }
         Access::Private(own) if token != Some(own) => Err(missing()),
         _ => Ok(repo),

@@ -41,8 +41,8 @@ pub(crate) struct State {
     pub(crate) page_size: Option<usize>,
     rules: Vec<Rule>,
     delay: Option<Duration>,
-    busy: usize,
-    most_busy: usize,
+    waiting: usize,
+    most_waiting: usize,
 }
 
 #[derive(Debug, Default)]
@@ -159,9 +159,9 @@ impl HubServer {
         self.state().delay = Some(delay);
     }
 
-    /// The most requests that were under way at once.
+    /// The most requests that waited for their answers to begin at once: with a delay, how many the client has under way.
     pub fn most_at_once(&self) -> usize {
-        self.state().most_busy
+        self.state().most_waiting
     }
 
     /// All requests so far, in the order in which they came.
@@ -246,22 +246,27 @@ impl Shared {
         while open && let Some(request) = Request::read(&mut reader)? {
             let number = self.log.begin(listener, &request);
             let (response, delay) = self.prepare(listener, &request);
-            self.pause_for(delay);
+            if delay.is_some() {
+                self.pause(delay);
+            }
+            if let Some((Point::BeforeAnswer, time)) = response.stall {
+                self.pause(time);
+            }
+            // Before the client can have the answer, and ask again.
+            lock(&self.state).waiting -= 1;
             if response.end != Some(Point::BeforeAnswer) {
                 self.log.update(number, |exchange| exchange.status = response.status);
             }
             let progress = |sent| self.log.update(number, |exchange| exchange.sent = sent);
-            let result = response.send(&mut stream, &request, |time| self.pause(time), progress);
-            lock(&self.state).busy -= 1;
-            open = result?;
+            open = response.send(&mut stream, &request, |time| self.pause(time), progress)?;
         }
         stream.shutdown(Shutdown::Both)
     }
 
     fn prepare(&self, listener: Listener, request: &Request) -> (Response, Option<Duration>) {
         let mut state = lock(&self.state);
-        state.busy += 1;
-        state.most_busy = state.most_busy.max(state.busy);
+        state.waiting += 1;
+        state.most_waiting = state.most_waiting.max(state.waiting);
         let mut response = routes::answer(&state, listener, request);
         for rule in &mut state.rules {
             if let Some(fault) = rule.fires(request) {
@@ -269,12 +274,6 @@ impl Shared {
             }
         }
         (response, state.delay)
-    }
-
-    fn pause_for(&self, delay: Option<Duration>) {
-        if delay.is_some() {
-            self.pause(delay);
-        }
     }
 
     /// Waits for so long, or for ever, but not beyond the server's end.
