@@ -279,10 +279,10 @@ impl Shared {
     /// Waits for so long, or for ever, but not beyond the server's end.
     fn pause(&self, time: Option<Duration>) {
         let life = lock(&self.life);
-        let over = |life: &mut Life| !life.over;
+        let goes_on = |life: &mut Life| !life.over;
         match time {
-            Some(time) => drop(self.ended.wait_timeout_while(life, time, over)),
-            None => drop(self.ended.wait_while(life, over)),
+            Some(time) => drop(self.ended.wait_timeout_while(life, time, goes_on)),
+            None => drop(self.ended.wait_while(life, goes_on)),
         }
     }
 }
