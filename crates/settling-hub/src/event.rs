@@ -1,0 +1,52 @@
+use std::path::Path;
+use std::time::Duration;
+
+/// What is being done, for whoever shows progress or keeps a log.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A file begins to come.
+    Download {
+        /// The repository.
+        repository: &'a str,
+        /// The file's path in it.
+        file: &'a str,
+        /// Its size in bytes.
+        size: u64,
+        /// How many bytes are there from an attempt that was cut off.
+        there: u64,
+    },
+    /// More of it has come.
+    Advance {
+        /// The file's path in the repository.
+        file: &'a str,
+        /// How many bytes more.
+        bytes: u64,
+    },
+    /// A file is there, and has been verified.
+    Done {
+        /// The file's path in the repository.
+        file: &'a str,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A request failed in a way that may pass.
+    Retrying {
+        /// What was asked for.
+        what: &'a str,
+        /// Why it failed.
+        reason: &'a str,
+        /// How long until the next attempt.
+        wait: Duration,
+    },
+    /// A file of the cache was not what its name says, and was removed.
+    Damaged {
+        /// The file.
+        path: &'a Path,
+    },
+    /// Another process is downloading the same file; this one waits for it.
+    Waiting {
+        /// The file's path in the repository.
+        file: &'a str,
+    },
+}

@@ -1,0 +1,178 @@
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use settling_checkpoint::StepPattern;
+use settling_core::Step;
+
+use crate::error::{Error, ErrorKind};
+use crate::hub::Hub;
+use crate::repository::Repository;
+use crate::series::{HubSeries, choose_steps, steps_of};
+
+/// A published suite of models with checkpoints of their training: what its repositories are and how they name the steps.
+///
+/// The registry is data, in `src/suites.json`; a suite that is not in it needs no entry to be read, only its pattern
+/// ([`HubSeries::open`]).
+///
+/// ```
+/// use settling_hub::{StepNames, Suite};
+///
+/// let suite = Suite::of_model("EleutherAI/pythia-410m-deduped").ok_or("unknown")?;
+/// assert_eq!(suite.name, "pythia-deduped");
+/// assert!(matches!(&suite.steps, StepNames::Revisions { pattern, .. } if pattern.to_string() == "step{N}"));
+/// assert!(Suite::all().len() >= 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// A short name: `pythia-deduped`.
+    pub name: String,
+    /// What should be known of it.
+    pub about: String,
+    /// The family of its models in transformers: `gpt_neox`, `llama`, `gpt2`, `olmo`, `olmo2`, `pico_decoder`.
+    pub family: String,
+    /// The repositories, smallest model first.
+    pub models: Vec<String>,
+    /// How the steps are named.
+    pub steps: StepNames,
+}
+
+/// How a suite names its steps.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum StepNames {
+    /// Branches or tags.
+    Revisions {
+        /// Their names.
+        #[serde(deserialize_with = "pattern")]
+        pattern: StepPattern,
+        /// The step of `main`, if it is one that no other revision is.
+        #[serde(default)]
+        main: Option<u64>,
+    },
+    /// Commits of a branch a run.
+    Commits {
+        /// The titles of the commits.
+        #[serde(deserialize_with = "pattern")]
+        title: StepPattern,
+        /// The branch, with `{model}` for the repository's name.
+        branch: String,
+    },
+}
+
+fn pattern<'de, D: serde::Deserializer<'de>>(from: D) -> Result<StepPattern, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
+impl Suite {
+    /// Every suite of the registry.
+    ///
+    /// # Panics
+    ///
+    /// Never: the registry is part of this crate and tested.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        static SUITES: OnceLock<Vec<Suite>> = OnceLock::new();
+        SUITES.get_or_init(|| {
+            let suites = serde_json::from_str(include_str!("suites.json"));
+            suites.unwrap_or_else(|error| panic!("suites.json: {error}"))
+        })
+    }
+
+    /// The suite of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|suite| suite.name == name)
+    }
+
+    /// The suite that has this repository.
+    #[must_use]
+    pub fn of_model(id: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|suite| suite.models.iter().any(|model| model == id))
+    }
+
+    /// The checkpoints of one of its models, or of another one that names its steps alike: all of them, or those of `steps` and the
+    /// last.
+    ///
+    /// # Errors
+    ///
+    /// As [`HubSeries::open`].
+    pub fn series(
+        &self,
+        hub: &Hub,
+        model: &str,
+        steps: Option<&[Step]>,
+    ) -> Result<HubSeries, Error> {
+        let repository = hub.model(model)?;
+        match &self.steps {
+            StepNames::Revisions { pattern, main } => {
+                let mut revisions = steps_of(&repository, pattern)?;
+                if let Some(main) = main {
+                    revisions.insert(Step(*main), main_revision(&repository)?);
+                }
+                HubSeries::of_revisions(&repository, choose_steps(&repository, revisions, steps)?)
+            }
+            StepNames::Commits { title, branch } => {
+                // A run may have a number: `pico-decoder-tiny-1` of `pico-decoder-tiny`.
+                let name = model.rsplit('/').next().unwrap_or(model);
+                HubSeries::of_commits(&repository, &branch.replace("{model}", name), title, steps)
+            }
+        }
+    }
+}
+
+fn main_revision(repository: &Repository) -> Result<crate::Revision, Error> {
+    let revisions = repository.revisions()?;
+    revisions.into_iter().find(|revision| revision.name == "main").ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("{} has no revision main", repository.id()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::names::check_repository;
+
+    #[test]
+    fn the_registry_can_be_read_and_names_nothing_twice() {
+        let mut seen = BTreeSet::new();
+        for suite in Suite::all() {
+            assert!(seen.insert(suite.name.clone()), "{} twice", suite.name);
+            assert!(!suite.models.is_empty() && !suite.about.is_empty(), "{}", suite.name);
+            for model in &suite.models {
+                check_repository(model).unwrap();
+                assert!(seen.insert(model.clone()), "{model} twice");
+            }
+        }
+    }
+
+    /// Names of revisions that were seen on the hub.
+    #[test]
+    fn the_patterns_match_the_names_of_the_suites() {
+        for (suite, revision, step) in [
+            ("pythia", "step143000", 143_000),
+            ("pythia-deduped", "step512", 512),
+            ("polypythias", "step0", 0),
+            ("olmo", "step1000-tokens4B", 1000),
+            ("olmo2", "stage1-step150-tokens1B", 150),
+            ("amber", "ckpt_017", 17),
+            ("smollm2", "step-160000", 160_000),
+            ("mistral-small", "checkpoint-400000", 400_000),
+        ] {
+            let StepNames::Revisions { pattern, .. } = &Suite::named(suite).unwrap().steps else {
+                panic!("{suite}")
+            };
+            assert_eq!(pattern.step(revision), Some(Step(step)), "{suite}");
+            assert_eq!(pattern.step("main"), None, "{suite}");
+        }
+        let StepNames::Commits { title, .. } = &Suite::named("pico").unwrap().steps else {
+            panic!("pico")
+        };
+        assert_eq!(title.step("Saving HF Model -- Step 4000"), Some(Step(4000)));
+    }
+}

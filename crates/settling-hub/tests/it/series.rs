@@ -1,0 +1,211 @@
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use settling_checkpoint::{Audit, FindingKind, StepPattern};
+use settling_core::{CheckpointSeries, Step, TensorSource};
+use settling_hub::{ErrorKind, HubSeries, StepNames, Suite};
+use settling_hub_server::{Fault, File, Repo, RepoKind, Rule};
+
+use crate::support::{Fixture, MODEL, suite, weights};
+
+fn open(fixture: &Fixture, steps: Option<&[Step]>) -> HubSeries {
+    HubSeries::open(&fixture.model(), &StepPattern::default(), steps).unwrap()
+}
+
+/// How many files of weights the cache holds.
+fn cached(fixture: &Fixture) -> usize {
+    let blobs = fs::read_dir(fixture.model().cache_folder().join("blobs"));
+    blobs.map_or(0, |blobs| {
+        blobs.filter(|blob| blob.as_ref().unwrap().metadata().unwrap().len() > 1000).count()
+    })
+}
+
+#[test]
+fn steps_are_revisions_and_hold_their_weights() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None);
+    assert_eq!(series.steps().unwrap(), [Step(0), Step(1), Step(1000), Step(2000)]);
+    let checkpoint = series.open(Step(1000)).unwrap();
+    assert_eq!(checkpoint.tensors().len(), 2);
+    assert_eq!(checkpoint.read("a").unwrap().to_f32().unwrap(), [10.0; 1000]);
+    assert!(checkpoint.folder().ends_with(&series.revision(Step(1000)).unwrap().commit));
+    assert_eq!(fs::read(series.fetch_file(Step(0), "config.json").unwrap()).unwrap(), b"{}");
+    let error = series.open(Step(7)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Steps);
+    assert!(error.to_string().contains("0, 1, 1000, 2000"), "{error}");
+    assert_eq!(series.size(), 4 * weights(0).len() as u64);
+}
+
+#[test]
+fn chosen_steps_are_listed_alone_and_the_last_is_always_among_them() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, Some(&[Step(1)]));
+    assert_eq!(series.steps().unwrap(), [Step(1), Step(2000)]);
+    assert_eq!(fixture.server.count("GET", "/tree/"), 2);
+    let error =
+        HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(7)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Steps);
+}
+
+#[test]
+fn an_audit_needs_no_download() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None);
+    let report = Audit::new().run_listing(series.listing()).unwrap();
+    assert!(
+        report.findings.iter().any(|one| matches!(
+            &one.kind,
+            FindingKind::IdenticalSteps { steps } if *steps == [Step(0), Step(1)]
+        )),
+        "{report}"
+    );
+    assert_eq!(fixture.server.count("GET", "/cdn/"), 0);
+    assert_eq!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1)).unwrap());
+    assert_ne!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1000)).unwrap());
+}
+
+#[test]
+fn deleted_after_use_and_the_last_with_the_series() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None).delete_after(true);
+    drop(series.open(Step(2000)).unwrap());
+    assert_eq!(cached(&fixture), 1, "the last is kept");
+    let checkpoint = series.open(Step(1000)).unwrap();
+    assert_eq!(cached(&fixture), 2);
+    assert_eq!(checkpoint.read("b").unwrap().to_f32().unwrap()[0], -10.0);
+    drop(checkpoint);
+    assert_eq!(cached(&fixture), 1);
+    series.open(Step(2000)).unwrap();
+    assert_eq!(fixture.server.count("GET", "/cdn/"), 2);
+    // Two steps of one content: it stays while one of them is in use.
+    let (zero, one) = (series.open(Step(0)).unwrap(), series.open(Step(1)).unwrap());
+    drop(zero);
+    assert_eq!(cached(&fixture), 2);
+    assert_eq!(one.read("a").unwrap().to_f32().unwrap()[0], 0.0);
+    drop(one);
+    assert_eq!(cached(&fixture), 1);
+    drop(series);
+    assert_eq!(cached(&fixture), 0);
+    // The small files stay.
+    assert!(fs::read_dir(fixture.model().cache_folder().join("blobs")).unwrap().count() > 0);
+}
+
+#[test]
+fn what_was_there_before_is_not_deleted() {
+    let fixture = Fixture::new(suite());
+    open(&fixture, None).open(Step(1000)).unwrap();
+    let series = open(&fixture, None).delete_after(true);
+    drop(series.open(Step(1000)).unwrap());
+    drop(series);
+    assert_eq!(cached(&fixture), 1);
+}
+
+#[test]
+fn the_next_step_comes_while_this_one_is_studied() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None).delete_after(true);
+    let checkpoint = series.open(Step(0)).unwrap();
+    series.prefetch(Step(1000));
+    series.prefetch(Step(1000));
+    series.prefetch(Step(7)); // Not there: no matter.
+    for _ in 0..200 {
+        if cached(&fixture) == 2 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(cached(&fixture), 2);
+    drop(checkpoint);
+    fixture.server.clear_log();
+    assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
+    assert_eq!(fixture.server.count("GET", "/cdn/"), 0);
+    assert_eq!(cached(&fixture), 0);
+
+    // What goes wrong is told when the step is opened, and the next attempt is a new one.
+    fixture.server.inject(Rule::new(Fault::Status(404)).method("GET").path("/cdn/"));
+    series.prefetch(Step(1));
+    let error = series.open(Step(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    fixture.server.clear_faults();
+    series.open(Step(1)).unwrap();
+}
+
+#[test]
+fn shards_and_other_formats_are_read() {
+    let index = r#"{"metadata":{},"weight_map":{"a":"model-00001-of-00001.safetensors","b":"model-00001-of-00001.safetensors"}}"#;
+    let mut repo = Repo::model(MODEL);
+    for step in [0, 1000] {
+        let files = [
+            File::new("model.safetensors.index.json", index),
+            File::new("model-00001-of-00001.safetensors", weights(if step == 0 { 0 } else { 10 })),
+        ];
+        repo.replace(&format!("step{step}"), "Add", files);
+    }
+    let fixture = Fixture::new(repo);
+    let series = open(&fixture, None);
+    assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
+    assert_eq!(series.open_remote(Step(0)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 0.0);
+}
+
+#[test]
+fn a_revision_without_weights_is_named() {
+    let fixture = Fixture::new(suite());
+    fixture.server.edit(RepoKind::Model, MODEL, |repo| {
+        repo.replace("step3000", "Forget the weights", [File::new("config.json", "{}")])
+    });
+    let error = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("step3000"), "{error}");
+    // The others are there for who asks for them... but for the last, which everything is compared with.
+    let error =
+        HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(0)])).unwrap_err();
+    assert!(error.to_string().contains("step3000"), "{error}");
+}
+
+#[test]
+fn two_revisions_for_one_step_are_an_error_unless_they_are_one_commit() {
+    let mut repo = suite();
+    repo.point("refs/tags/step02000", "step2000");
+    let fixture = Fixture::new(repo);
+    assert_eq!(open(&fixture, None).steps().unwrap().len(), 4);
+    fixture.server.edit(RepoKind::Model, MODEL, |repo| repo.point("refs/tags/step02000", "step0"));
+    let error = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap_err();
+    assert!(error.to_string().contains("step02000") && error.kind() == ErrorKind::Steps, "{error}");
+    let error = HubSeries::open(&fixture.model(), &"ckpt_{N}".parse().unwrap(), None).unwrap_err();
+    assert!(
+        error.to_string().contains("ckpt_{N}") && error.to_string().contains("main"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_steps_of_a_suite_are_branches_main_or_commits() {
+    let mut amber = Repo::model("LLM360/Amber");
+    for (branch, value) in [("ckpt_000", 0), ("ckpt_017", 17), ("main", 35)] {
+        amber.replace(branch, "Add", [File::new("model.safetensors", weights(value))]);
+    }
+    let fixture = Fixture::new(amber);
+    let suite = Suite::of_model("LLM360/Amber").unwrap();
+    let series = suite.series(&fixture.hub, "LLM360/Amber", None).unwrap();
+    assert_eq!(series.steps().unwrap(), [Step(0), Step(17), Step(359)]);
+    assert_eq!(series.open(Step(359)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 35.0);
+
+    let mut pico = Repo::model("pico-lm/pico-decoder-tiny");
+    for step in [0, 1000, 2000] {
+        let file = File::new("model.safetensors", weights((step / 100) as u8));
+        pico.commit("pico-decoder-tiny-1", &format!("Saving HF Model -- Step {step}"), [file]);
+        pico.commit(
+            "pico-decoder-tiny-1",
+            &format!("Saving Learning Dynamics Data (train) -- Step {step}"),
+            [File::new("x", step.to_string())],
+        );
+    }
+    let fixture = Fixture::new(pico);
+    let suite = Suite::named("pico").unwrap();
+    assert!(matches!(suite.steps, StepNames::Commits { .. }));
+    let series =
+        suite.series(&fixture.hub, "pico-lm/pico-decoder-tiny", Some(&[Step(1000)])).unwrap();
+    assert_eq!(series.steps().unwrap(), [Step(1000), Step(2000)]);
+    assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
+}
