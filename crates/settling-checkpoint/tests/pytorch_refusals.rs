@@ -230,7 +230,7 @@ fn no_global_but_the_known_ones_in_any_form_or_place() {
 fn a_message_names_the_file_the_place_and_the_remedy() {
     let message = open(&with(&dict(&global("os", "system")))).unwrap_err().to_string();
     for part in
-        ["x.bin: ", "m/data.pkl at byte 9: ", "global os.system not allowed", "weights_only=True"]
+        ["x.bin: ", "m/data.pkl: at byte 9: ", "global os.system not allowed", "weights_only=True"]
     {
         assert!(message.contains(part), "{message}");
     }
@@ -277,7 +277,7 @@ fn instructions_that_no_state_dict_needs() {
         (b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff}.", "cut"),
         (b"\x80\x02X\xff\xff\xff\xffab", "a string of 4294967295 bytes"),
         (b"\x80\x04\x8d\0\0\0\0\0\0\0\x80ab", "a string of 9223372036854775808 bytes"),
-        (b"\x80\x04\x8e\0\0\0\0\0\0\0\x80ab", "a string of 9223372036854775808 bytes"),
+        (b"\x80\x04\x8e\0\0\0\0\0\0\0\x80ab", "cut"),
         (b"\x80\x02\x8b\xff\xff\xff\x7fab", "a string of 2147483647 bytes"),
         (b"\x80\x02\x8c\x02\xff\xfe.", "not UTF-8"),
         (b"\x80\x02cos", "cut"),
