@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_file_cut_at_any_byte_is_an_error() {
-        for name in ["repacked.bin", "plain.bin", "pythia.bin"] {
+        for name in ["repacked.bin", "plain.bin", "pythia.bin", "plain.pickle", "legacy_plain.bin"]
+        {
             let whole = golden(name);
             assert!(read_all(&whole).is_ok());
             for length in 0..whole.len() {
@@ -239,9 +240,42 @@ mod tests {
         }
     }
 
+    /// There are no checksums in these: what is there is what the file says.
+    #[test]
+    fn a_changed_byte_of_a_pickle_is_never_worse_than_an_error_and_changes_what_it_says_only() {
+        for name in ["repacked.pickle", "legacy_repacked.bin"] {
+            let mut whole = golden(name);
+            let expected = read_all(&whole).unwrap();
+            let data = [1_f32, 2.0].map(f32::to_le_bytes).concat();
+            let data_at = whole.windows(8).position(|window| window == data).unwrap();
+            for place in 0..whole.len() {
+                let original = whole[place];
+                for value in 0..=u8::MAX {
+                    whole[place] = value;
+                    match read_all(&whole) {
+                        Ok(tensors) if (data_at..data_at + 8).contains(&place) => {
+                            let mut bytes = data.clone();
+                            bytes[place - data_at] = value;
+                            assert_eq!(tensors[0].bytes(), bytes);
+                        }
+                        // Another shape, stride or offset that fits too.
+                        Ok(tensors) if tensors != expected => {
+                            assert_eq!(whole[place - 1], b'K', "{name}: byte {place} = {value}");
+                            assert_eq!(tensors[0].dtype(), expected[0].dtype());
+                        }
+                        _ => {}
+                    }
+                }
+                whole[place] = original;
+            }
+        }
+    }
+
     #[test]
     fn a_flipped_bit_of_a_file_of_pytorch_is_never_worse_than_an_error() {
-        for name in ["plain.bin", "unread.bin", "no_checksums.bin"] {
+        for name in
+            ["plain.bin", "unread.bin", "no_checksums.bin", "views.pickle", "legacy_views.bin"]
+        {
             let mut whole = golden(name);
             for place in 0..whole.len() {
                 for bit in 0..8 {

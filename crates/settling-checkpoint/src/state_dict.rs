@@ -80,10 +80,7 @@ pub(crate) fn state_dict(
         level.next += 1;
         left =
             left.checked_sub(1).ok_or_else(|| format!("holds more than {MOST_VALUES} values"))?;
-        if !matches!(
-            values.node(value),
-            Node::Dict(_) | Node::List(_) | Node::Tuple(_) | Node::Tensor(_) | Node::Storage(_)
-        ) {
+        if values.node(value).is_plain() {
             found.others += 1;
             continue;
         }

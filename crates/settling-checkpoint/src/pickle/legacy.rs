@@ -65,14 +65,14 @@ pub(super) fn load_behind_magic(
         let cut = |_| Fault::Format(format!("the file is cut in storage {key:?} of {bytes} bytes"));
         starts.insert(key.clone(), input.skip(bytes).map_err(cut)?);
     }
-    if !input.is_at_end() {
-        return Err("there are bytes behind the last storage".into());
-    }
     for storage in values.storages_mut() {
         let Place::Key(key) = &storage.place else { continue };
         let start = starts.get(key);
         let start = *start.ok_or_else(|| format!("storage {key:?} is not in the file"))?;
         storage.place = Place::Start(start);
+    }
+    if !input.is_at_end() {
+        return Err("there are bytes behind the last storage".into());
     }
     Ok(values)
 }

@@ -28,6 +28,16 @@ pub(crate) enum Node {
 }
 
 impl Node {
+    /// Whether it is a value beside the tensors, complete in itself: a setting, a step, an element type.
+    pub(crate) fn is_plain(&self) -> bool {
+        match self {
+            Self::Int(_) | Self::Str(_) | Self::Bool(_) | Self::Bytes { .. } => true,
+            Self::Magic | Self::Other | Self::Global(Global::Dtype(_)) => true,
+            Self::Tuple(_) | Self::List(_) | Self::Dict(_) => false,
+            Self::Global(_) | Self::Storage(_) | Self::Tensor(_) => false,
+        }
+    }
+
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Int(_) => "an integer",
