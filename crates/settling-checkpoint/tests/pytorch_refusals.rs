@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use settling_checkpoint::{Checkpoint, Error, ErrorKind};
 use settling_core::{Dtype, TensorSource};
 
-use pieces::{GLOBALS, dict, global, int, ints, storage, text, view};
+use pieces::{GLOBALS, dict, global, storage, text, view};
 
 /// A record of an archive, as it is described in the directory and in place.
 #[derive(Clone)]
@@ -430,6 +430,98 @@ fn archives_that_can_be_read_in_two_ways() {
     let at = claims.len() - 14;
     claims[at..at + 12].fill(0xff);
     refuses(&claims, "");
+}
+
+#[test]
+fn a_pickle_that_is_larger_than_any() {
+    let mut records = records(&[b"\x80\x02}.", &vec![b'N'; 64 << 20][..]].concat());
+    records[0].crc = 0;
+    refuses(&archive(&records), "\"m/data.pkl\" has 67108868 bytes: expected at most 67108864");
+}
+
+/// The archive with end records of 64 bits, and the numbers of its directory's first entry moved into an extra field.
+fn archive64(extra: impl Fn(&[u64; 3]) -> Vec<u8>) -> Vec<u8> {
+    let whole = with(&good());
+    let end = whole.len() - 22;
+    let place = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+    let start = place(end + 16) as usize;
+    let length = u64::from(place(start + 24));
+    let extra = extra(&[length, length, u64::from(place(start + 42))]);
+    let name = start + 46..start + 46 + usize::from(whole[start + 28]);
+    let mut entry = whole[start..name.end].to_vec();
+    entry[20..28].fill(0xff);
+    entry[42..46].fill(0xff);
+    entry[30..32].copy_from_slice(&(extra.len() as u16).to_le_bytes());
+    let directory = [&entry[..], &extra, &whole[name.end..end]].concat();
+    let end64 = (start + directory.len()) as u64;
+    let numbers = [3, 3, directory.len() as u64, start as u64].map(u64::to_le_bytes).concat();
+    [
+        &whole[..start],
+        &directory,
+        b"PK\x06\x06\x2c\0\0\0\0\0\0\0",
+        &[0; 12],
+        &numbers,
+        b"PK\x06\x07\0\0\0\0",
+        &end64.to_le_bytes(),
+        b"\x01\0\0\0PK\x05\x06\0\0\0\0",
+        &[0xff; 12],
+        &[0; 2],
+    ]
+    .concat()
+}
+
+fn extra64(numbers: &[u64]) -> Vec<u8> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [&[1, 0], &(bytes.len() as u16).to_le_bytes()[..], &bytes].concat()
+}
+
+#[test]
+fn numbers_of_64_bits_that_lie() {
+    let whole = archive64(|numbers| extra64(numbers));
+    let expected = open(&whole).unwrap().read("a").unwrap().bytes().to_vec();
+    assert_eq!(expected, [4, 5, 6, 7, 12, 13, 14, 15]);
+    // Each byte of the end records and of the directory's extra field.
+    let extra = whole.windows(4).position(|window| window == [1, 0, 24, 0]).unwrap();
+    for place in (extra..extra + 28).chain(whole.len() - 98..whole.len()) {
+        for change in [1, 0x80, 0xff] {
+            let mut changed = whole.clone();
+            changed[place] ^= change;
+            if let Ok(data) = open(&changed).and_then(|file| Ok(file.read("a")?.bytes().to_vec())) {
+                assert_eq!(data, expected, "byte {place} ^ {change}");
+            }
+        }
+    }
+    for huge in [u64::MAX, 1 << 63, 1 << 40] {
+        for place in 0..3 {
+            let lie = archive64(|numbers| {
+                let mut numbers = *numbers;
+                numbers[place] = huge;
+                extra64(&numbers)
+            });
+            refuses(&lie, "");
+        }
+    }
+    refuses(&archive64(|numbers| extra64(&numbers[..2])), "zip directory is damaged");
+    refuses(&archive64(|numbers| extra64(&[&numbers[..], &[0]].concat())), "directory is damaged");
+    refuses(&archive64(|_| Vec::new()), "zip directory is damaged");
+}
+
+#[test]
+fn instructions_that_pytorch_could_write_and_does_not() {
+    let tensor = view(&storage("FloatStorage", "0", 4), 0, &[4], &[1]);
+    // DICT and LIST, EMPTY_SET and FROZENSET, a negative LONG1 and one of nine bytes.
+    let built =
+        [&b"\x80\x04("[..], &text("a"), &tensor, &text("b"), b"(", &tensor, b"ld."].concat();
+    let checkpoint = open(&with(&built)).unwrap();
+    let names: Vec<_> = checkpoint.tensors().iter().map(|meta| &*meta.name).collect();
+    assert_eq!(names, ["a", "b.0"]);
+    for value in
+        [&b"\x8f"[..], b"(\x91", b"\x8a\x01\xff", b"\x8a\x09abcdefghi", b"\x96\0\0\0\0\0\0\0\0"]
+    {
+        let other =
+            [&b"\x80\x05}"[..], &text("a"), &tensor, b"s", &text("n"), value, b"s."].concat();
+        assert_eq!(open(&with(&other)).unwrap().tensors().len(), 1);
+    }
 }
 
 #[test]

@@ -32,9 +32,10 @@ impl Node {
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::Int(_) | Self::Str(_) | Self::Bool(_) | Self::Bytes { .. } => true,
-            Self::Magic | Self::Other | Self::Global(Global::Dtype(_)) => true,
+            Self::Magic | Self::Other => true,
+            Self::Global(global) => global.is_class(),
             Self::Tuple(_) | Self::List(_) | Self::Dict(_) => false,
-            Self::Global(_) | Self::Storage(_) | Self::Tensor(_) => false,
+            Self::Storage(_) | Self::Tensor(_) => false,
         }
     }
 
@@ -66,6 +67,17 @@ pub(crate) enum Global {
     Storage(Element),
     UntypedStorage,
     Dtype(Element),
+}
+
+impl Global {
+    /// Or an element type; what is no function.
+    fn is_class(self) -> bool {
+        match self {
+            Self::OrderedDict | Self::Storage(_) | Self::UntypedStorage | Self::Dtype(_) => true,
+            Self::RebuildTensorV2 | Self::RebuildTensorV3 => false,
+            Self::RebuildParameter | Self::LoadFromBytes => false,
+        }
+    }
 }
 
 /// An element type in PyTorch's terms: its row of [`ELEMENTS`].
