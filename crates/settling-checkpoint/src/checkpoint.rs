@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -23,6 +23,12 @@ enum Format {
 impl Format {
     /// In the order in which they are looked for.
     const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
+
+    /// By the name of a single file; which one of PyTorch's formats it is, its content tells.
+    fn of(file: &Path) -> Self {
+        let is_safetensors = file.extension().is_some_and(|end| end == "safetensors");
+        if is_safetensors { Self::Safetensors } else { Self::Pytorch }
+    }
 
     /// The file that has all weights, if one has.
     fn single(self) -> &'static str {
@@ -106,10 +112,10 @@ impl WeightFile {
 /// # PyTorch files
 ///
 /// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of pickles with the storages behind
-/// them. Tensors that Python's own `pickle.dump` wrote (protocol 3 to 5) are a pickle with
-/// such a row of pickles within it for each of them. A pickle is a program; it is interpreted by a machine that knows the few
-/// functions that rebuild tensors and refuses every other name, so nothing in a file is ever executed. It is read through a window,
-/// and storages within it are not read until a tensor is asked for, so files of many gigabytes open in little memory.
+/// them. What Python's own `pickle.dump` writes of tensors (protocol 3 to 5) is a pickle that has such a row within it for each of
+/// them. A pickle is a program; it is interpreted by a machine that knows the few functions that rebuild tensors and refuses every
+/// other name, so nothing in a file is ever executed. It is read through a window, and storages within it are not read until a
+/// tensor is asked for, so files of many gigabytes open in little memory.
 ///
 /// - A dict's keys become names; those of a dict, list or tuple within are joined with dots (`optimizer.state.0.exp_avg`). A dict
 ///   under the root's key `state_dict` or `model` is the exception: its tensors have their names without that key. Two tensors of
@@ -188,26 +194,32 @@ impl Checkpoint {
     ///
     /// If the file is missing, damaged, of another format, or asks for anything but tensors.
     pub fn open_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let source = Source::open(path.as_ref().to_path_buf())?;
-        Self::open_source(source)
+        let path = path.as_ref();
+        let source = Source::open(path.to_path_buf())?;
+        Self::open_single(Format::of(path), Folder::Local(folder_of(path)), source)
     }
 
     /// Opens a single file of weights that lies anywhere, such as on a server: as [`open_file`](Self::open_file), but of these bytes
     /// instead of those at `path`, which is what the file is called in messages. Only what is asked for is read of them.
     ///
+    /// ```
+    /// use settling_checkpoint::Checkpoint;
+    /// use settling_core::{ReadRange, TensorSource};
+    ///
+    /// // A pickle of an empty dict.
+    /// let bytes: Box<dyn ReadRange> = Box::new(b"\x80\x04}.".to_vec());
+    /// let checkpoint = Checkpoint::from_file("learning_dynamics/val_weights.pt", bytes)?;
+    /// assert!(checkpoint.tensors().is_empty());
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`open_file`](Self::open_file).
     pub fn from_file(path: impl AsRef<Path>, bytes: Box<dyn ReadRange>) -> Result<Self, Error> {
-        Self::open_source(Source::new(path.as_ref(), Arc::from(bytes)))
-    }
-
-    fn open_source(source: Source) -> Result<Self, Error> {
-        let path = source.path();
-        let is_safetensors = path.extension().is_some_and(|end| end == "safetensors");
-        let format = if is_safetensors { Format::Safetensors } else { Format::Pytorch };
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        Self::open_single(format, Folder::Local(folder), source)
+        let path = path.as_ref();
+        let folder = Folder::Files { path: folder_of(path), files: BTreeMap::new() };
+        Self::open_single(Format::of(path), folder, Source::new(path, Arc::from(bytes)))
     }
 
     fn open_folder(folder: Folder) -> Result<Self, Error> {
@@ -368,6 +380,10 @@ impl Checkpoint {
     }
 }
 
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
 /// The dotted parts that all names begin with, up to the first number and without the last part of any.
 fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> &'a str {
     let Some(first) = names.next() else { return "" };
@@ -403,6 +419,30 @@ impl TensorSource for Checkpoint {
                     format!("has no tensor `{name}` among its {} tensors", self.tensors.len());
                 Err(Error::at(ErrorKind::MissingTensor, self.folder(), message))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common_prefix;
+
+    #[test]
+    fn prefixes_are_whole_parts_before_any_number() {
+        for (names, expected) in [
+            (&[][..], ""),
+            (&["weight"], ""),
+            (&["layers.0.norm"], "layers."),
+            (&["a.layers.0.norm", "a.layers.10.norm"], "a.layers."),
+            (&["a.layers.0.norm", "a.norm"], "a."),
+            (&["model.head", "model.heads"], "model."),
+            (&["model.a", "module.a"], ""),
+            (&["model.a", "model"], ""),
+            (&["0.a", "0.b"], ""),
+            (&["\u{e9}.a", "\u{e8}.a"], ""),
+            (&["a.\u{e9}", "a.\u{e8}"], "a."),
+        ] {
+            assert_eq!(common_prefix(names.iter().copied()), expected, "{names:?}");
         }
     }
 }

@@ -19,6 +19,7 @@ const LONGEST_BYTE_ORDER: u64 = 16;
 
 const REMEDY: &str =
     "load it with PyTorch and save it again: torch.save(torch.load(f, weights_only=True), f)";
+const PICKLE_REMEDY: &str = "load it with Python (torch.load(f, weights_only=True), or pickle.load if you trust its origin) and save its tensors with torch.save";
 const SCRIPT_REMEDY: &str =
     "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
 
@@ -146,18 +147,18 @@ fn open_archive(source: &Source) -> Result<StateDict, Fault> {
     let name = format!("{prefix}data.pkl");
     let pickle = zip::read_record(source, &records[&name], LONGEST_PICKLE)?;
     let values = pickle::load_record(&Source::in_memory(source.path(), pickle))
-        .map_err(|fault| with_remedy(fault.at(&name)))?;
+        .map_err(|fault| with_remedy(fault.at(&name), REMEDY))?;
     Ok(state_dict(&values, &records, &prefix)?)
 }
 
 fn open_pickle(source: &Source) -> Result<StateDict, Fault> {
-    let values = pickle::load_file(source).map_err(with_remedy)?;
+    let values = pickle::load_file(source).map_err(|fault| with_remedy(fault, PICKLE_REMEDY))?;
     Ok(state_dict(&values, &Records::new(), "")?)
 }
 
-fn with_remedy(fault: Fault) -> Fault {
+fn with_remedy(fault: Fault, remedy: &str) -> Fault {
     match fault {
-        Fault::Format(message) => Fault::Format(format!("{message}; {REMEDY}")),
+        Fault::Format(message) => Fault::Format(format!("{message}; {remedy}")),
         read @ Fault::Read(_) => read,
     }
 }
@@ -181,7 +182,7 @@ fn not_read(start: &[u8], size: u64) -> String {
     }
     match other_format(start) {
         Some(format) => format!("is {format}, not a file of torch.save"),
-        None => "is no zip archive and no pickle: expected a file of torch.save".to_owned(),
+        None => "is neither a zip archive nor a pickle of protocol 2 to 5: expected a file of torch.save".to_owned(),
     }
 }
 
@@ -292,12 +293,14 @@ mod tests {
         fn no_change_of_several_bytes_is_worse_than_an_error(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         ) {
-            let mut whole = golden("no_checksums.bin");
-            for (place, value) in changes {
-                let place = place.index(whole.len());
-                whole[place] = value;
+            for name in ["no_checksums.bin", "shapes.pickle", "legacy_shapes.bin"] {
+                let mut whole = golden(name);
+                for (place, value) in &changes {
+                    let place = place.index(whole.len());
+                    whole[place] = *value;
+                }
+                let _ = read_all(&whole);
             }
-            let _ = read_all(&whole);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::{Checkpoint, StepPattern};
 
 /// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or with names of another
-/// [`StepPattern`]. Other entries are ignored.
+/// [`StepPattern`]. Other entries are ignored. A checkpoint is what [`Checkpoint::open`] finds in the folder, or one file in it.
 #[derive(Clone, Debug)]
 pub struct StepDirectories {
     folder: PathBuf,

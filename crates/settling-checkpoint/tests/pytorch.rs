@@ -150,8 +150,8 @@ fn a_type_that_is_not_read_is_named_and_hides_nothing() {
 fn other_formats_are_named_with_the_remedy() {
     let remedy = "torch.save(torch.load(f, weights_only=True), f)";
     for (name, what, remedy) in [
-        ("legacy_module.bin", "global torch.nn.modules.linear.Linear not allowed", remedy),
-        ("module.pickle", "global torch.nn.modules.linear.Linear not allowed", remedy),
+        ("legacy_module.bin", "global torch.nn.modules.linear.Linear not allowed", "weights_only"),
+        ("module.pickle", "global torch.nn.modules.linear.Linear not allowed", "pickle.load"),
         ("torchscript.bin", "TorchScript", "torch.jit.load(f).state_dict()"),
         ("one_tensor.bin", "holds a tensor", "dict of named tensors"),
         ("module.bin", "global torch.nn.modules.linear.Linear not allowed", remedy),
@@ -174,7 +174,7 @@ fn other_formats_are_named_with_the_remedy() {
         (b"<!DOCTYPE html>", "HTML"),
         (b"version https://git-lfs", "git-lfs pointer"),
         (b"\x1f\x8b\x08", "gzip"),
-        (b"something else", "no zip archive and no pickle"),
+        (b"something else", "neither a zip archive nor a pickle"),
     ] {
         std::fs::write(&renamed, bytes).unwrap();
         let error = Checkpoint::open(folder.path()).unwrap_err();

@@ -6,6 +6,7 @@ use crate::folder::Source;
 const WINDOW: u64 = 64 << 10;
 /// A longer string is no name, and none that torch.save writes.
 const LONGEST_STRING: u64 = 64 << 10;
+const CUT: &str = "the pickle is cut";
 
 #[derive(Debug)]
 pub(super) struct Input<'a> {
@@ -52,9 +53,10 @@ impl<'a> Input<'a> {
 
     /// Fails if there are not `length` bytes more.
     pub(super) fn expect(&self, length: u64) -> Result<(), Fault> {
-        if length > self.left() { Err("the pickle is cut".into()) } else { Ok(()) }
+        if length > self.left() { Err(CUT.into()) } else { Ok(()) }
     }
 
+    /// The next `length` bytes, of which there may not be many.
     pub(super) fn string(&mut self, length: u64) -> Result<&[u8], Fault> {
         if length > LONGEST_STRING {
             return Err(Fault::Format(format!(
@@ -103,8 +105,7 @@ impl<'a> Input<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let bytes = self.string(N as u64)?;
-        Ok(bytes.try_into().unwrap_or([0; N]))
+        self.string(N as u64)?.try_into().map_err(|_| CUT.into())
     }
 
     /// The part of the window that is not passed yet.

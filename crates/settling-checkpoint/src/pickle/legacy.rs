@@ -47,7 +47,7 @@ pub(super) fn load_behind_magic(
         let Place::Key(key) = &storage.place else { continue };
         let size = (storage.length, storage.bytes()?);
         if storages.insert(key.clone(), size).is_some_and(|other| other != size) {
-            return Err(format!("two sizes of the storage {:?}", key).into());
+            return Err(format!("two sizes of the storage {}", shown(key)).into());
         }
     }
     let mut starts = HashMap::new();
@@ -56,25 +56,32 @@ pub(super) fn load_behind_magic(
             return Err("a storage's key that is not a string".into());
         };
         let Some((length, bytes)) = storages.remove(key) else {
-            return Err(format!("storage {key:?} is there twice, or not in the object").into());
+            let key = shown(key);
+            return Err(format!("storage {key} is there twice, or not in the object").into());
         };
         let found = input.u64()?;
         if found != length {
-            return Err(format!("storage {key:?} has {found} elements: expected {length}").into());
+            let key = shown(key);
+            return Err(format!("storage {key} has {found} elements: expected {length}").into());
         }
-        let cut = |_| Fault::Format(format!("the file is cut in storage {key:?} of {bytes} bytes"));
+        let cut = |_| format!("the file is cut in storage {} of {bytes} bytes", shown(key));
         starts.insert(key.clone(), input.skip(bytes).map_err(cut)?);
     }
     for storage in values.storages_mut() {
         let Place::Key(key) = &storage.place else { continue };
         let start = starts.get(key);
-        let start = *start.ok_or_else(|| format!("storage {key:?} is not in the file"))?;
+        let start = *start.ok_or_else(|| format!("storage {} is not in the file", shown(key)))?;
         storage.place = Place::Start(start);
     }
     if !input.is_at_end() {
         return Err("there are bytes behind the last storage".into());
     }
     Ok(values)
+}
+
+/// A key in a message.
+fn shown(key: &str) -> String {
+    format!("{:?}", key.chars().take(80).collect::<String>())
 }
 
 fn is_little_endian(machine: &Values) -> bool {
