@@ -30,10 +30,6 @@ impl<'a> Bytes<'a> {
         self.take(N)?.try_into().ok()
     }
 
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
@@ -44,13 +40,5 @@ impl<'a> Bytes<'a> {
 
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
-    }
-
-    /// What is before the next line feed, which is passed too.
-    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
-        let length = self.all[self.position..].iter().position(|&byte| byte == b'\n')?;
-        let line = self.take(length)?;
-        self.position += 1;
-        Some(line)
     }
 }

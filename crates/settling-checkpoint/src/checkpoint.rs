@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -23,6 +23,12 @@ enum Format {
 impl Format {
     /// In the order in which they are looked for.
     const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
+
+    /// By the name of a single file; which one of PyTorch's formats it is, its content tells.
+    fn of(file: &Path) -> Self {
+        let is_safetensors = file.extension().is_some_and(|end| end == "safetensors");
+        if is_safetensors { Self::Safetensors } else { Self::Pytorch }
+    }
 
     /// The file that has all weights, if one has.
     fn single(self) -> &'static str {
@@ -105,8 +111,11 @@ impl WeightFile {
 ///
 /// # PyTorch files
 ///
-/// A file of `torch.save` (PyTorch 1.6 or later) is a zip archive with a pickle. The pickle is a program; it is interpreted by a
-/// machine that knows the few functions that rebuild tensors and refuses every other name, so nothing in a file is ever executed.
+/// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of pickles with the storages behind
+/// them. What Python's own `pickle.dump` writes of tensors (protocol 3 to 5) is a pickle that has such a row within it for each of
+/// them. A pickle is a program; it is interpreted by a machine that knows the few functions that rebuild tensors and refuses every
+/// other name, so nothing in a file is ever executed. It is read through a window, and storages within it are not read until a
+/// tensor is asked for, so files of many gigabytes open in little memory.
 ///
 /// - A dict's keys become names; those of a dict, list or tuple within are joined with dots (`optimizer.state.0.exp_avg`). A dict
 ///   under the root's key `state_dict` or `model` is the exception: its tensors have their names without that key. Two tensors of
@@ -116,7 +125,7 @@ impl WeightFile {
 /// - Views (tied, transposed, sliced, expanded tensors) have the values that PyTorch gives. One that is not contiguous needs
 ///   memory for the part of its storage that it spans.
 /// - The checksum of a storage is compared when a tensor is read that takes up all of it, as most do, and not when part of it is
-///   read. A file saved without checksums (`set_crc32_options(False)`) has none to compare.
+///   read. A file saved without checksums (`set_crc32_options(False)`) has none to compare, nor has one that is no zip archive.
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: Folder,
@@ -124,6 +133,8 @@ pub struct Checkpoint {
     /// Which file has a tensor; `None` if there is but one file and no index.
     places: Option<HashMap<String, usize>>,
     tensors: Vec<TensorMeta>,
+    /// What is taken off every name that the files have.
+    prefix: String,
 }
 
 impl Checkpoint {
@@ -166,8 +177,8 @@ impl Checkpoint {
         Self::open_folder(Folder::Files { path, files: files.collect() })
     }
 
-    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of `torch.save` (`.bin`, `.pt`,
-    /// `.pth`).
+    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of `torch.save` or `pickle.dump`
+    /// (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
     ///
     /// ```no_run
     /// use settling_checkpoint::Checkpoint;
@@ -184,11 +195,31 @@ impl Checkpoint {
     /// If the file is missing, damaged, of another format, or asks for anything but tensors.
     pub fn open_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let is_safetensors = path.extension().is_some_and(|end| end == "safetensors");
-        let format = if is_safetensors { Format::Safetensors } else { Format::Pytorch };
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let source = Source::open(path.to_path_buf())?;
-        Self::open_single(format, Folder::Local(folder), source)
+        Self::open_single(Format::of(path), Folder::Local(folder_of(path)), source)
+    }
+
+    /// Opens a single file of weights that lies anywhere, such as on a server: as [`open_file`](Self::open_file), but of these bytes
+    /// instead of those at `path`, which is what the file is called in messages. Only what is asked for is read of them.
+    ///
+    /// ```
+    /// use settling_checkpoint::Checkpoint;
+    /// use settling_core::{ReadRange, TensorSource};
+    ///
+    /// // A pickle of an empty dict.
+    /// let bytes: Box<dyn ReadRange> = Box::new(b"\x80\x04}.".to_vec());
+    /// let checkpoint = Checkpoint::from_file("learning_dynamics/val_weights.pt", bytes)?;
+    /// assert!(checkpoint.tensors().is_empty());
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open_file`](Self::open_file).
+    pub fn from_file(path: impl AsRef<Path>, bytes: Box<dyn ReadRange>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let folder = Folder::Files { path: folder_of(path), files: BTreeMap::new() };
+        Self::open_single(Format::of(path), folder, Source::new(path, Arc::from(bytes)))
     }
 
     fn open_folder(folder: Folder) -> Result<Self, Error> {
@@ -209,7 +240,13 @@ impl Checkpoint {
 
     fn open_single(format: Format, folder: Folder, source: Source) -> Result<Self, Error> {
         let file = format.open(source)?;
-        Ok(Self { folder, tensors: file.tensors(), files: vec![file], places: None })
+        Ok(Self {
+            folder,
+            tensors: file.tensors(),
+            files: vec![file],
+            places: None,
+            prefix: String::new(),
+        })
     }
 
     fn open_sharded(format: Format, folder: Folder) -> Result<Self, Error> {
@@ -249,7 +286,47 @@ impl Checkpoint {
             of_file.filter(move |meta| places.get(&meta.name) == Some(&number))
         });
         let tensors = tensors.collect();
-        Ok(Self { folder, files, places: Some(places), tensors })
+        Ok(Self { folder, files, places: Some(places), tensors, prefix: String::new() })
+    }
+
+    /// The same checkpoint with shorter names: without the dotted parts at the start that are the same in all of them, such as
+    /// `_forward_module.` of a model that was trained in a wrapper. The last part of a name always stays, and so does everything
+    /// from the first number on, so that a model of one layer has the names of one of many.
+    ///
+    /// ```
+    /// use settling_checkpoint::{Checkpoint, write_safetensors};
+    /// use settling_core::{Dtype, TensorData, TensorSource};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("a.safetensors");
+    /// let tensor = TensorData::new(Dtype::U8, vec![1], vec![7])?;
+    /// let names = ["model.layers.0.norm", "model.layers.1.norm"];
+    /// write_safetensors(&path, &names.map(|name| (name.to_owned(), tensor.clone())))?;
+    /// let checkpoint = Checkpoint::open_file(&path)?.without_common_prefix();
+    /// assert_eq!(checkpoint.prefix(), "model.layers.");
+    /// assert_eq!(checkpoint.read("1.norm")?.bytes(), [7]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without_common_prefix(mut self) -> Self {
+        let readable = self.tensors.iter().map(|meta| &*meta.name);
+        let more = common_prefix(readable.chain(self.unread().map(|(name, _)| name))).to_owned();
+        for meta in &mut self.tensors {
+            meta.name.drain(..more.len());
+        }
+        self.prefix += &more;
+        self
+    }
+
+    /// What [`without_common_prefix`](Self::without_common_prefix) took off the names: before a tensor's name here, it makes the
+    /// name in the file. Empty if nothing was taken off.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// The folder.
@@ -269,7 +346,8 @@ impl Checkpoint {
             let counts = move |name: &str| {
                 self.places.as_ref().is_none_or(|places| places.get(name) == Some(&number))
             };
-            file.unread().into_iter().filter(move |(name, _)| counts(name))
+            let unread = file.unread().into_iter().filter(move |(name, _)| counts(name));
+            unread.map(|(name, dtype)| (&name[self.prefix.len()..], dtype))
         })
     }
 
@@ -282,9 +360,10 @@ impl Checkpoint {
     /// The file that holds a tensor, or `None` if there is no such tensor.
     #[must_use]
     pub fn file_of(&self, tensor: &str) -> Option<&Path> {
+        let name = self.full_name(tensor);
         let number = match &self.places {
-            Some(places) => *places.get(tensor)?,
-            None => self.files.iter().position(|file| file.contains(tensor))?,
+            Some(places) => *places.get(&name)?,
+            None => self.files.iter().position(|file| file.contains(&name))?,
         };
         self.files.get(number).map(WeightFile::path)
     }
@@ -301,6 +380,23 @@ impl Checkpoint {
     }
 }
 
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// The dotted parts that all names begin with, up to the first number and without the last part of any.
+fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> &'a str {
+    let Some(first) = names.next() else { return "" };
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = first.split_inclusive('.').take_while(|part| part.ends_with('.'));
+    let own = parts.take_while(|part| !is_number(&part[..part.len() - 1])).map(str::len).sum();
+    names.fold(&first[..own], |common, name| {
+        let same = common.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        let end = common.as_bytes()[..same].iter().rposition(|&byte| byte == b'.');
+        &common[..end.map_or(0, |dot| dot + 1)]
+    })
+}
+
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -314,14 +410,39 @@ impl TensorSource for Checkpoint {
     }
 
     fn read(&self, name: &str) -> Result<TensorData<'_>, Error> {
-        let number = self.places.as_ref().map_or(Some(0), |places| places.get(name).copied());
+        let full = self.full_name(name);
+        let number = self.places.as_ref().map_or(Some(0), |places| places.get(&full).copied());
         match number {
-            Some(number) => self.files[number].read(name),
+            Some(number) => self.files[number].read(&full),
             None => {
                 let message =
                     format!("has no tensor `{name}` among its {} tensors", self.tensors.len());
                 Err(Error::at(ErrorKind::MissingTensor, self.folder(), message))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common_prefix;
+
+    #[test]
+    fn prefixes_are_whole_parts_before_any_number() {
+        for (names, expected) in [
+            (&[][..], ""),
+            (&["weight"], ""),
+            (&["layers.0.norm"], "layers."),
+            (&["a.layers.0.norm", "a.layers.10.norm"], "a.layers."),
+            (&["a.layers.0.norm", "a.norm"], "a."),
+            (&["model.head", "model.heads"], "model."),
+            (&["model.a", "module.a"], ""),
+            (&["model.a", "model"], ""),
+            (&["0.a", "0.b"], ""),
+            (&["\u{e9}.a", "\u{e8}.a"], ""),
+            (&["a.\u{e9}", "a.\u{e8}"], "a."),
+        ] {
+            assert_eq!(common_prefix(names.iter().copied()), expected, "{names:?}");
         }
     }
 }

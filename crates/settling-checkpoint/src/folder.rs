@@ -82,9 +82,12 @@ impl Source {
         Ok(Self { path, bytes: Arc::new(file) })
     }
 
-    #[cfg(test)]
-    pub(crate) fn in_memory(path: &str, bytes: &[u8]) -> Self {
-        Self { path: PathBuf::from(path), bytes: Arc::new(bytes.to_vec()) }
+    pub(crate) fn new(path: &Path, bytes: Arc<dyn ReadRange>) -> Self {
+        Self { path: path.to_path_buf(), bytes }
+    }
+
+    pub(crate) fn in_memory(path: impl AsRef<Path>, bytes: Vec<u8>) -> Self {
+        Self::new(path.as_ref(), Arc::new(bytes))
     }
 
     pub(crate) fn path(&self) -> &Path {

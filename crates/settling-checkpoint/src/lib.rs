@@ -7,15 +7,16 @@
 //! is read without the others (peak memory is the tensor), by plain reads and not by a memory map, so a file that is cut while
 //! it is open is an error and not a crash. It opens no sockets.
 //!
-//! Two formats are read, in one file or in shards under an index: safetensors, and the zip archives that `torch.save` has written
-//! since PyTorch 1.6 (`.bin`, `.pt`, `.pth`). The pickle in the latter is a program; here it is interpreted by a machine that knows
-//! the functions that rebuild tensors and refuses every other name, so that nothing in a file is ever executed, whatever its origin.
-//! What is not read says what it is and what to do: older PyTorch files, TorchScript, whole pickled modules. The details are at
-//! [`Checkpoint`].
+//! Two families of formats are read, in one file or in shards under an index: safetensors, and what PyTorch writes, which is zip
+//! archives since PyTorch 1.6, rows of pickles before, and a pickle with such rows within it when tensors are saved by Python's `pickle.dump`. A pickle
+//! is a program; here it is interpreted by a machine that knows the functions that rebuild tensors and refuses every other name, so
+//! that nothing in a file is ever executed, whatever its origin. What is not read says what it is and what to do: TorchScript, whole
+//! pickled modules, tar archives. The details are at [`Checkpoint`].
 //!
 //! - [`Checkpoint`]: a folder with `config.json` and weights, or a single file of weights.
 //! - [`StepDirectories`]: a folder of folders `step<N>`, or named by another [`StepPattern`].
 //! - [`HubCache`]: what Hugging Face's libraries have downloaded of a model, one step a revision.
+//! - [`PicoDynamics`]: the weights, gradients and activations that Pico's trainer saves at every step.
 //! - [`Audit`]: whether the checkpoints of a series are what their names say. Do this first: published series have had the final
 //!   weights, or one shard of them, under the names of other steps.
 //! - [`content_hash`] and [`TensorHashes`]: what makes two checkpoints the same.
@@ -35,6 +36,7 @@ mod hub_cache;
 mod other_format;
 mod pattern;
 mod pickle;
+mod pico;
 mod pytorch_file;
 mod safetensors_file;
 mod state_dict;
@@ -54,6 +56,7 @@ pub use error::{Error, ErrorKind};
 pub use hash::{TensorHash, TensorHashes, content_hash};
 pub use hub_cache::HubCache;
 pub use pattern::StepPattern;
+pub use pico::{PicoCommit, PicoContent, PicoDynamics, PicoSplit};
 pub use steps::StepDirectories;
 pub use write::write_safetensors;
 

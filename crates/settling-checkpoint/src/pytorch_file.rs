@@ -1,16 +1,16 @@
-//! One file of `torch.save`: its directory and its pickle checked once, its tensors read one by one.
+//! One file of `torch.save`, or of `pickle.dump` of tensors: its directory and its pickles checked once, its tensors read one by one.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use settling_core::{TensorData, TensorMeta};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::folder::Source;
 use crate::other_format::other_format;
 use crate::pickle;
-use crate::state_dict::{NamedTensor, state_dict};
-use crate::zip::{self, Fault};
+use crate::state_dict::{NamedTensor, StateDict, StorageBytes, state_dict};
+use crate::zip::{self, Records};
 
 /// The pickle of a model of 100,000 tensors has about 20 MB.
 const LONGEST_PICKLE: u64 = 64 << 20;
@@ -19,6 +19,7 @@ const LONGEST_BYTE_ORDER: u64 = 16;
 
 const REMEDY: &str =
     "load it with PyTorch and save it again: torch.save(torch.load(f, weights_only=True), f)";
+const PICKLE_REMEDY: &str = "load it with Python (torch.load(f, weights_only=True), or pickle.load if you trust its origin) and save its tensors with torch.save";
 const SCRIPT_REMEDY: &str =
     "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
 
@@ -33,51 +34,18 @@ pub(crate) struct PytorchFile {
 
 impl PytorchFile {
     pub(crate) fn open(source: Source) -> Result<Self, Error> {
-        let fault = |message: String| Error::at(ErrorKind::Format, source.path(), message);
-        let from_zip = |found| match found {
-            Fault::Read(error) => error,
-            Fault::Format(message) => fault(message),
-        };
         let start = source.start(512)?;
-        if !start.starts_with(b"PK\x03\x04") {
-            return Err(fault(not_zip(&start, source.len())));
-        }
-
-        let records = zip::records(&source).map_err(from_zip)?;
-        let mut pickles =
-            records.keys().filter_map(|name| name.strip_suffix("data.pkl")).filter(is_folder);
-        let prefix = match (pickles.next(), pickles.next()) {
-            (Some(prefix), None) => prefix.to_owned(),
-            (None, _) => {
-                return Err(fault(
-                    "is a zip archive, but not one of PyTorch: there is no record data.pkl".into(),
-                ));
-            }
-            (Some(_), Some(_)) => {
-                return Err(fault("has two records data.pkl: expected one".into()));
-            }
+        let found = if start.starts_with(b"PK\x03\x04") {
+            open_archive(&source)
+        } else if start.starts_with(b"\x80") {
+            open_pickle(&source)
+        } else {
+            Err(not_read(&start, source.len()).into())
         };
-        if records.contains_key(&format!("{prefix}constants.pkl")) {
-            return Err(fault(format!(
-                "is a TorchScript program, which is not run here: {SCRIPT_REMEDY}"
-            )));
-        }
-        let name = format!("{prefix}byteorder");
-        if let Some(record) = records.get(&name) {
-            let order = zip::read_record(&source, record, LONGEST_BYTE_ORDER).map_err(from_zip)?;
-            if order != b"little" {
-                let order = order.escape_ascii();
-                return Err(fault(format!(
-                    "its byte order is `{order}`: expected `little`; load it with PyTorch and save it on a little-endian machine"
-                )));
-            }
-        }
-        let name = format!("{prefix}data.pkl");
-        let pickle =
-            zip::read_record(&source, &records[&name], LONGEST_PICKLE).map_err(from_zip)?;
-        let values = pickle::load(&pickle)
-            .map_err(|message| fault(format!("{name} {message}; {REMEDY}")))?;
-        let found = state_dict(&values, &records, &prefix).map_err(fault)?;
+        let found = found.map_err(|fault| match fault {
+            Fault::Read(error) => error,
+            Fault::Format(message) => Error::at(ErrorKind::Format, source.path(), message),
+        })?;
         let names = found.tensors.iter().map(|tensor| tensor.name.clone());
         let index = names.zip(0..).collect();
         Ok(Self { tensors: found.tensors, index, others: found.others, source })
@@ -125,14 +93,22 @@ impl PytorchFile {
         let (first, count) = tensor.layout.range();
         let size = dtype.size() as u64;
         let part = first * size..(first + count) * size;
-        let bytes = match zip::read_part(&self.source, &tensor.record, part) {
-            Ok(bytes) => bytes,
-            Err(Fault::Read(error)) => {
-                return Err(Error::new(error.kind(), format!("tensor `{name}`: {error}")));
+        let bytes = match &tensor.storage {
+            StorageBytes::Record(record) => zip::read_part(&self.source, record, part),
+            StorageBytes::Range(range) => {
+                let start = range.start + part.start;
+                let bytes = self.source.read("read a storage of", start, part.end - part.start);
+                bytes.map_err(Fault::from)
             }
-            Err(Fault::Format(message)) => return Err(fault(message)),
         };
-        if bytes.len() as u64 == tensor.record.length && !tensor.record.is_intact(&bytes) {
+        let bytes = bytes.map_err(|found| match found {
+            Fault::Read(error) => Error::new(error.kind(), format!("tensor `{name}`: {error}")),
+            Fault::Format(message) => fault(message),
+        })?;
+        if let StorageBytes::Record(record) = &tensor.storage
+            && bytes.len() as u64 == record.length
+            && !record.is_intact(&bytes)
+        {
             return Err(fault("its bytes are damaged: they have not the file's checksum".into()));
         }
         let bytes = tensor.layout.gather(bytes, dtype.size());
@@ -141,25 +117,61 @@ impl PytorchFile {
     }
 }
 
+fn open_archive(source: &Source) -> Result<StateDict, Fault> {
+    let records = zip::records(source)?;
+    let mut pickles =
+        records.keys().filter_map(|name| name.strip_suffix("data.pkl")).filter(is_folder);
+    let prefix = match (pickles.next(), pickles.next()) {
+        (Some(prefix), None) => prefix.to_owned(),
+        (None, _) => {
+            return Err(
+                "is a zip archive, but not one of PyTorch: there is no record data.pkl".into()
+            );
+        }
+        (Some(_), Some(_)) => return Err("has two records data.pkl: expected one".into()),
+    };
+    if records.contains_key(&format!("{prefix}constants.pkl")) {
+        let message = format!("is a TorchScript program, which is not run here: {SCRIPT_REMEDY}");
+        return Err(message.into());
+    }
+    if let Some(record) = records.get(&format!("{prefix}byteorder")) {
+        let order = zip::read_record(source, record, LONGEST_BYTE_ORDER)?;
+        if order != b"little" {
+            let order = order.escape_ascii();
+            return Err(format!(
+                "its byte order is `{order}`: expected `little`; load it with PyTorch and save it on a little-endian machine"
+            )
+            .into());
+        }
+    }
+    let name = format!("{prefix}data.pkl");
+    let pickle = zip::read_record(source, &records[&name], LONGEST_PICKLE)?;
+    let values = pickle::load_record(&Source::in_memory(source.path(), pickle))
+        .map_err(|fault| with_remedy(fault.at(&name), REMEDY))?;
+    Ok(state_dict(&values, &records, &prefix)?)
+}
+
+fn open_pickle(source: &Source) -> Result<StateDict, Fault> {
+    let values = pickle::load_file(source).map_err(|fault| with_remedy(fault, PICKLE_REMEDY))?;
+    Ok(state_dict(&values, &Records::new(), "")?)
+}
+
+fn with_remedy(fault: Fault, remedy: &str) -> Fault {
+    match fault {
+        Fault::Format(message) => Fault::Format(format!("{message}; {remedy}")),
+        read @ Fault::Read(_) => read,
+    }
+}
+
 /// Whether a record's name up to `data.pkl` is that of the archive's one folder, or empty.
 fn is_folder(prefix: &&str) -> bool {
     prefix.is_empty() || (prefix.ends_with('/') && prefix.matches('/').count() == 1)
 }
 
-/// What a file of `size` bytes is that does not begin as a zip archive.
-fn not_zip(start: &[u8], size: u64) -> String {
-    /// The first instruction of the first of the pickles that PyTorch wrote before 1.6: its magic number.
-    const LEGACY: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// What a file of `size` bytes is that begins neither as a zip archive nor as a pickle.
+fn not_read(start: &[u8], size: u64) -> String {
     if start.is_empty() {
         return "is empty: expected a file of torch.save".to_owned();
-    }
-    if start.first() == Some(&0x80) && start.get(2..).is_some_and(|rest| rest.starts_with(LEGACY)) {
-        return format!(
-            "is in the format that PyTorch wrote before 1.6, which is not read: {REMEDY}"
-        );
-    }
-    if start.first() == Some(&0x80) {
-        return format!("is a pickle and not an archive of torch.save: {REMEDY}");
     }
     if start.get(257..262) == Some(b"ustar") {
         return format!("is a tar archive, perhaps of a very old PyTorch: {REMEDY}");
@@ -170,7 +182,7 @@ fn not_zip(start: &[u8], size: u64) -> String {
     }
     match other_format(start) {
         Some(format) => format!("is {format}, not a file of torch.save"),
-        None => "is no zip archive: expected a file of torch.save".to_owned(),
+        None => "is neither a zip archive nor a pickle of protocol 2 to 5: expected a file of torch.save".to_owned(),
     }
 }
 
@@ -186,7 +198,7 @@ mod tests {
     }
 
     fn open(bytes: &[u8]) -> Result<PytorchFile, Error> {
-        PytorchFile::open(Source::in_memory("x.bin", bytes))
+        PytorchFile::open(Source::in_memory("x.bin", bytes.to_vec()))
     }
 
     /// Opens the file and reads all of it: an error, or tensors of the shapes that it announces.
@@ -202,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_file_cut_at_any_byte_is_an_error() {
-        for name in ["repacked.bin", "plain.bin", "pythia.bin"] {
+        for name in ["repacked.bin", "plain.bin", "pythia.bin", "plain.pickle", "legacy_plain.bin"]
+        {
             let whole = golden(name);
             assert!(read_all(&whole).is_ok());
             for length in 0..whole.len() {
@@ -228,9 +241,42 @@ mod tests {
         }
     }
 
+    /// There are no checksums in these: what is there is what the file says.
+    #[test]
+    fn a_changed_byte_of_a_pickle_is_never_worse_than_an_error_and_changes_what_it_says_only() {
+        for name in ["repacked.pickle", "legacy_repacked.bin"] {
+            let mut whole = golden(name);
+            let expected = read_all(&whole).unwrap();
+            let data = [1_f32, 2.0].map(f32::to_le_bytes).concat();
+            let data_at = whole.windows(8).position(|window| window == data).unwrap();
+            for place in 0..whole.len() {
+                let original = whole[place];
+                for value in 0..=u8::MAX {
+                    whole[place] = value;
+                    match read_all(&whole) {
+                        Ok(tensors) if (data_at..data_at + 8).contains(&place) => {
+                            let mut bytes = data.clone();
+                            bytes[place - data_at] = value;
+                            assert_eq!(tensors[0].bytes(), bytes);
+                        }
+                        // Another shape, stride or offset that fits too.
+                        Ok(tensors) if tensors != expected => {
+                            assert_eq!(whole[place - 1], b'K', "{name}: byte {place} = {value}");
+                            assert_eq!(tensors[0].dtype(), expected[0].dtype());
+                        }
+                        _ => {}
+                    }
+                }
+                whole[place] = original;
+            }
+        }
+    }
+
     #[test]
     fn a_flipped_bit_of_a_file_of_pytorch_is_never_worse_than_an_error() {
-        for name in ["plain.bin", "unread.bin", "no_checksums.bin"] {
+        for name in
+            ["plain.bin", "unread.bin", "no_checksums.bin", "views.pickle", "legacy_views.bin"]
+        {
             let mut whole = golden(name);
             for place in 0..whole.len() {
                 for bit in 0..8 {
@@ -247,12 +293,14 @@ mod tests {
         fn no_change_of_several_bytes_is_worse_than_an_error(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         ) {
-            let mut whole = golden("no_checksums.bin");
-            for (place, value) in changes {
-                let place = place.index(whole.len());
-                whole[place] = value;
+            for name in ["no_checksums.bin", "shapes.pickle", "legacy_shapes.bin"] {
+                let mut whole = golden(name);
+                for (place, value) in &changes {
+                    let place = place.index(whole.len());
+                    whole[place] = *value;
+                }
+                let _ = read_all(&whole);
             }
-            let _ = read_all(&whole);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! From the values of a pickle to named tensors, each checked against the storage that it is a view of.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use settling_core::Dtype;
 
-use crate::pickle::{Element, Id, MOST_INSTRUCTIONS, Node, Storage, Tensor, Values};
+use crate::pickle::{Element, Id, MOST_INSTRUCTIONS, Node, Place, Storage, Tensor, Values};
 use crate::strided::Layout;
 use crate::zip::{Record, Records, UNCOMPRESSED};
 
@@ -26,7 +27,24 @@ pub(crate) struct NamedTensor {
     /// `Err` with PyTorch's name for an element type that we do not read.
     pub(crate) dtype: Result<Dtype, &'static str>,
     pub(crate) layout: Layout,
-    pub(crate) record: Record,
+    pub(crate) storage: StorageBytes,
+}
+
+/// Where the bytes of a storage are.
+#[derive(Debug)]
+pub(crate) enum StorageBytes {
+    Record(Record),
+    /// Of the file itself.
+    Range(Range<u64>),
+}
+
+impl StorageBytes {
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Record(record) => record.length,
+            Self::Range(range) => range.end - range.start,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -36,9 +54,9 @@ pub(crate) struct StateDict {
     pub(crate) others: u64,
 }
 
-/// The tensors in `values`, whose storages are the records `<prefix>data/<key>`.
+/// The tensors in `values`, whose storages are the records `<prefix>data/<key>` or have their place.
 pub(crate) fn state_dict(
-    values: &Values<'_>,
+    values: &Values,
     records: &Records,
     prefix: &str,
 ) -> Result<StateDict, String> {
@@ -62,10 +80,7 @@ pub(crate) fn state_dict(
         level.next += 1;
         left =
             left.checked_sub(1).ok_or_else(|| format!("holds more than {MOST_VALUES} values"))?;
-        if !matches!(
-            values.node(value),
-            Node::Dict(_) | Node::List(_) | Node::Tuple(_) | Node::Tensor(_) | Node::Storage(_)
-        ) {
+        if values.node(value).is_plain() {
             found.others += 1;
             continue;
         }
@@ -94,7 +109,7 @@ pub(crate) fn state_dict(
             Node::Tensor(tensor) => {
                 let named = |message| format!("tensor `{path}`: {message}");
                 let tensor = resolve(values, tensor, records, prefix).map_err(named)?;
-                let (dtype, layout, record) = tensor;
+                let (dtype, layout, storage) = tensor;
                 if !names.insert(path.clone()) {
                     return Err(format!("tensor `{path}` occurs twice"));
                 }
@@ -102,7 +117,7 @@ pub(crate) fn state_dict(
                     return Err(format!("holds more than {MOST_TENSORS} tensors"));
                 }
                 spent += 16 * layout.shape().len();
-                found.tensors.push(NamedTensor { name: path.clone(), dtype, layout, record });
+                found.tensors.push(NamedTensor { name: path.clone(), dtype, layout, storage });
             }
             other => {
                 let other = other.describe();
@@ -142,7 +157,7 @@ impl Key<'_> {
     }
 }
 
-fn child<'a>(values: &Values<'a>, container: Id, index: usize) -> Option<(Key<'a>, Id)> {
+fn child<'a>(values: &'a Values, container: Id, index: usize) -> Option<(Key<'a>, Id)> {
     match values.node(container) {
         Node::Dict(items) => items.get(index).map(|&(key, value)| {
             let key = match values.node(key) {
@@ -158,59 +173,57 @@ fn child<'a>(values: &Values<'a>, container: Id, index: usize) -> Option<(Key<'a
     }
 }
 
-type Resolved = (Result<Dtype, &'static str>, Layout, Record);
+type Resolved = (Result<Dtype, &'static str>, Layout, StorageBytes);
 
 fn resolve(
-    values: &Values<'_>,
+    values: &Values,
     tensor: &Tensor,
     records: &Records,
     prefix: &str,
 ) -> Result<Resolved, String> {
     let storage = values.storage(tensor).ok_or("it has no storage")?;
-    let record = record(storage, tensor.element, records, prefix)?;
-    let size = tensor.element.size();
-    let layout = Layout::new(
-        &values.shape(tensor),
-        &values.strides(tensor),
-        tensor.offset,
-        record.length / size,
-    )?;
+    let storage = bytes_of(storage, records, prefix)?;
+    let (length, size) = (storage.length(), tensor.element.size());
+    if !length.is_multiple_of(size) {
+        return Err(format!("its storage has {length} bytes: expected elements of {size}"));
+    }
+    let layout =
+        Layout::new(&values.shape(tensor), &values.strides(tensor), tensor.offset, length / size)?;
     let bytes = layout.elements().checked_mul(size).ok_or("its size overflows")?;
-    if bytes > record.length.max(LARGEST_EXPANSION) {
+    if bytes > length.max(LARGEST_EXPANSION) {
         return Err(format!(
-            "claims {bytes} bytes, which repeat the {} of its storage: expected at most {LARGEST_EXPANSION}",
-            record.length
+            "claims {bytes} bytes, which repeat the {length} of its storage: expected at most {LARGEST_EXPANSION}"
         ));
     }
-    Ok((dtype(tensor.element).ok_or(tensor.element.name()), layout, record))
+    Ok((dtype(tensor.element).ok_or(tensor.element.name()), layout, storage))
 }
 
-/// The record of a storage, if it has the length that the storage claims.
-fn record(
-    storage: &Storage<'_>,
-    element: Element,
-    records: &Records,
-    prefix: &str,
-) -> Result<Record, String> {
-    let key: String = storage.key.chars().take(80).collect();
-    let Some(record) = records.get(&format!("{prefix}data/{}", storage.key)) else {
-        return Err(format!("its storage data/{} is not in the file", key.escape_debug()));
+/// The bytes of a storage, if there are as many as the storage claims.
+fn bytes_of(storage: &Storage, records: &Records, prefix: &str) -> Result<StorageBytes, String> {
+    let unit = storage.unit();
+    let expected = storage.length.checked_mul(unit);
+    let full_key = match &storage.place {
+        Place::Key(key) => key,
+        Place::Start(start) => {
+            let end = expected.and_then(|length| start.checked_add(length));
+            return Ok(StorageBytes::Range(*start..end.ok_or("its storage's size overflows")?));
+        }
+    };
+    let key: String = full_key.chars().take(80).collect();
+    let key = key.escape_debug();
+    let Some(record) = records.get(&format!("{prefix}data/{full_key}")) else {
+        return Err(format!("its storage data/{key} is not in the file"));
     };
     if record.is_compressed {
-        let key = key.escape_debug();
         return Err(format!("its storage data/{key} is compressed: {UNCOMPRESSED}"));
     }
-    let unit = storage.element.map_or(1, Element::size);
-    let expected = storage.length.checked_mul(unit);
-    if expected != Some(record.length) || !record.length.is_multiple_of(element.size()) {
+    if expected != Some(record.length) {
         return Err(format!(
-            "its storage data/{} has {} bytes: expected {} elements of {unit} bytes",
-            key.escape_debug(),
-            record.length,
-            storage.length,
+            "its storage data/{key} has {} bytes: expected {} elements of {unit} bytes",
+            record.length, storage.length,
         ));
     }
-    Ok(record.clone())
+    Ok(StorageBytes::Record(record.clone()))
 }
 
 fn dtype(element: Element) -> Option<Dtype> {

@@ -8,11 +8,13 @@ use crate::error::{Error, ErrorKind};
 use crate::{Checkpoint, StepPattern};
 
 /// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or with names of another
-/// [`StepPattern`]. Other entries are ignored.
+/// [`StepPattern`]. Other entries are ignored. A checkpoint is what [`Checkpoint::open`] finds in the folder, or one file in it.
 #[derive(Clone, Debug)]
 pub struct StepDirectories {
     folder: PathBuf,
     steps: BTreeMap<Step, PathBuf>,
+    /// The path of the one file that is read, from the folder of its step.
+    file: Option<PathBuf>,
 }
 
 impl StepDirectories {
@@ -22,7 +24,7 @@ impl StepDirectories {
     ///
     /// If the folder cannot be read, has no folder `step<N>`, or has two for the same step.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::list(folder.as_ref(), &StepPattern::default())
+        Self::list(folder.as_ref(), &StepPattern::default(), None)
     }
 
     /// Lists the steps in `folder`: its folders that match `pattern`. The checkpoints themselves are opened later.
@@ -42,17 +44,41 @@ impl StepDirectories {
     ///
     /// If the folder cannot be read, has no folder that matches, or has two for the same step.
     pub fn open_with(folder: impl AsRef<Path>, pattern: &StepPattern) -> Result<Self, Error> {
-        Self::list(folder.as_ref(), pattern)
+        Self::list(folder.as_ref(), pattern, None)
     }
 
-    fn list(folder: &Path, pattern: &StepPattern) -> Result<Self, Error> {
+    /// Lists the steps in `folder` of which there is a file `file`: a series of one file of a step, whatever else there is beside
+    /// it. It is opened by [`Checkpoint::open_file`].
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::StepDirectories;
+    ///
+    /// // As in the data set of the paper's metrics.
+    /// let pattern = "checkpoint_{N}".parse()?;
+    /// let series = StepDirectories::open_files("models/70m", &pattern, "checkpoint_weights.pickle")?;
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, has no folder that matches and has the file, or has two for the same step.
+    pub fn open_files(
+        folder: impl AsRef<Path>,
+        pattern: &StepPattern,
+        file: impl AsRef<Path>,
+    ) -> Result<Self, Error> {
+        Self::list(folder.as_ref(), pattern, Some(file.as_ref()))
+    }
+
+    fn list(folder: &Path, pattern: &StepPattern, file: Option<&Path>) -> Result<Self, Error> {
         let io = |error| Error::io("read the folder", folder, error);
         let mut steps = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(step) = pattern.step(name) else { continue };
-            if !path.is_dir() {
+            let is_step = file.map_or_else(|| path.is_dir(), |file| path.join(file).is_file());
+            if !is_step {
                 continue;
             }
             if let Some(other) = steps.insert(step, path.clone()) {
@@ -72,9 +98,13 @@ impl StepDirectories {
                 }
                 None => format!("has no step folders: expected folders named {pattern}"),
             };
+            let message = match file {
+                Some(file) => format!("{message}, each with a file {}", file.display()),
+                None => message,
+            };
             return Err(Error::at(ErrorKind::Steps, folder, message));
         }
-        Ok(Self { folder: folder.to_path_buf(), steps })
+        Ok(Self { folder: folder.to_path_buf(), steps, file: file.map(Path::to_path_buf) })
     }
 }
 
@@ -92,6 +122,9 @@ impl CheckpointSeries for StepDirectories {
             let message = format!("has no step {step}; it has {there}");
             return Err(Error::at(ErrorKind::Steps, &self.folder, message));
         };
-        Checkpoint::open(folder)
+        match &self.file {
+            Some(file) => Checkpoint::open_file(folder.join(file)),
+            None => Checkpoint::open(folder),
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::bytes::Bytes;
 use crate::crc32::crc32;
-use crate::error::Error;
+use crate::error::Fault;
 use crate::folder::Source;
 
 const LOCAL: u32 = 0x0403_4b50;
@@ -38,19 +38,6 @@ const SIZES_BEHIND_DATA: u16 = 0x0008;
 /// What to say of a record that is compressed.
 pub(crate) const UNCOMPRESSED: &str =
     "PyTorch stores without compression; unpack the archive and pack it again with `zip -0 -r`";
-
-/// Why an archive, or what is in it, cannot be read.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Read(Error),
-    Format(String),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Read(error)
-    }
-}
 
 fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Format(message.into()))
@@ -362,7 +349,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_worse_than_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(records(&Source::in_memory("x.bin", &bytes)).is_err());
+            prop_assert!(records(&Source::in_memory("x.bin", bytes.clone())).is_err());
         }
 
         /// End records that point into the bytes before them, so that what is random is the directory.
@@ -386,7 +373,7 @@ mod tests {
             bytes.extend(length.to_le_bytes());
             bytes.extend(start.to_le_bytes());
             bytes.extend([0; 2]);
-            let file = Source::in_memory("x.bin", &bytes);
+            let file = Source::in_memory("x.bin", bytes.clone());
             for record in records(&file).iter().flat_map(|records| records.values()) {
                 let _ = read_record(&file, record, 100);
             }

@@ -37,12 +37,60 @@ fn every_bit_is_what_pytorch_reads() {
         ("model", 3),
         ("no_checksums", 2),
         ("repacked", 1),
+        ("older_types", 10),
     ] {
-        let ours = Checkpoint::open_file(path(&format!("{case}.bin"))).unwrap();
-        let expected = Checkpoint::open_file(path(&format!("{case}.safetensors"))).unwrap();
-        assert_eq!(ours.tensors().len(), tensors, "{case}");
-        assert_eq!(read(&ours), read(&expected), "{case}");
-        assert_eq!(ours.unread().count(), 0, "{case}");
+        agrees(&format!("{case}.bin"), case, tensors);
+    }
+}
+
+#[test]
+fn every_bit_is_what_pytorch_reads_of_files_from_before_1_6() {
+    for (case, tensors) in
+        [("plain", 2), ("views", 13), ("shapes", 6), ("older_types", 10), ("repacked", 1)]
+    {
+        agrees(&format!("legacy_{case}.bin"), case, tensors);
+    }
+}
+
+#[test]
+fn every_bit_is_what_python_reads_of_pickles_of_tensors() {
+    for (case, tensors) in [
+        ("plain", 2),
+        ("protocol3", 3),
+        ("protocol4", 3),
+        ("protocol5", 3),
+        ("views", 13),
+        ("shapes", 6),
+        ("older_types", 10),
+        ("repacked", 1),
+    ] {
+        agrees(&format!("{case}.pickle"), case, tensors);
+    }
+}
+
+#[track_caller]
+fn agrees(file: &str, case: &str, tensors: usize) {
+    let ours = Checkpoint::open_file(path(file)).unwrap();
+    let expected = Checkpoint::open_file(path(&format!("{case}.safetensors"))).unwrap();
+    assert_eq!(ours.tensors().len(), tensors, "{file}");
+    assert_eq!(read(&ours), read(&expected), "{file}");
+    assert_eq!((ours.unread().count(), ours.other_values() > 18), (0, false), "{file}");
+}
+
+#[test]
+fn the_format_is_told_by_the_content_and_not_by_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = Checkpoint::open_file(path("plain.safetensors")).unwrap();
+    for file in ["plain.bin", "plain.pickle", "legacy_plain.bin"] {
+        for name in ["pytorch_model.bin", "a.pickle", "a.pkl", "a.pt", "a"] {
+            std::fs::copy(path(file), folder.path().join(name)).unwrap();
+            let ours = Checkpoint::open_file(folder.path().join(name)).unwrap();
+            assert_eq!(read(&ours), read(&expected), "{file} as {name}");
+        }
+        assert_eq!(read(&Checkpoint::open(folder.path()).unwrap()), read(&expected), "{file}");
+        let bytes = std::fs::read(path(file)).unwrap();
+        let ours = Checkpoint::from_file("served.pt", Box::new(bytes)).unwrap();
+        assert_eq!(read(&ours), read(&expected), "{file} from memory");
     }
 }
 
@@ -84,6 +132,9 @@ fn what_is_no_tensor_is_counted() {
 
 #[test]
 fn a_type_that_is_not_read_is_named_and_hides_nothing() {
+    let checkpoint = Checkpoint::open_file(path("unread.pickle")).unwrap();
+    assert_eq!(checkpoint.tensors().len(), 1);
+    assert_eq!(checkpoint.unread().collect::<Vec<_>>(), [("c", "complex64")]);
     let checkpoint = Checkpoint::open_file(path("unread.bin")).unwrap();
     assert_eq!(checkpoint.tensors().len(), 1);
     let mut unread: Vec<_> = checkpoint.unread().collect();
@@ -99,7 +150,8 @@ fn a_type_that_is_not_read_is_named_and_hides_nothing() {
 fn other_formats_are_named_with_the_remedy() {
     let remedy = "torch.save(torch.load(f, weights_only=True), f)";
     for (name, what, remedy) in [
-        ("legacy.bin", "before 1.6", remedy),
+        ("legacy_module.bin", "global torch.nn.modules.linear.Linear not allowed", "weights_only"),
+        ("module.pickle", "global torch.nn.modules.linear.Linear not allowed", "pickle.load"),
         ("torchscript.bin", "TorchScript", "torch.jit.load(f).state_dict()"),
         ("one_tensor.bin", "holds a tensor", "dict of named tensors"),
         ("module.bin", "global torch.nn.modules.linear.Linear not allowed", remedy),
@@ -118,11 +170,11 @@ fn other_formats_are_named_with_the_remedy() {
         (&safetensors[..], "safetensors file: rename"),
         (&tar, "tar archive"),
         (b"", "empty"),
-        (b"\x80\x04N.", "a pickle and not an archive"),
+        (b"\x80\x04N.", "holds a value of another type: expected a dict"),
         (b"<!DOCTYPE html>", "HTML"),
         (b"version https://git-lfs", "git-lfs pointer"),
         (b"\x1f\x8b\x08", "gzip"),
-        (b"something else", "no zip archive"),
+        (b"something else", "neither a zip archive nor a pickle"),
     ] {
         std::fs::write(&renamed, bytes).unwrap();
         let error = Checkpoint::open(folder.path()).unwrap_err();

@@ -1,9 +1,13 @@
 //! Archives and pickles made to do harm, or to be read wrongly: all of them are refused, quickly, and nothing runs.
 
+mod pieces;
+
 use std::time::{Duration, Instant};
 
 use settling_checkpoint::{Checkpoint, Error, ErrorKind};
 use settling_core::{Dtype, TensorSource};
+
+use pieces::{GLOBALS, dict, global, storage, text, view};
 
 /// A record of an archive, as it is described in the directory and in place.
 #[derive(Clone)]
@@ -118,47 +122,6 @@ fn refuses_pickle(pickle: &[u8], part: &str) {
     refuses(&with(pickle), part);
 }
 
-// Pieces of pickles.
-
-fn text(text: &str) -> Vec<u8> {
-    let mut bytes = b"X".to_vec();
-    bytes.extend((text.len() as u32).to_le_bytes());
-    bytes.extend(text.as_bytes());
-    bytes
-}
-
-fn int(value: i64) -> Vec<u8> {
-    let mut bytes = b"\x8a\x08".to_vec();
-    bytes.extend(value.to_le_bytes());
-    bytes
-}
-
-fn ints(values: &[i64]) -> Vec<u8> {
-    [b"(".to_vec(), values.iter().flat_map(|&value| int(value)).collect(), b"t".to_vec()].concat()
-}
-
-fn global(module: &str, name: &str) -> Vec<u8> {
-    format!("c{module}\n{name}\n").into_bytes()
-}
-
-fn storage(class: &str, key: &str, length: i64) -> Vec<u8> {
-    let class = global("torch", class);
-    let parts = [text("storage"), class, text(key), text("cpu"), int(length)];
-    [b"(".to_vec(), parts.concat(), b"tQ".to_vec()].concat()
-}
-
-fn view(storage: &[u8], offset: i64, shape: &[i64], strides: &[i64]) -> Vec<u8> {
-    let function = global("torch._utils", "_rebuild_tensor_v2");
-    let hooks = [b"\x89".to_vec(), global("collections", "OrderedDict"), b")R".to_vec()].concat();
-    let arguments = [storage.to_vec(), int(offset), ints(shape), ints(strides), hooks].concat();
-    [function, b"(".to_vec(), arguments, b"tR".to_vec()].concat()
-}
-
-/// A dict with this value under the key `a`.
-fn dict(value: &[u8]) -> Vec<u8> {
-    [b"\x80\x02}".to_vec(), text("a"), value.to_vec(), b"s.".to_vec()].concat()
-}
-
 fn good() -> Vec<u8> {
     dict(&view(&storage("FloatStorage", "0", 4), 1, &[2], &[2]))
 }
@@ -170,21 +133,6 @@ fn what_the_others_differ_from_is_read() {
     assert_eq!((data.dtype(), data.shape()), (Dtype::F32, &[2][..]));
     assert_eq!(data.bytes(), [4, 5, 6, 7, 12, 13, 14, 15]);
 }
-
-const GLOBALS: &str = "os.system posix.system nt.system os.popen os.execv os.remove subprocess.Popen subprocess.call \
-    subprocess.check_output commands.getoutput builtins.eval builtins.exec builtins.compile builtins.getattr builtins.setattr \
-    builtins.open builtins.__import__ builtins.breakpoint builtins.print __builtin__.eval __builtin__.apply __builtin__.file sys.exit \
-    runpy._run_code pty.spawn socket.create_connection webbrowser.open shutil.rmtree pip.main pip._internal.main \
-    importlib.import_module operator.attrgetter operator.methodcaller functools.partial types.CodeType types.FunctionType \
-    code.interact cProfile.run profile.run timeit.timeit bdb.Bdb pdb.run doctest.debug_script ctypes.CDLL \
-    multiprocessing.util.spawnv_passfds asyncio.run pickle.loads _pickle.loads marshal.loads copyreg._reconstructor \
-    dill._dill._load_type joblib.load linecache.getline urllib.request.urlopen requests.get http.client.HTTPConnection \
-    logging.config.dictConfig numpy.load numpy.testing._private.utils.runstring numpy.core.multiarray._reconstruct \
-    torch.load torch.hub.load torch.jit.load torch.serialization.load torch.nn.Module torch.Tensor torch.FloatStorage.from_file \
-    torch.storage.torch.os.system torch._utils.torch.load torch._utils._rebuild_wrapper_subclass torch._utils._rebuild_qtensor \
-    torch._utils._rebuild_parameter_with_state torch._utils._rebuild_tensor_v2.__globals__ torch._tensor._rebuild_from_type_v2 \
-    torch.distributed.rpc.internal._deserialize collections.OrderedDict.__reduce__ collections.defaultdict collections.namedtuple \
-    collections.abc.os.system";
 
 #[test]
 fn no_global_but_the_known_ones_in_any_form_or_place() {
@@ -230,7 +178,7 @@ fn no_global_but_the_known_ones_in_any_form_or_place() {
 fn a_message_names_the_file_the_place_and_the_remedy() {
     let message = open(&with(&dict(&global("os", "system")))).unwrap_err().to_string();
     for part in
-        ["x.bin: ", "m/data.pkl at byte 9: ", "global os.system not allowed", "weights_only=True"]
+        ["x.bin: ", "m/data.pkl: at byte 9: ", "global os.system not allowed", "weights_only=True"]
     {
         assert!(message.contains(part), "{message}");
     }
@@ -277,7 +225,7 @@ fn instructions_that_no_state_dict_needs() {
         (b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff}.", "cut"),
         (b"\x80\x02X\xff\xff\xff\xffab", "a string of 4294967295 bytes"),
         (b"\x80\x04\x8d\0\0\0\0\0\0\0\x80ab", "a string of 9223372036854775808 bytes"),
-        (b"\x80\x04\x8e\0\0\0\0\0\0\0\x80ab", "a string of 9223372036854775808 bytes"),
+        (b"\x80\x04\x8e\0\0\0\0\0\0\0\x80ab", "cut"),
         (b"\x80\x02\x8b\xff\xff\xff\x7fab", "a string of 2147483647 bytes"),
         (b"\x80\x02\x8c\x02\xff\xfe.", "not UTF-8"),
         (b"\x80\x02cos", "cut"),
@@ -379,6 +327,7 @@ fn tensors_that_contradict_their_storage() {
         (view(&storage("UntypedStorage", "0", 4), 0, &[1], &[1]), "global torch.UntypedStorage"),
         (view(b"N", 0, &[1], &[1]), "a tensor's storage is"),
         (floats.clone(), "`a` is a storage"),
+        (global("torch._utils", "_rebuild_tensor_v2"), "`a` is a function or class"),
     ] {
         refuses_pickle(&dict(&value), part);
     }
@@ -481,6 +430,98 @@ fn archives_that_can_be_read_in_two_ways() {
     let at = claims.len() - 14;
     claims[at..at + 12].fill(0xff);
     refuses(&claims, "");
+}
+
+#[test]
+fn a_pickle_that_is_larger_than_any() {
+    let mut records = records(&[b"\x80\x02}.", &vec![b'N'; 64 << 20][..]].concat());
+    records[0].crc = 0;
+    refuses(&archive(&records), "\"m/data.pkl\" has 67108868 bytes: expected at most 67108864");
+}
+
+/// The archive with end records of 64 bits, and the numbers of its directory's first entry moved into an extra field.
+fn archive64(extra: impl Fn(&[u64; 3]) -> Vec<u8>) -> Vec<u8> {
+    let whole = with(&good());
+    let end = whole.len() - 22;
+    let place = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+    let start = place(end + 16) as usize;
+    let length = u64::from(place(start + 24));
+    let extra = extra(&[length, length, u64::from(place(start + 42))]);
+    let name = start + 46..start + 46 + usize::from(whole[start + 28]);
+    let mut entry = whole[start..name.end].to_vec();
+    entry[20..28].fill(0xff);
+    entry[42..46].fill(0xff);
+    entry[30..32].copy_from_slice(&(extra.len() as u16).to_le_bytes());
+    let directory = [&entry[..], &extra, &whole[name.end..end]].concat();
+    let end64 = (start + directory.len()) as u64;
+    let numbers = [3, 3, directory.len() as u64, start as u64].map(u64::to_le_bytes).concat();
+    [
+        &whole[..start],
+        &directory,
+        b"PK\x06\x06\x2c\0\0\0\0\0\0\0",
+        &[0; 12],
+        &numbers,
+        b"PK\x06\x07\0\0\0\0",
+        &end64.to_le_bytes(),
+        b"\x01\0\0\0PK\x05\x06\0\0\0\0",
+        &[0xff; 12],
+        &[0; 2],
+    ]
+    .concat()
+}
+
+fn extra64(numbers: &[u64]) -> Vec<u8> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [&[1, 0], &(bytes.len() as u16).to_le_bytes()[..], &bytes].concat()
+}
+
+#[test]
+fn numbers_of_64_bits_that_lie() {
+    let whole = archive64(|numbers| extra64(numbers));
+    let expected = open(&whole).unwrap().read("a").unwrap().bytes().to_vec();
+    assert_eq!(expected, [4, 5, 6, 7, 12, 13, 14, 15]);
+    // Each byte of the end records and of the directory's extra field.
+    let extra = whole.windows(4).position(|window| window == [1, 0, 24, 0]).unwrap();
+    for place in (extra..extra + 28).chain(whole.len() - 98..whole.len()) {
+        for change in [1, 0x80, 0xff] {
+            let mut changed = whole.clone();
+            changed[place] ^= change;
+            if let Ok(data) = open(&changed).and_then(|file| Ok(file.read("a")?.bytes().to_vec())) {
+                assert_eq!(data, expected, "byte {place} ^ {change}");
+            }
+        }
+    }
+    for huge in [u64::MAX, 1 << 63, 1 << 40] {
+        for place in 0..3 {
+            let lie = archive64(|numbers| {
+                let mut numbers = *numbers;
+                numbers[place] = huge;
+                extra64(&numbers)
+            });
+            refuses(&lie, "");
+        }
+    }
+    refuses(&archive64(|numbers| extra64(&numbers[..2])), "zip directory is damaged");
+    refuses(&archive64(|numbers| extra64(&[&numbers[..], &[0]].concat())), "directory is damaged");
+    refuses(&archive64(|_| Vec::new()), "zip directory is damaged");
+}
+
+#[test]
+fn instructions_that_pytorch_could_write_and_does_not() {
+    let tensor = view(&storage("FloatStorage", "0", 4), 0, &[4], &[1]);
+    // DICT and LIST, EMPTY_SET and FROZENSET, a negative LONG1 and one of nine bytes.
+    let built =
+        [&b"\x80\x04("[..], &text("a"), &tensor, &text("b"), b"(", &tensor, b"ld."].concat();
+    let checkpoint = open(&with(&built)).unwrap();
+    let names: Vec<_> = checkpoint.tensors().iter().map(|meta| &*meta.name).collect();
+    assert_eq!(names, ["a", "b.0"]);
+    for value in
+        [&b"\x8f"[..], b"(\x91", b"\x8a\x01\xff", b"\x8a\x09abcdefghi", b"\x96\0\0\0\0\0\0\0\0"]
+    {
+        let other =
+            [&b"\x80\x05}"[..], &text("a"), &tensor, b"s", &text("n"), value, b"s."].concat();
+        assert_eq!(open(&with(&other)).unwrap().tensors().len(), 1);
+    }
 }
 
 #[test]
