@@ -62,6 +62,16 @@ macro_rules! of_family {
 }
 
 impl Architecture {
+    /// The family: `gpt_neox`, `llama` or `gpt2`.
+    #[must_use]
+    pub const fn family(&self) -> &'static str {
+        match self {
+            Self::GptNeox(_) => "gpt_neox",
+            Self::Llama(_) => "llama",
+            Self::Gpt2(_) => "gpt2",
+        }
+    }
+
     /// The sizes that every model has.
     #[must_use]
     pub fn sizes(&self) -> ModelSizes {
