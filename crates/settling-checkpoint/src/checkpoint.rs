@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use settling_core::{GptNeox, ReadRange, TensorData, TensorMeta, TensorSource};
+use settling_core::{Architecture, GptNeox, ReadRange, TensorData, TensorMeta, TensorSource};
 
-use crate::config::parse_gpt_neox;
+use crate::config::parse_config;
 use crate::error::{Error, ErrorKind};
 use crate::folder::{Folder, Source};
 use crate::pytorch_file::PytorchFile;
@@ -372,11 +373,30 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// If the file is missing, or [`parse_gpt_neox`] refuses it.
-    pub fn config(&self) -> Result<GptNeox, Error> {
-        let path = self.folder().join(CONFIG);
+    /// If the file is missing, or [`parse_config`](crate::parse_config) refuses it.
+    pub fn architecture(&self) -> Result<Architecture, Error> {
         let text = self.folder.read_text(CONFIG)?;
-        parse_gpt_neox(&text).map_err(|error| Error::at(error.kind(), &path, error))
+        parse_config(&text).map_err(|error| self.in_config(error.kind(), error))
+    }
+
+    /// The architecture, from `config.json`, of a model that is a GPT-NeoX.
+    ///
+    /// # Errors
+    ///
+    /// As [`architecture`](Self::architecture), and if the model is of another family.
+    pub fn config(&self) -> Result<GptNeox, Error> {
+        match self.architecture()? {
+            Architecture::GptNeox(config) => Ok(config),
+            other => {
+                let message =
+                    format!("the architecture is `{}`: expected `gpt_neox`", other.family());
+                Err(self.in_config(ErrorKind::UnsupportedArchitecture, message))
+            }
+        }
+    }
+
+    fn in_config(&self, kind: ErrorKind, message: impl fmt::Display) -> Error {
+        Error::at(kind, &self.folder().join(CONFIG), message)
     }
 }
 

@@ -20,7 +20,8 @@
 //! - [`Audit`]: whether the checkpoints of a series are what their names say. Do this first: published series have had the final
 //!   weights, or one shard of them, under the names of other steps.
 //! - [`content_hash`] and [`TensorHashes`]: what makes two checkpoints the same.
-//! - [`parse_gpt_neox`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings that transformers has had.
+//! - [`parse_config`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings that transformers has had.
+//! - [`Inventory`]: whether the tensors of a checkpoint are those of its architecture.
 //! - [`write_safetensors`]: writes a file that appears whole or not at all.
 #![forbid(unsafe_code)]
 
@@ -33,6 +34,7 @@ mod error;
 mod folder;
 mod hash;
 mod hub_cache;
+mod inventory;
 mod other_format;
 mod pattern;
 mod pickle;
@@ -51,10 +53,11 @@ pub use audit::{
     paper_steps, pythia_steps,
 };
 pub use checkpoint::Checkpoint;
-pub use config::{gpt_neox_json, parse_gpt_neox};
+pub use config::{gpt_neox_json, parse_config};
 pub use error::{Error, ErrorKind};
 pub use hash::{TensorHash, TensorHashes, content_hash};
 pub use hub_cache::HubCache;
+pub use inventory::{Inventory, WrongShape};
 pub use pattern::StepPattern;
 pub use pico::{PicoCommit, PicoContent, PicoDynamics, PicoSplit};
 pub use steps::StepDirectories;

@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use settling_checkpoint::{
-    Checkpoint, Error, ErrorKind, StepDirectories, parse_gpt_neox, write_safetensors,
-};
+use settling_checkpoint::{Checkpoint, Error, ErrorKind, StepDirectories, write_safetensors};
 use settling_core::{CheckpointSeries, Dtype, Step, TensorData, TensorSource};
 use tempfile::TempDir;
 
@@ -262,38 +260,6 @@ fn series_that_are_none() {
     }
     let error = StepDirectories::open(Path::new("/absent/suite")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingFile);
-}
-
-#[test]
-fn configs_that_are_not_supported() {
-    let good = r#"{"model_type":"gpt_neox","vocab_size":8,"hidden_size":16,"num_hidden_layers":1,
-        "num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":8}"#;
-    let config = parse_gpt_neox(good).unwrap();
-    assert!(config.use_parallel_residual && config.attention_bias && !config.tie_word_embeddings);
-    let add = |setting: &str| good.replacen('{', &format!("{{{setting},"), 1);
-    for (text, kind, part) in [
-        (good.replace("gpt_neox", "llama"), ErrorKind::UnsupportedArchitecture, "`llama`"),
-        (add(r#""hidden_act":"relu""#), ErrorKind::UnsupportedArchitecture, "`relu`"),
-        (
-            add(r#""rope_scaling":{"type":"linear"}"#),
-            ErrorKind::UnsupportedArchitecture,
-            "rope_scaling",
-        ),
-        (
-            add(r#""rope_parameters":{"rope_type":"yarn"}"#),
-            ErrorKind::UnsupportedArchitecture,
-            "`yarn`",
-        ),
-        (good.replace("hidden_size", "other"), ErrorKind::Config, "hidden_size"),
-        (good.replace(":16,", ":15,"), ErrorKind::Config, "does not divide"),
-        (good.replace(":16,", ":-16,"), ErrorKind::Config, "-16"),
-        ("{}".to_owned(), ErrorKind::Config, "model_type"),
-        ("<html>".to_owned(), ErrorKind::Config, "expected value"),
-    ] {
-        let error = parse_gpt_neox(&text).unwrap_err();
-        assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.to_string().contains(part), "{error}");
-    }
 }
 
 #[test]

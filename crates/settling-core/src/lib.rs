@@ -17,7 +17,8 @@
 //! | [`View`] | which map of the component is looked at |
 //! | [`Site`] | layer, component and view: one place in a model where something is measured |
 //! | [`Signal`] | activation, weight or gradient |
-//! | [`GptNeox`] | the architecture of a model: its sizes, and the names and shapes of its weights |
+//! | [`Architecture`] | what a model is besides its weights: a [`GptNeox`], a [`Llama`] or a [`Gpt2`], its sizes, the names and shapes of its weights |
+//! | [`WeightBlock`] | a weight matrix, or the part of it that belongs to one attention head |
 //! | [`Positions`] | which token positions of a sequence count as observations |
 //!
 //! # The traits
@@ -36,9 +37,14 @@
 //! Matrices are row-major with rows as observations everywhere: [`MatView`].
 #![forbid(unsafe_code)]
 
+mod architecture;
 mod capture;
+mod gpt2;
+mod layout;
+mod llama;
 mod mat;
 mod measure;
+mod names;
 mod neox;
 mod ranges;
 mod series;
@@ -47,11 +53,17 @@ mod spectrum;
 mod step;
 mod tensor;
 mod tokens;
+mod validate;
+mod weight_block;
 
+pub use architecture::{Architecture, ModelSizes};
 pub use capture::{Capture, CaptureSink, Gradients};
+pub use gpt2::Gpt2;
+pub use llama::{Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
 pub use mat::MatView;
 pub use measure::{PairAccumulator, SingularValues};
-pub use neox::{GptNeox, GptNeoxError};
+pub use names::CanonicalNames;
+pub use neox::GptNeox;
 pub use ranges::{LocalFile, ReadRange};
 pub use series::CheckpointSeries;
 pub use site::{Component, ParsePositionsError, Positions, Signal, Site, View};
@@ -59,6 +71,8 @@ pub use spectrum::{Spectrum, SpectrumError};
 pub use step::{ParseStepError, Step};
 pub use tensor::{Dtype, TensorData, TensorDataError, TensorMeta, TensorSource};
 pub use tokens::{TokenBatch, TokenBatchError, TokenSource};
+pub use validate::ArchitectureError;
+pub use weight_block::WeightBlock;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,6 @@
-use std::fmt;
-
-use crate::{Component, Site};
+use crate::layout::{Layout, Values};
+use crate::validate::{self, ArchitectureError, check};
+use crate::{ModelSizes, Site};
 
 /// The architecture of a GPT-NeoX language model (the Pythia family): all that its forward pass depends on besides weights.
 ///
@@ -28,7 +28,7 @@ use crate::{Component, Site};
 ///     pythia_70m.write_weight(&Site::write(5, Component::Mlp)),
 ///     "gpt_neox.layers.5.mlp.dense_4h_to_h.weight",
 /// );
-/// # Ok::<(), settling_core::GptNeoxError>(())
+/// # Ok::<(), settling_core::ArchitectureError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct GptNeox {
@@ -85,51 +85,61 @@ impl GptNeox {
     ///
     /// If a size is zero, the heads do not divide the width, the rotary dimensions are not even or exceed a head, or a real
     /// number is out of its range.
-    pub fn validate(&self) -> Result<(), GptNeoxError> {
-        let fault = |message: String| Err(GptNeoxError { message });
-        for (name, size) in [
+    pub fn validate(&self) -> Result<(), ArchitectureError> {
+        validate::layers("num_hidden_layers", self.num_hidden_layers)?;
+        validate::sizes(&[
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
-        ] {
-            if size == 0 {
-                return fault(format!("{name} must be at least 1, found 0"));
-            }
-            // Sizes are multiplied with each other and handed to libraries that count in i64.
-            if size > 1 << 28 {
-                return fault(format!(
-                    "{name} = {size} is beyond any model: expected at most 2^28"
-                ));
-            }
-        }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return fault(format!(
-                "num_attention_heads = {} does not divide hidden_size = {}",
-                self.num_attention_heads, self.hidden_size
-            ));
-        }
-        if !(0.0..=1.0).contains(&self.rotary_pct) {
-            return fault(format!("rotary_pct must lie in [0, 1], found {}", self.rotary_pct));
-        }
-        if !self.rotary_dims().is_multiple_of(2) {
-            return fault(format!(
+        ])?;
+        validate::divides(
+            ("num_attention_heads", self.num_attention_heads),
+            ("hidden_size", self.hidden_size),
+        )?;
+        check((0.0..=1.0).contains(&self.rotary_pct), || {
+            format!("rotary_pct must lie in [0, 1], found {}", self.rotary_pct)
+        })?;
+        check(self.rotary_dims().is_multiple_of(2), || {
+            format!(
                 "rotary_pct = {} of a head of {} gives {} rotary dimensions, an odd number",
                 self.rotary_pct,
                 self.head_dim(),
                 self.rotary_dims()
-            ));
+            )
+        })?;
+        validate::positive(&[
+            ("rotary_emb_base", self.rotary_emb_base),
+            ("layer_norm_eps", self.layer_norm_eps),
+        ])
+    }
+
+    pub(crate) fn sizes(&self) -> ModelSizes {
+        ModelSizes {
+            layers: self.num_hidden_layers,
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            key_value_heads: self.num_attention_heads,
+            head_dim: self.head_dim(),
+            mlp_width: self.intermediate_size,
+            vocabulary_rows: self.vocab_size,
+            context: self.max_position_embeddings,
         }
-        for (name, value) in
-            [("rotary_emb_base", self.rotary_emb_base), ("layer_norm_eps", self.layer_norm_eps)]
-        {
-            if !(value.is_finite() && value > 0.0) {
-                return fault(format!("{name} must be positive, found {value}"));
-            }
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        Layout {
+            body: "gpt_neox.",
+            layers: "layers.",
+            attention: "attention.dense",
+            mlp: "mlp.dense_4h_to_h",
+            value: "attention.query_key_value",
+            values: Values::PerHead,
+            transposed: false,
+            output_embedding: &["embed_out.weight", "lm_head.weight"],
+            buffers: &[".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"],
         }
-        Ok(())
     }
 
     /// The width of one attention head: D / heads.
@@ -183,35 +193,15 @@ impl GptNeox {
     /// The write sites of every layer, in the order of the forward pass.
     #[must_use]
     pub fn write_sites(&self) -> Vec<Site> {
-        (0..self.num_hidden_layers)
-            .flat_map(|layer| Component::ALL.map(|component| Site::write(layer, component)))
-            .collect()
+        self.sizes().write_sites()
     }
 
     /// The name of the weight of a write site.
     #[must_use]
     pub fn write_weight(&self, site: &Site) -> String {
-        let module = match site.component {
-            Component::Attention => "attention.dense",
-            Component::Mlp => "mlp.dense_4h_to_h",
-        };
-        format!("gpt_neox.layers.{}.{module}.weight", site.layer)
+        self.layout().write_name(site.layer, site.component)
     }
 }
-
-/// The error of [`GptNeox::validate`]: which settings do not fit, and why.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GptNeoxError {
-    message: String,
-}
-
-impl fmt::Display for GptNeoxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for GptNeoxError {}
 
 #[cfg(test)]
 mod tests {

@@ -138,16 +138,19 @@ impl<'a> TensorData<'a> {
     ///
     /// If the element type is not a floating-point type.
     pub fn to_f32(&self) -> Result<Vec<f32>, TensorDataError> {
-        Ok(match self.dtype {
-            Dtype::F16 => convert(&self.bytes, |b| f16_to_f32(u16::from_le_bytes(b))),
-            Dtype::Bf16 => {
-                convert(&self.bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))
-            }
-            Dtype::F32 => convert(&self.bytes, f32::from_le_bytes),
-            Dtype::F64 => convert(&self.bytes, |b| f64::from_le_bytes(b) as f32),
-            dtype => return Err(TensorDataError::NotFloat { dtype }),
-        })
+        floats(self.dtype, &self.bytes)
     }
+}
+
+/// Elements of a floating-point type, as f32.
+pub(crate) fn floats(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, TensorDataError> {
+    Ok(match dtype {
+        Dtype::F16 => convert(bytes, |b| f16_to_f32(u16::from_le_bytes(b))),
+        Dtype::Bf16 => convert(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+        Dtype::F32 => convert(bytes, f32::from_le_bytes),
+        Dtype::F64 => convert(bytes, |b| f64::from_le_bytes(b) as f32),
+        dtype => return Err(TensorDataError::NotFloat { dtype }),
+    })
 }
 
 fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {

@@ -1,0 +1,67 @@
+//! The checks that the descriptions of all model families share.
+
+use std::fmt;
+
+/// The error of a model description: settings that do not fit each other, or a tensor that is not as described.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ArchitectureError {
+    message: String,
+}
+
+impl ArchitectureError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+impl fmt::Display for ArchitectureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ArchitectureError {}
+
+/// Sizes are multiplied with each other and handed to libraries that count in i64.
+const LARGEST_SIZE: usize = 1 << 28;
+/// The tensors of every layer are listed.
+const MOST_LAYERS: usize = 1 << 12;
+
+/// Fails with `message()` unless `holds`.
+pub(crate) fn check(
+    holds: bool,
+    message: impl FnOnce() -> String,
+) -> Result<(), ArchitectureError> {
+    if holds { Ok(()) } else { Err(ArchitectureError::new(message())) }
+}
+
+pub(crate) fn sizes(named: &[(&str, usize)]) -> Result<(), ArchitectureError> {
+    for &(name, size) in named {
+        check(size > 0, || format!("{name} must be at least 1, found 0"))?;
+        check(size <= LARGEST_SIZE, || {
+            format!("{name} = {size} is beyond any model: expected at most 2^28")
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn layers(name: &str, layers: usize) -> Result<(), ArchitectureError> {
+    sizes(&[(name, layers)])?;
+    check(layers <= MOST_LAYERS, || {
+        format!("{name} = {layers} is beyond any model: expected at most {MOST_LAYERS}")
+    })
+}
+
+pub(crate) fn divides(part: (&str, usize), whole: (&str, usize)) -> Result<(), ArchitectureError> {
+    check(whole.1.is_multiple_of(part.1), || {
+        format!("{} = {} does not divide {} = {}", part.0, part.1, whole.0, whole.1)
+    })
+}
+
+pub(crate) fn positive(named: &[(&str, f64)]) -> Result<(), ArchitectureError> {
+    named.iter().try_for_each(|&(name, value)| {
+        check(value.is_finite() && value > 0.0, || {
+            format!("{name} must be positive, found {value}")
+        })
+    })
+}
