@@ -98,8 +98,7 @@ def work(folder, kind, mmap, threads, passes):
     import safetensors
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     baseline = peak_kib()
     seconds = []
     for _ in range(passes):
@@ -139,17 +138,23 @@ def main():
     def python(kind, mmap, threads):
         return [sys.executable, __file__, "--folder", folder, "--passes", passes, "--work", kind, mmap, threads]
 
-    rows = [("safetensors", "settling", [arguments.binary, folder / "safetensors", passes])]
-    for threads in (1, 0):
-        rows.append(("safetensors", f"safe_open, {'1 thread' if threads else 'all threads'}", python("safetensors", "yes", threads)))
-    rows.append((".bin", "settling", [arguments.binary, folder / "bin", passes]))
-    for mmap in ("yes", "no"):
-        for threads in (1, 0):
-            name = f"torch.load(mmap={mmap == 'yes'}), {'1 thread' if threads else 'all threads'}"
-            rows.append((".bin", name, python("bin", mmap, threads)))
+    def settling(kind, threads):
+        return [arguments.binary, folder / kind, passes, threads]
+
+    rows = []
+    for threads in (1, 2):
+        label = "1 thread" if threads == 1 else "2 threads"
+        rows.append(("safetensors", f"settling, {label}", threads, settling("safetensors", threads)))
+        rows.append(("safetensors", f"safe_open, {label}", threads, python("safetensors", "yes", threads)))
+    for threads in (1, 2):
+        label = "1 thread" if threads == 1 else "2 threads"
+        rows.append((".bin", f"settling, {label}", threads, settling("bin", threads)))
+        for mmap in ("yes", "no"):
+            name = f"torch.load(mmap={mmap == 'yes'}), {label}"
+            rows.append((".bin", name, threads, python("bin", mmap, threads)))
     found = [[] for _ in rows]
     for number in range(arguments.rounds):
-        for (kind, name, command), results in zip(rows, found):
+        for (kind, name, _, command), results in zip(rows, found):
             begin = time.perf_counter()
             output = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
             print(f"round {number + 1}: {kind}, {name}: {time.perf_counter() - begin:.1f} s", file=sys.stderr)
@@ -160,12 +165,12 @@ def main():
     print("| files | reader | first pass, ms: min / median | later passes, ms: min / median | time x | peak, MB | peak above start, MB | memory x |")
     print("|---|---|---|---|---|---|---|---|")
     ours = {}
-    for (kind, name, _), results in zip(rows, found):
+    for (kind, name, threads, _), results in zip(rows, found):
         first = [result["seconds"][0] * 1e3 for result in results]
         later = [seconds * 1e3 for result in results for seconds in result["seconds"][1:]]
         peak = statistics.median(result["peak_kib"] for result in results) * 1024 / 1e6
         above = statistics.median(result["peak_kib"] - result["baseline_kib"] for result in results) * 1024 / 1e6
-        time_of, above_of = ours.setdefault(kind, (statistics.median(later), above))
+        time_of, above_of = ours.setdefault((kind, threads), (statistics.median(later), above))
         print(
             f"| {kind} | {name} | {min(first):.0f} / {statistics.median(first):.0f} | {min(later):.0f} / {statistics.median(later):.0f} "
             f"| {statistics.median(later) / time_of:.2f} | {peak:.0f} | {above:.0f} | {above / above_of:.2f} |"

@@ -117,7 +117,8 @@ impl ReadRange for LocalFile {
         // Unlike `read_exact`, this needs no zeros to write over.
         (&mut *file).take(range.end - range.start).read_to_end(&mut buffer)?;
         if buffer.len() != size {
-            let message = format!("the file was cut while it was open: {} of {size} bytes", buffer.len());
+            let message =
+                format!("the file was cut while it was open: {} of {size} bytes", buffer.len());
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
         }
         Ok(buffer)
