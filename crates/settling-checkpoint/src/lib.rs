@@ -29,7 +29,6 @@ mod audit;
 mod bytes;
 mod checkpoint;
 mod config;
-mod crc32;
 mod error;
 mod folder;
 mod hash;

@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::bytes::Bytes;
-use crate::crc32::crc32;
 use crate::error::Fault;
 use crate::folder::Source;
 
@@ -62,7 +61,7 @@ pub(crate) struct Record {
 impl Record {
     /// Whether `bytes`, all of the record, have its checksum. PyTorch can leave checksums out and writes 0 then.
     pub(crate) fn is_intact(&self, bytes: &[u8]) -> bool {
-        self.crc == 0 || self.crc == crc32(bytes)
+        self.crc == 0 || self.crc == crc32fast::hash(bytes)
     }
 
     /// The length of its header, without the extra fields at its end.

@@ -4,8 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use settling_checkpoint::{Checkpoint, Error, ErrorKind, StepDirectories, write_safetensors};
-use settling_core::{CheckpointSeries, Dtype, Step, TensorData, TensorSource};
+use settling_checkpoint::{
+    Checkpoint, Error, ErrorKind, StepDirectories, parse_config, write_safetensors,
+};
+use settling_core::{
+    Architecture, CheckpointSeries, Dtype, GptNeox, ReadRange, Step, TensorData, TensorSource,
+};
 use tempfile::TempDir;
 
 /// A file with this header and this many bytes of data.
@@ -42,7 +46,9 @@ fn lengths_that_lie() {
     refuses(&[1], "truncated");
     refuses(&[0; 7], "truncated");
     refuses(&200_u64.to_le_bytes(), "truncated: the header alone needs 208 bytes");
-    refuses(&u64::MAX.to_le_bytes(), "expected at most 100000000");
+    for length in [100_000_001, 1 << 63, u64::MAX] {
+        refuses(&length.to_le_bytes(), "expected at most 100000000");
+    }
     refuses(&file(&with(A), 7), "truncated: expected");
     refuses(&file(&with(A), 9), "behind its last tensor");
 }
@@ -56,41 +62,79 @@ fn headers_that_are_none() {
     refuses(&file("{}\0\0", 0), "padded with NUL");
 }
 
+/// A header with a tensor `a` of two floats and a tensor `b` like this.
+fn with_b(dtype: &str, shape: &str, start: u64, end: u64) -> String {
+    with(&format!(
+        r#"{A},"b":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{start},{end}]}}"#
+    ))
+}
+
 #[test]
 fn tensors_that_contradict_the_file() {
     refuses(&file(&with(&format!("{A},{A}")), 8), "tensor `a` occurs twice");
-    refuses(
-        &file(
-            &with(&format!(r#"{A},"b":{{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#)),
-            12,
-        ),
-        "b",
-    );
-    refuses(
-        &file(
-            &with(&format!(r#"{A},"b":{{"dtype":"F32","shape":[2],"data_offsets":[9,17]}}"#)),
-            17,
-        ),
-        "b",
-    );
-    refuses(
-        &file(&with(r#""a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}"#), 8),
-        "bad header",
-    );
-    refuses(
-        &file(
-            &with(r#""a":{"dtype":"U8","shape":[18446744073709551615,2],"data_offsets":[0,8]}"#),
-            8,
-        ),
+    // Bytes of two tensors, bytes of none, behind and before and between, and an end before the start.
+    for (start, end) in [(4, 12), (0, 8), (9, 17), (16, 24), (7, 15), (16, 8)] {
+        let message = "bad header: invalid offset for tensor `";
+        refuses(&file(&with_b("F32", "[2]", start, end), end.max(8) as usize), message);
+    }
+    let many: Vec<String> = (0..10)
+        .map(|name| format!(r#""{name}":{{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#))
+        .collect();
+    refuses(&file(&with(&many.join(",")), 8), "invalid offset for tensor");
+    for (dtype, shape) in [
+        ("F32", "[3]"),
+        ("F64", "[2]"),
+        ("U8", "[18446744073709551615]"),
+        ("U8", "[18446744073709551615,2]"),
+        ("F64", "[2305843009213693952]"),
+        ("F32", "[-2]"),
+        ("F32", "[2.0]"),
+        ("F32", "2"),
+        ("F33", "[2]"),
+    ] {
+        refuses(&file(&with_b(dtype, shape, 8, 16), 16), "bad header: ");
+    }
+}
+
+#[test]
+fn shapes_that_are_none() {
+    for shape in ["[0,18446744073709551615]", "[0,9223372036854775808]"] {
+        refuses(&file(&with_b("U8", shape, 8, 8), 8), "tensor `b` claims the shape [0, ");
+    }
+    // Strange but true.
+    let dims = vec!["1"; 1_000].join(",");
+    let checkpoint = open(&file(&with_b("U8", &format!("[{dims}]"), 8, 9), 9)).unwrap();
+    assert_eq!(checkpoint.read("b").unwrap().shape(), [1; 1_000]);
+}
+
+/// Whatever a tensor is called, the name is a name and no path.
+#[test]
+fn names_are_only_names() {
+    let long = "n".repeat(1 << 16);
+    let names = [
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "\0",
+        "|",
+        "\u{202e}abc",
+        "=cmd()",
         "",
-    );
-    refuses(
-        &file(
-            &with(r#""a":{"dtype":"U8","shape":[0,18446744073709551615],"data_offsets":[0,0]}"#),
-            0,
-        ),
-        "shape",
-    );
+        "config.json",
+        &long,
+    ];
+    let one =
+        |name: &&str| (name.to_string(), TensorData::new(Dtype::U8, vec![1], vec![7]).unwrap());
+    let folder = TempDir::new().unwrap();
+    let tensors: Vec<_> = names.iter().map(one).collect();
+    write_safetensors(folder.path().join("model.safetensors"), &tensors).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    for name in names {
+        assert_eq!(checkpoint.read(name).unwrap().bytes(), [7], "{name:.9}");
+        assert_eq!(checkpoint.file_of(name).unwrap(), folder.path().join("model.safetensors"));
+    }
+    assert_eq!(checkpoint.tensors().len(), names.len());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
@@ -130,6 +174,19 @@ fn a_file_that_is_cut_while_it_is_open_is_an_error() {
     fs::write(&path, file(&with(A), 3)).unwrap();
     let error = checkpoint.read("a").unwrap_err();
     assert!(error.to_string().contains("tensor `a`"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_open_is_not_mixed_up_with_the_new_one() {
+    let folder = TempDir::new().unwrap();
+    let write = |byte| {
+        let data = TensorData::new(Dtype::U8, vec![2], vec![byte; 2]).unwrap();
+        write_safetensors(folder.path().join("model.safetensors"), &[("a".to_owned(), data)])
+    };
+    write(1).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    write(2).unwrap();
+    assert_eq!(checkpoint.read("a").unwrap().bytes(), [1, 1]);
 }
 
 #[test]
@@ -200,6 +257,39 @@ fn indices_that_contradict_their_shards() {
 }
 
 #[test]
+fn a_cut_or_changed_index_gives_the_same_tensor_or_an_error() {
+    let whole = br#"{"weight_map":{"a":"one.safetensors"}}"#;
+    let open = |index: &[u8]| {
+        let files = [
+            ("model.safetensors.index.json".to_owned(), index.to_vec()),
+            ("one.safetensors".to_owned(), file(&with(A), 8)),
+        ];
+        let files = files.map(|(name, bytes)| (name, Box::new(bytes) as Box<dyn ReadRange>));
+        Checkpoint::from_files("memory", files)
+    };
+    for length in 0..whole.len() {
+        assert_eq!(open(&whole[..length]).unwrap_err().kind(), ErrorKind::Format, "{length}");
+    }
+    let mut changed = whole.to_vec();
+    for place in 0..whole.len() {
+        for value in 0..=u8::MAX {
+            changed[place] = value;
+            match open(&changed) {
+                Ok(checkpoint) => assert_eq!(checkpoint.read("a").unwrap().bytes(), [1; 8]),
+                Err(error) => assert!(
+                    matches!(
+                        error.kind(),
+                        ErrorKind::Format | ErrorKind::MissingFile | ErrorKind::MissingTensor
+                    ) && error.to_string().contains("memory"),
+                    "byte {place} = {value}: {error}"
+                ),
+            }
+        }
+        changed[place] = whole[place];
+    }
+}
+
+#[test]
 fn the_index_decides_between_two_copies() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("one.safetensors"), file(&with(A), 8)).unwrap();
@@ -260,6 +350,42 @@ fn series_that_are_none() {
     }
     let error = StepDirectories::open(Path::new("/absent/suite")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingFile);
+}
+
+#[test]
+fn a_cut_or_changed_config_is_a_config_or_an_error() {
+    let whole = br#"{"model_type":"gpt_neox","vocab_size":8,"hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":8}"#;
+    let parse = |bytes: &[u8]| match parse_config(std::str::from_utf8(bytes).ok()?).ok()? {
+        Architecture::GptNeox(config) => Some(config),
+        other => panic!("{other:?}"),
+    };
+    let right = parse(whole).unwrap();
+    for length in 0..whole.len() {
+        assert_eq!(parse(&whole[..length]), None, "cut to {length}");
+    }
+    let mut changed = whole.to_vec();
+    for place in 0..whole.len() {
+        for value in 0..=u8::MAX {
+            changed[place] = value;
+            // A digit can become another one: the setting is what the file says, and the others are as they were.
+            let Some(found) = parse(&changed) else { continue };
+            let numbers = |config: &GptNeox| {
+                [
+                    config.vocab_size,
+                    config.hidden_size,
+                    config.num_hidden_layers,
+                    config.num_attention_heads,
+                    config.intermediate_size,
+                    config.max_position_embeddings,
+                ]
+            };
+            let (now, before) = (numbers(&found), numbers(&right));
+            let differ = now.iter().zip(before).filter(|(a, b)| **a != *b);
+            assert!(differ.count() <= 1, "byte {place} = {value}");
+            assert!(found.hidden_size.is_multiple_of(found.num_attention_heads));
+        }
+        changed[place] = whole[place];
+    }
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl<'a> TensorData<'a> {
 /// Elements of a floating-point type, as f32.
 pub(crate) fn floats(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, TensorDataError> {
     Ok(match dtype {
-        Dtype::F16 => convert(bytes, |b| f16_to_f32(u16::from_le_bytes(b))),
+        Dtype::F16 => halves(bytes),
         Dtype::Bf16 => convert(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
         Dtype::F32 => convert(bytes, f32::from_le_bytes),
         Dtype::F64 => convert(bytes, |b| f64::from_le_bytes(b) as f32),
@@ -157,15 +157,42 @@ fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<
     bytes.as_chunks::<N>().0.iter().map(|&element| value(element)).collect()
 }
 
-/// Half precision to single, exactly. Branch-free for finite values, so that a loop over it vectorises.
-fn f16_to_f32(half: u16) -> f32 {
-    let magnitude = u32::from(half & 0x7fff);
-    let sign = u32::from(half & 0x8000) << 16;
-    // Shifted into place, the exponent of a finite half is 112 too small; a multiplication by 2^112 corrects it and
-    // normalises subnormals at the same time, exactly.
-    let finite = f32::from_bits(magnitude << 13) * f32::from_bits(0x7780_0000);
-    let bits = if magnitude < 0x7c00 { finite.to_bits() } else { 0x7f80_0000 | (magnitude << 13) };
-    f32::from_bits(bits | sign)
+/// Half precision to single, exactly. A block without infinities and NaN, and almost every block is one, takes few instructions an
+/// element: a loop that LLVM vectorises for any processor, as fast as memory is on most.
+fn halves(bytes: &[u8]) -> Vec<f32> {
+    /// The shortest length that is vectorised well; longer ones gain nothing.
+    const BLOCK: usize = 64;
+    let (blocks, rest) = bytes.as_chunks::<2>().0.as_chunks::<BLOCK>();
+    let mut values = Vec::with_capacity(bytes.len() / 2);
+    for block in blocks {
+        // The sum has its highest bit set if, and only if, the exponent is that of infinities and NaN.
+        let sums = block.iter().map(|&half| (u16::from_le_bytes(half) & 0x7fff) + 0x0400);
+        if sums.fold(0, |all, sum| all | sum) & 0x8000 == 0 {
+            values.extend(block.iter().map(|&half| finite_half(u16::from_le_bytes(half))));
+        } else {
+            values.extend(block.iter().map(|&half| half_to_f32(u16::from_le_bytes(half))));
+        }
+    }
+    values.extend(rest.iter().map(|&half| half_to_f32(u16::from_le_bytes(half))));
+    values
+}
+
+/// Half precision to single, of a finite number.
+fn finite_half(half: u16) -> f32 {
+    // Sign and magnitude in place. The exponent is 112 too small then; a multiplication by 2^112 corrects it and normalises
+    // subnormals at the same time, exactly.
+    let bits = (i32::from(half.cast_signed()) << 13).cast_unsigned() & 0x8fff_e000;
+    f32::from_bits(bits) * f32::from_bits(0x7780_0000)
+}
+
+/// Half precision to single, of any number; the bits of a NaN are kept.
+fn half_to_f32(half: u16) -> f32 {
+    if half & 0x7c00 == 0x7c00 {
+        let sign = u32::from(half & 0x8000) << 16;
+        f32::from_bits(sign | 0x7f80_0000 | (u32::from(half & 0x03ff) << 13))
+    } else {
+        finite_half(half)
+    }
 }
 
 /// The errors of [`TensorData`].
@@ -250,25 +277,36 @@ impl<S: TensorSource + ?Sized> TensorSource for Box<S> {
 mod tests {
     use super::*;
 
+    /// The same bits, but that the half crate makes every NaN a quiet one.
+    #[track_caller]
+    fn assert_same(ours: f32, theirs: f32, half: u16) {
+        let quiet = if ours.is_nan() { 0x0040_0000 } else { 0 };
+        assert_eq!(ours.to_bits() | quiet, theirs.to_bits(), "{half:#06x}");
+    }
+
+    fn converted(dtype: Dtype, halves: impl Iterator<Item = u16>) -> Vec<f32> {
+        let bytes: Vec<u8> = halves.flat_map(u16::to_le_bytes).collect();
+        TensorData::new(dtype, vec![bytes.len() / 2], bytes).unwrap().to_f32().unwrap()
+    }
+
     #[test]
     fn every_half_converts_as_the_half_crate_does() {
-        for bits in 0..=u16::MAX {
-            let (ours, theirs) = (f16_to_f32(bits), half::f16::from_bits(bits).to_f32());
-            if theirs.is_nan() {
-                assert!(ours.is_nan(), "{bits:#06x}");
-            } else {
-                assert_eq!(ours.to_bits(), theirs.to_bits(), "{bits:#06x}");
+        // One after the other, most blocks are finite; in strides of 2^10 + 1, every block has infinities or NaN among the others.
+        // The two more are no whole block.
+        for stride in [1, 1025] {
+            let order = (0..65_538_u32).map(|place| (place * stride) as u16);
+            let ours = converted(Dtype::F16, order.clone());
+            assert_eq!(ours.len(), 65_538);
+            for (half, ours) in order.zip(ours) {
+                assert_same(ours, half::f16::from_bits(half).to_f32(), half);
             }
         }
     }
 
     #[test]
     fn every_bf16_converts_as_the_half_crate_does() {
-        let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
-        let ours = TensorData::new(Dtype::Bf16, vec![1 << 16], bytes).unwrap().to_f32().unwrap();
-        for (bits, ours) in (0..=u16::MAX).zip(ours) {
-            let theirs = half::bf16::from_bits(bits).to_f32();
-            assert!(ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan()));
+        for (half, ours) in (0..=u16::MAX).zip(converted(Dtype::Bf16, 0..=u16::MAX)) {
+            assert_same(ours, half::bf16::from_bits(half).to_f32(), half);
         }
     }
 

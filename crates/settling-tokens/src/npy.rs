@@ -1,17 +1,25 @@
+use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use npyz::WriterBuilder;
-use settling_core::{TokenBatch, TokenSource};
+use settling_core::{ReadRange, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
+use crate::ranges::{open_file, read_exactly};
 
 /// NumPy writes headers of 128 bytes for arrays of tokens and itself refuses to read any above 10,000.
-const LONGEST_HEADER: usize = 10_000;
+const LONGEST_HEADER: u64 = 10_000;
+
+/// The header of an array of integers has two opening brackets. npyz's parser takes twice the time for one more within the others,
+/// which for some dozens is for ever.
+const MOST_BRACKETS: usize = 8;
+
+/// How many bytes of rows are read at once.
+const LONGEST_READ: u64 = 1 << 20;
 
 /// Token rows in a `.npy` file: an array of shape `(rows, width)`, C order, of int8..int64 or uint8..uint32, either byte order.
 ///
@@ -28,9 +36,7 @@ const LONGEST_HEADER: usize = 10_000;
 /// ```
 #[derive(Debug)]
 pub struct NpyTokens {
-    path: PathBuf,
-    /// Kept open, so that a file put in its place later is not read by this one's header.
-    file: Mutex<File>,
+    bytes: Box<dyn ReadRange>,
     rows: usize,
     width: usize,
     element: Element,
@@ -52,43 +58,54 @@ impl NpyTokens {
     /// If the file cannot be read, is not a `.npy` file, or holds anything but a non-empty two-dimensional array of integers in
     /// C order, whole.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_path(path.as_ref())
+        Self::new(open_file(path.as_ref())?)
     }
 
-    fn open_path(path: &Path) -> Result<Self, Error> {
-        let fault = |message: String| Error::at(ErrorKind::Format, path, message);
-        let io = |error| Error::io("read", path, error);
-        let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-        let length = file.metadata().map_err(io)?.len();
+    /// As [`open`](Self::open), for bytes from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn new(bytes: impl ReadRange + 'static) -> Result<Self, Error> {
+        Self::from_bytes(Box::new(bytes))
+    }
 
-        // npyz believes a header's claims: what could make it allocate or overflow is checked before.
-        let mut start = [0; 12];
-        file.read_exact(&mut start)
-            .map_err(|_| fault(format!("{length} bytes are no .npy file")))?;
+    fn from_bytes(bytes: Box<dyn ReadRange>) -> Result<Self, Error> {
+        let (name, length) = (bytes.name(), bytes.len());
+        let fault = |message: String| Error::at(ErrorKind::Format, Path::new(&name), message);
+
+        // npyz believes a header's claims: what could make it allocate, overflow or never end is checked before.
+        if length < 12 {
+            return Err(fault(format!("{length} bytes are no .npy file")));
+        }
+        let start = read_exactly(&*bytes, 0..length.min(12 + LONGEST_HEADER))?;
         if !start.starts_with(b"\x93NUMPY") {
             return Err(fault("is not a .npy file: save the tokens with numpy.save".into()));
         }
         let (text_start, header) = match start[6] {
-            1 => (10, usize::from(u16::from_le_bytes([start[8], start[9]]))),
-            _ => (12, u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize),
+            1 => (10, u64::from(u16::from_le_bytes([start[8], start[9]]))),
+            _ => (12, u64::from(u32::from_le_bytes([start[8], start[9], start[10], start[11]]))),
         };
         if header > LONGEST_HEADER {
             return Err(fault(format!(
                 "claims a header of {header} bytes: expected at most {LONGEST_HEADER}"
             )));
         }
-        file.seek(SeekFrom::Start(text_start)).map_err(io)?;
-        let mut text = vec![0; header];
-        file.read_exact(&mut text).map_err(|_| fault("is cut within its header".into()))?;
-        if !plausible_shape(&String::from_utf8_lossy(&text), length) {
+        let data_start = text_start + header;
+        let Some(header) = start.get(..data_start as usize) else {
+            return Err(fault("is cut within its header".into()));
+        };
+        let text = String::from_utf8_lossy(&header[text_start as usize..]);
+        if text.matches(['{', '[', '(']).count() > MOST_BRACKETS {
+            return Err(fault("bad .npy header: expected that of an array of integers".into()));
+        }
+        if !plausible_shape(&text, length) {
             return Err(fault(format!(
                 "claims a shape that {length} bytes cannot hold: the file is cut or damaged"
             )));
         }
-        file.rewind().map_err(io)?;
-        let header = npyz::NpyHeader::from_reader(&mut file)
+        let header = npyz::NpyHeader::from_reader(header)
             .map_err(|error| fault(format!("bad .npy header: {error}")))?;
-        let data_start = file.stream_position().map_err(io)?;
 
         let element = match header.dtype() {
             npyz::DType::Plain(kind) => element(&kind.to_string()),
@@ -124,20 +141,17 @@ impl NpyTokens {
         }
         // Both fit: the file is at least as long as either.
         let (rows, width) = (rows as usize, width as usize);
-        Ok(Self {
-            path: path.to_path_buf(),
-            file: Mutex::new(file),
-            rows,
-            width,
-            element,
-            data_start,
-        })
+        Ok(Self { bytes, rows, width, element, data_start })
     }
 
     /// The number of tokens in a row.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    fn fault(&self, kind: ErrorKind, message: impl fmt::Display) -> Error {
+        Error::at(kind, Path::new(&self.bytes.name()), message)
     }
 }
 
@@ -189,29 +203,28 @@ impl TokenSource for NpyTokens {
     }
 
     fn read_rows(&self, rows: Range<usize>) -> Result<TokenBatch, Error> {
-        check_rows(&rows, self.rows, |kind, message| Error::at(kind, &self.path, message))?;
-        let io = |error| Error::io("read", &self.path, error);
-        let row_bytes = self.width * self.element.size;
-        // A reader that panicked has left no state but the position, which is set here.
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.data_start + (rows.start * row_bytes) as u64))
-            .map_err(io)?;
-        let mut file = BufReader::with_capacity(1 << 20, &mut *file);
+        check_rows(&rows, self.rows, |kind, message| self.fault(kind, message))?;
+        // Nothing here overflows: the rows are within the bytes.
+        let row_bytes = (self.width * self.element.size) as u64;
+        let at_once = usize::try_from(LONGEST_READ / row_bytes).unwrap_or(1).max(1);
         let mut ids = Vec::with_capacity(rows.len() * self.width);
-        let mut buffer = vec![0; row_bytes];
-        for row in rows {
-            file.read_exact(&mut buffer).map_err(io)?;
-            for (column, bytes) in buffer.chunks_exact(self.element.size).enumerate() {
+        let mut start = rows.start;
+        while start < rows.end {
+            let end = rows.end.min(start.saturating_add(at_once));
+            let place = |row: usize| self.data_start + row as u64 * row_bytes;
+            let bytes = read_exactly(&*self.bytes, place(start)..place(end))?;
+            for (place, bytes) in bytes.chunks_exact(self.element.size).enumerate() {
                 ids.push(self.element.id(bytes).ok_or_else(|| {
+                    let (row, column) = (start + place / self.width, place % self.width);
                     let message = format!(
                         "row {row}, column {column} is negative or above 2^32: no token id"
                     );
-                    Error::at(ErrorKind::Token, &self.path, message)
+                    self.fault(ErrorKind::Token, message)
                 })?);
             }
+            start = end;
         }
-        TokenBatch::new(ids, self.width)
-            .map_err(|error| Error::at(ErrorKind::Format, &self.path, error))
+        TokenBatch::new(ids, self.width).map_err(|error| self.fault(ErrorKind::Format, error))
     }
 }
 

@@ -242,6 +242,27 @@ fn a_cut_or_changed_index_gives_the_right_rows_or_an_error() {
 }
 
 #[test]
+fn a_cut_or_changed_bin_gives_what_its_bytes_say_or_an_error() {
+    let bin = std::fs::read(golden("megatron-int32.bin")).unwrap();
+    let idx = Memory::new(std::fs::read(golden("megatron-int32.idx")).unwrap());
+    let open = |bin: &[u8]| MegatronTokens::with_index(idx.clone(), Memory::new(bin));
+    every_cut(&bin, |cut, what| {
+        let error = open(cut).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}");
+    });
+    every_change(&bin, |changed, what| {
+        let ids = changed.as_chunks().0.iter().map(|&id| i32::from_le_bytes(id));
+        match (open(changed).unwrap().read_rows(0..3), ids.map(u32::try_from).collect()) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found.ids(), Vec::as_slice(&expected), "{what}")
+            }
+            (Err(error), Err(_)) => assert_eq!(error.kind(), ErrorKind::Token, "{what}: {error}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    });
+}
+
+#[test]
 fn a_row_of_600_gb_is_read_without_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("document.bin");

@@ -1,5 +1,8 @@
 //! Text files and JSON lines.
 
+mod damage;
+
+use damage::{every_change, every_cut};
 use settling_core::TokenBatch;
 use settling_tokens::{ErrorKind, Tokenizer, check_vocabulary, read_json_lines, read_text_files};
 
@@ -57,6 +60,44 @@ fn a_line_that_is_no_document_is_named() {
     assert!(error.to_string().contains("byte 2 is not UTF-8"), "{error}");
     assert_eq!(read_text_files(&[folder.path()]).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(read_json_lines(folder.path(), "text").unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn cut_or_changed_lines_are_documents_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines.jsonl");
+    let whole = b"{\"text\": \"a\\n\"}\n{\"text\": \"b\"}\n";
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_json_lines(&path, "text")
+    };
+    let right = read(whole).unwrap();
+    every_cut(whole, |cut, what| match read(cut) {
+        // Between two lines, or before the last line feed.
+        Ok(found) => assert_eq!(found, right[..found.len()], "{what}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}"),
+    });
+    every_change(whole, |changed, what| match read(changed) {
+        Ok(found) => {
+            // At most one text is another.
+            assert_eq!(found.len(), 2, "{what}");
+            let same = found.iter().zip(&right).filter(|(a, b)| a.text == b.text).count();
+            assert!(same >= 1, "{what}");
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}");
+            assert!(error.to_string().contains("lines.jsonl: line "), "{what}: {error}");
+        }
+    });
+    let text = "aé".as_bytes();
+    every_change(text, |changed, what| {
+        std::fs::write(&path, changed).unwrap();
+        match (read_text_files(&[&path]), std::str::from_utf8(changed)) {
+            (Ok(found), Ok(text)) => assert_eq!(found[0].text, text, "{what}"),
+            (Err(error), Err(_)) => assert!(error.to_string().contains("is not UTF-8"), "{error}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    });
 }
 
 #[test]
