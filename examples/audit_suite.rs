@@ -2,6 +2,7 @@
 //!
 //! Needs: nothing of libtorch itself (the examples are one package, and its others do).
 //! Run:   cargo run --release --example audit_suite -- DIR [--pattern 'checkpoint-{N}'] [--expect pythia|paper] [--json FILE]
+//!        cargo run --release --example audit_suite -- --hub EleutherAI/pythia-70m-deduped
 //! Gives: a table of the steps, the findings, the verdict. It fails if something is broken.
 
 use std::path::PathBuf;
@@ -12,15 +13,20 @@ use settling::checkpoint::{
     Audit, AuditReport, HubCache, StepDirectories, StepPattern, Verdict, paper_steps, pythia_steps,
 };
 use settling::core::Step;
+use settling::hub::{Hub, HubSeries};
 
-/// Audits the checkpoints of a run: a folder of steps, or a model's folder in a Hugging Face cache.
+/// Audits the checkpoints of a run: a folder of steps, a model's folder in a Hugging Face cache, or a model of the hub.
 #[derive(Parser)]
 struct Args {
     /// Folder with one folder a step, or models--OWNER--NAME of a Hugging Face cache
-    folder: PathBuf,
-    /// How the folders or revisions are named
-    #[arg(long, default_value_t)]
-    pattern: StepPattern,
+    #[arg(required_unless_present = "hub", conflicts_with = "hub")]
+    folder: Option<PathBuf>,
+    /// A repository of the Hugging Face hub, audited by the hashes that the hub lists: nothing is downloaded
+    #[arg(long)]
+    hub: Option<String>,
+    /// How the folders or revisions are named [default: step{N}, or as a known suite of the hub names them]
+    #[arg(long)]
+    pattern: Option<StepPattern>,
     /// Which steps should be there: those of Pythia, or the 27 of the paper [default: any]
     #[arg(long)]
     expect: Option<Expect>,
@@ -62,10 +68,17 @@ fn run(args: &Args) -> Result<Verdict, Box<dyn std::error::Error>> {
         .expect(expected)
         .allow(args.allow.iter().copied())
         .distances(!args.hashes_only);
-    let report: AuditReport = if args.folder.join("refs").is_dir() {
-        audit.run_on_files(&HubCache::open(&args.folder, &args.pattern)?)?
-    } else {
-        audit.run_on_files(&StepDirectories::open_with(&args.folder, &args.pattern)?)?
+    let pattern = args.pattern.clone().unwrap_or_default();
+    let report: AuditReport = match (&args.folder, &args.hub) {
+        (Some(folder), _) if folder.join("refs").is_dir() => {
+            audit.run_on_files(&HubCache::open(folder, &pattern)?)?
+        }
+        (Some(folder), _) => audit.run_on_files(&StepDirectories::open_with(folder, &pattern)?)?,
+        (None, id) => {
+            let id = id.as_deref().unwrap_or_default();
+            let series = HubSeries::of_model(&Hub::from_env()?, id, args.pattern.as_ref(), None)?;
+            audit.run_listing(series.listing())?
+        }
     };
     print!("{report}");
     if let Some(path) = &args.json {

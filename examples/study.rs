@@ -1,10 +1,12 @@
-//! Studies models of a local suite: folders `<suite>/<model>/step<N>` with `config.json` and weights in safetensors or PyTorch's
-//! `.bin`.
+//! Studies models: of a local suite, folders `<suite>/<model>/step<N>` with `config.json` and weights in safetensors or PyTorch's
+//! `.bin`; or of the Hugging Face hub.
 //!
 //! Needs: libtorch (`cargo xtask libtorch` once).
 //! Run:   cargo run --release --example study -- --suite DIR --models a,b --tokens rows.npy --out DIR
-//! Gives: records.csv, mcc.csv, manifest.json, main.svg and main.png in the output folder, and a short table. Run again, it
-//!        computes only what is missing.
+//!        cargo run --release --example study -- --hub --models EleutherAI/pythia-70m-deduped --steps paper --tokens rows.npy --out DIR
+//!        (`last_batch` makes the rows)
+//! Gives: records.csv, mcc.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png in the output folder,
+//!        and a short table. Run again, it computes only what is missing.
 
 mod support;
 
@@ -14,19 +16,27 @@ use std::process::ExitCode;
 use clap::Parser;
 use settling::Protocol;
 use settling::capture::Device;
-use settling::checkpoint::StepPattern;
+use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
 
-/// Studies how the layers of the models of a local suite settle over training.
+/// Studies how the layers of models settle over training.
 #[derive(Parser)]
 struct Args {
     /// Folder with one folder a model, each with one folder `step<N>` a checkpoint
+    #[arg(long, required_unless_present = "hub", conflicts_with = "hub")]
+    suite: Option<PathBuf>,
+    /// The models are repositories of the Hugging Face hub, such as EleutherAI/pythia-70m-deduped. HF_HOME, HF_TOKEN,
+    /// HF_HUB_OFFLINE and their relatives mean what they mean to Python
     #[arg(long)]
-    suite: PathBuf,
-    /// How the folders of the checkpoints are named: `step{N}`, `checkpoint-{N}`, `step{N}-tokens{*}B`, ...
-    #[arg(long, default_value = "step{N}")]
-    pattern: StepPattern,
-    /// The models: names of folders of the suite, separated by commas
+    hub: bool,
+    /// Remove weights that were downloaded when they have been studied
+    #[arg(long, requires = "hub")]
+    delete_after: bool,
+    /// How the folders or revisions of the checkpoints are named: `checkpoint-{N}`, `step{N}-tokens{*}B`, ... [default: step{N}, or as
+    /// a known suite of the hub names them]
+    #[arg(long)]
+    pattern: Option<StepPattern>,
+    /// The models, separated by commas: names of folders of the suite, or repositories
     #[arg(long, value_delimiter = ',', required = true)]
     models: Vec<String>,
     /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens a row (the last of T+1 is a target only)
@@ -35,9 +45,12 @@ struct Args {
     /// Folder for the results; run again with it to resume
     #[arg(long)]
     out: PathBuf,
-    /// Steps to study, separated by commas; the last step of the series is always among them [default: all]
+    /// Steps to study, separated by commas, or `paper` for its 27; the last step is always among them [default: all]
+    #[arg(long, value_parser = steps)]
+    steps: Option<Steps>,
+    /// Steps that may have the same weights as another, separated by commas
     #[arg(long, value_delimiter = ',')]
-    steps: Option<Vec<Step>>,
+    allow: Vec<Step>,
     /// How many token rows to use [default: all]
     #[arg(long)]
     sequences: Option<usize>,
@@ -59,15 +72,32 @@ fn protocol(name: &str) -> Result<Protocol, String> {
     Protocol::named(name).ok_or_else(|| "expected `corrected`".to_owned())
 }
 
+#[derive(Clone)]
+struct Steps(Vec<Step>);
+
+fn steps(text: &str) -> Result<Steps, String> {
+    if text == "paper" {
+        return Ok(Steps(paper_steps()));
+    }
+    let steps =
+        text.split(',').map(|step| step.parse().map_err(|error| format!("`{step}`: {error}")));
+    steps.collect::<Result<_, _>>().map(Steps)
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
+    let place = match args.suite {
+        Some(suite) => support::Place::Folder(suite),
+        None => support::Place::Hub { delete_after: args.delete_after },
+    };
     let plan = support::Plan {
-        suite: args.suite,
+        place,
         pattern: args.pattern,
         models: args.models,
         tokens: args.tokens,
         out: args.out,
-        steps: args.steps,
+        steps: args.steps.map(|steps| steps.0),
+        allow: args.allow,
         sequences: args.sequences,
         positions: args.positions,
         device: args.device,

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crates of the workspace each library may depend on.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("settling-core", &[]),
     ("settling-mcc", &[]),
     ("settling-checkpoint", &["settling-core"]),
@@ -15,6 +15,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("settling-rank", &["settling-core"]),
     ("settling-cka", &["settling-core"]),
     ("settling-records", &["settling-core"]),
+    ("settling-hub", &["settling-checkpoint", "settling-core", "settling-tokens"]),
     ("settling-capture", &["settling-core", "settling-rank", "settling-cka"]),
     ("settling-figures", &["settling-core", "settling-records"]),
     (
@@ -24,6 +25,7 @@ const EDGES: [(&str, &[&str]); 10] = [
             "settling-checkpoint",
             "settling-cka",
             "settling-core",
+            "settling-hub",
             "settling-mcc",
             "settling-rank",
             "settling-records",
@@ -33,13 +35,17 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Packages that only the named libraries may depend on directly: what links C++ or would leak into many crates.
-const KEPT_TO: [(&str, &[&str]); 6] = [
+const KEPT_TO: [(&str, &[&str]); 9] = [
     ("tch", &["settling-capture"]),
     ("torch-sys", &["settling-capture"]),
     ("faer", &["settling-cka", "settling-rank"]),
     ("parquet", &["settling-tokens"]),
     ("tokenizers", &["settling-tokens"]),
     ("resvg", &["settling-figures"]),
+    // What opens sockets.
+    ("hf-hub", &["settling-hub"]),
+    ("reqwest", &["settling-hub"]),
+    ("tokio", &["settling-hub"]),
 ];
 
 /// For every library: its direct dependencies (not those of its tests), and its manifest.

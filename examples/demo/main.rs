@@ -19,7 +19,6 @@ use std::time::Instant;
 use clap::Parser;
 use settling::Protocol;
 use settling::capture::Device;
-use settling::checkpoint::StepPattern;
 use settling::core::Positions;
 use settling::tokens::read_documents;
 
@@ -62,11 +61,12 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
 
     support::run(&support::Plan {
         tokens: suite.join(pretrain::LAST_BATCH),
-        suite,
-        pattern: StepPattern::default(),
+        place: support::Place::Folder(suite),
+        pattern: None,
         models,
         out: args.out.join("results"),
         steps: None,
+        allow: Vec::new(),
         sequences: None,
         positions: Positions::All,
         device: args.device,

@@ -1,13 +1,16 @@
-//! What the study and demo examples share: a study of models in a local suite, from folders to figure.
+//! What the examples share: a study of models from folders or from the hub, from checkpoints to figure.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use settling::capture::{Device, LIBTORCH, Options};
-use settling::checkpoint::{StepDirectories, StepPattern};
-use settling::core::{CheckpointSeries, Positions, Step};
+use settling::checkpoint::{
+    Audit, AuditReport, Checkpoint, StepDirectories, StepPattern, Verdict, parse_config,
+};
+use settling::core::{Architecture, CheckpointSeries, Positions, Step, TensorSource};
+use settling::hub::{Hub, HubSeries};
 use settling::records::MccRow;
 use settling::tokens::NpyTokens;
 use settling::{
@@ -15,24 +18,42 @@ use settling::{
     write_tables,
 };
 
+mod downloads;
+mod some_steps;
+
+use some_steps::SomeSteps;
+
 /// What to study and how.
 pub(crate) struct Plan {
-    /// A folder with one folder a model, each with one folder a checkpoint.
-    pub(crate) suite: PathBuf,
-    /// How the folders of the checkpoints are named.
-    pub(crate) pattern: StepPattern,
-    /// The models, by the names of their folders.
+    /// Where the checkpoints are.
+    pub(crate) place: Place,
+    /// How their folders or revisions are named, if that is not `step{N}` or what is known of the suite.
+    pub(crate) pattern: Option<StepPattern>,
+    /// The models: names of folders, or of repositories.
     pub(crate) models: Vec<String>,
     /// Token rows in a .npy file.
     pub(crate) tokens: PathBuf,
     /// Where results go.
     pub(crate) out: PathBuf,
     pub(crate) steps: Option<Vec<Step>>,
+    /// Steps that may be the same as another.
+    pub(crate) allow: Vec<Step>,
     pub(crate) sequences: Option<usize>,
     pub(crate) positions: Positions,
     pub(crate) device: Device,
     pub(crate) micro_batch: usize,
     pub(crate) protocol: Protocol,
+}
+
+pub(crate) enum Place {
+    /// A folder with one folder a model, each with one folder a checkpoint.
+    Folder(PathBuf),
+    /// The Hugging Face hub, or what is in its cache.
+    #[allow(dead_code, reason = "the demo studies a folder only")]
+    Hub {
+        /// Whether to remove weights that were downloaded when they have been studied.
+        delete_after: bool,
+    },
 }
 
 /// Studies every model, writes tables and figure, prints a summary.
@@ -47,18 +68,116 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         positions: plan.positions,
         engine: format!("libtorch {LIBTORCH}, {}, f32", plan.device),
     };
+    let bars = MultiProgress::new();
+    let hub = match plan.place {
+        Place::Hub { .. } => Some(downloads::hub(&bars)?),
+        Place::Folder(_) => None,
+    };
+    let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
     let mut studies = Vec::new();
     for model in &plan.models {
-        let series = StepDirectories::open_with(plan.suite.join(model), &plan.pattern)?;
+        studies.push(match (&plan.place, &hub) {
+            (Place::Hub { delete_after }, Some(hub)) => study.of_hub(hub, model, *delete_after)?,
+            (Place::Folder(suite), _) => study.of_folder(&suite.join(model), model)?,
+            (Place::Hub { .. }, None) => unreachable!("a hub was made for it"),
+        });
+    }
+    let tables = write_tables(&store, &settings, &studies)?;
+    let records: Vec<_> = studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
+    let figure = settling_figures::main_figure(&records)?;
+    figure.save(plan.out.join("main"))?;
+
+    print_summary(&studies, &tables.mcc_rows, &plan.protocol);
+    for study in &studies {
+        print_audit(study);
+    }
+    println!("\nnumbers   {}", show(&tables.records));
+    println!("MCC       {}", show(&tables.mcc));
+    println!("manifest  {}", show(&tables.manifest));
+    println!("figure    {}, .png", show(&plan.out.join("main.svg")));
+    Ok(())
+}
+
+/// What the studies of all models share.
+struct Study<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    tokens: &'a NpyTokens,
+    settings: &'a Settings,
+    bars: &'a MultiProgress,
+}
+
+impl Study<'_> {
+    fn of_folder(&self, folder: &Path, model: &str) -> Result<ModelStudy, Box<dyn Error>> {
+        let pattern = self.plan.pattern.clone().unwrap_or_default();
+        let series = StepDirectories::open_with(folder, &pattern)?;
+        let series = SomeSteps::new(series, self.plan.steps.as_deref())?;
         let last = *series.steps()?.last().ok_or("the series has no steps")?;
-        let config = series.open(last)?.config()?;
+        let architecture = series.open(last)?.architecture()?;
+        // One pass over the files. Distances, which take three more, are for `audit_suite`.
+        let audit = self.audit().distances(false).run_with(
+            &series,
+            |checkpoint: &Checkpoint, tensor| {
+                Some(checkpoint.file_of(tensor)?.file_name()?.to_string_lossy().into_owned())
+            },
+        )?;
+        self.of_series(model, &series, architecture, audit)
+    }
+
+    fn of_hub(
+        &self,
+        hub: &Hub,
+        id: &str,
+        delete_after: bool,
+    ) -> Result<ModelStudy, Box<dyn Error>> {
+        let steps = self.plan.steps.as_deref();
+        let series = HubSeries::of_model(hub, id, self.plan.pattern.as_ref(), steps)?;
+        let series = series.delete_after(delete_after);
+        let last = *series.steps()?.last().ok_or("the series has no steps")?;
+        let path = series.fetch_file(last, "config.json")?;
+        let architecture = parse_config(&std::fs::read_to_string(path)?)?;
+        // Of the hashes that the hub lists: nothing is downloaded for it.
+        let audit = self.audit().run_listing(series.listing())?;
+        self.of_series(id.rsplit('/').next().unwrap_or(id), &series, architecture, audit)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::new().allow(self.plan.allow.iter().copied())
+    }
+
+    fn of_series<C>(
+        &self,
+        model: &str,
+        series: &C,
+        architecture: Architecture,
+        audit: AuditReport,
+    ) -> Result<ModelStudy, Box<dyn Error>>
+    where
+        C: CheckpointSeries,
+        C::Error: Error + Send + Sync + 'static,
+        <C::Source as TensorSource>::Error: Error + Send + Sync + 'static,
+    {
+        if audit.verdict() == Verdict::Broken {
+            let message = format!(
+                "{model}: not every checkpoint is what its name says.\n\n{audit}\n\
+                 Choose --steps without these, or --allow them if you know better."
+            );
+            return Err(Refused(message).into());
+        }
+        let Architecture::GptNeox(config) = architecture else {
+            let family = architecture.family();
+            return Err(Refused(format!(
+                "{model} is of the family {family}: only gpt_neox can be run yet"
+            ))
+            .into());
+        };
         let options = Options {
-            device: plan.device,
-            positions: plan.positions,
-            micro_batch: plan.micro_batch,
+            device: self.plan.device,
+            positions: self.plan.positions,
+            micro_batch: self.plan.micro_batch,
         };
         let subject = GptNeoxSubject { config, options };
-        let bar = bar("studying");
+        let bar = self.bars.add(bar("studying"));
         let mut show = |progress: Progress<'_>| match progress {
             Progress::Reference { model, steps } => {
                 bar.set_length(steps as u64);
@@ -71,21 +190,34 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
             }
             _ => {}
         };
-        studies.push(study_model(model, &series, &tokens, &subject, &settings, &store, &mut show)?);
+        let (settings, store) = (self.settings, self.store);
+        let mut study =
+            study_model(model, series, self.tokens, &subject, settings, store, &mut show)?;
         bar.finish_and_clear();
+        study.audit = Some(audit);
+        Ok(study)
     }
-    let tables = write_tables(&store, &settings, &studies)?;
-    let records: Vec<_> = studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
-    let figure = settling_figures::main_figure(&records)?;
-    figure.save(plan.out.join("main"))?;
-
-    print_summary(&studies, &tables.mcc_rows, &plan.protocol);
-    println!("\nnumbers   {}", show(&tables.records));
-    println!("MCC       {}", show(&tables.mcc));
-    println!("manifest  {}", show(&tables.manifest));
-    println!("figure    {}, .png", show(&plan.out.join("main.svg")));
-    Ok(())
 }
+
+fn print_audit(study: &ModelStudy) {
+    let Some(audit) = &study.audit else { return };
+    println!("\ncheckpoints of {}: {}", study.model, audit.verdict());
+    for finding in &audit.findings {
+        println!("  {finding}");
+    }
+}
+
+/// What was asked for can be read, and should not be studied.
+#[derive(Debug)]
+struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Refused {}
 
 /// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output, 1 anything else.
 pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
@@ -96,11 +228,17 @@ pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
         Some(ErrorKind::Compute) => 4,
         Some(ErrorKind::Output) => 5,
         None if error.is::<settling::checkpoint::Error>()
-            || error.is::<settling::tokens::Error>() =>
+            || error.is::<settling::tokens::Error>()
+            || error.is::<Refused>() =>
         {
             3
         }
-        _ => 1,
+        _ => match error.downcast_ref::<settling::hub::Error>().map(settling::hub::Error::kind) {
+            Some(settling::hub::ErrorKind::Usage) => 2,
+            Some(settling::hub::ErrorKind::Cache | settling::hub::ErrorKind::Network) => 5,
+            Some(_) => 3,
+            None => 1,
+        },
     };
     ExitCode::from(code)
 }

@@ -12,7 +12,9 @@ use settling_core::{
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind};
+use crate::hub::Hub;
 use crate::repository::{FileHash, RemoteFile, Repository, Revision};
+use crate::suites::Suite;
 use crate::weights::{Format, choose};
 use crate::{download, hex};
 
@@ -86,6 +88,35 @@ impl HubSeries {
             repository,
             choose_steps(repository, steps_of(repository, pattern)?, steps)?,
         )
+    }
+
+    /// Lists the steps of a model that is known by its name alone: as `pattern` says, else as its [`Suite`] names them, else `step{N}`.
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::paper_steps;
+    /// use settling_hub::{Hub, HubSeries};
+    ///
+    /// let hub = Hub::from_env()?;
+    /// let series = HubSeries::of_model(&hub, "EleutherAI/pythia-410m-deduped", None, Some(&paper_steps()))?;
+    /// # Ok::<(), settling_hub::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), or if the name cannot be one.
+    pub fn of_model(
+        hub: &Hub,
+        id: &str,
+        pattern: Option<&StepPattern>,
+        steps: Option<&[Step]>,
+    ) -> Result<Self, Error> {
+        match (pattern, Suite::of_model(id)) {
+            (None, Some(suite)) => suite.series(hub, id, steps),
+            (pattern, _) => {
+                let pattern = pattern.cloned().unwrap_or_default();
+                Self::open(&hub.model(id)?, &pattern, steps)
+            }
+        }
     }
 
     /// Lists steps that are commits of a branch, by the titles of the commits: Pico's, for one.

@@ -18,6 +18,7 @@
 //! | token files or text | `settling-tokens` | [`tokens`] |
 //! | records of a study | `settling-records` | [`records`] |
 //! | a model to observe | `settling-capture` | `capture` (feature) |
+//! | the name of a model on the Hugging Face hub | `settling-hub` | `hub` (feature) |
 //!
 //! # A study
 //!
@@ -56,6 +57,7 @@
 //! # Features
 //!
 //! - `capture`: [`GptNeoxSubject`], which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
+//! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it nothing here opens sockets.
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 #![forbid(unsafe_code)]
 
@@ -82,6 +84,8 @@ pub use settling_capture as capture;
 pub use settling_checkpoint as checkpoint;
 pub use settling_cka as cka;
 pub use settling_core as core;
+#[cfg(feature = "hub")]
+pub use settling_hub as hub;
 pub use settling_mcc as mcc;
 pub use settling_rank as rank;
 pub use settling_records as records;

@@ -21,7 +21,8 @@ pub struct Tables {
 }
 
 /// Writes the tables of a study into its output folder: `records.csv`, `mcc.csv`, and `manifest.json` with versions, settings,
-/// hashes of every checkpoint and of the tokens, and timings.
+/// hashes of every checkpoint and of the tokens, timings, and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a
+/// model is in `<model>/audit.json`.
 ///
 /// The tables depend on the records alone: a study that was killed and resumed ends with the same bytes.
 ///
@@ -47,6 +48,11 @@ pub fn write_tables(
     write_mcc(&mut bytes, &mcc_rows).map_err(failed)?;
     let mcc = store.write_file("mcc.csv", &bytes)?;
 
+    for study in studies {
+        if let Some(audit) = &study.audit {
+            store.write_file(&format!("{}/audit.json", study.model), audit.to_json().as_bytes())?;
+        }
+    }
     let models: Vec<_> = studies.iter().map(model_manifest).collect();
     let manifest = json!({
         "schema": SCHEMA,
@@ -75,8 +81,15 @@ fn model_manifest(study: &ModelStudy) -> serde_json::Value {
             })
         })
         .collect();
+    let audit = study.audit.as_ref().map(|audit| {
+        json!({
+            "verdict": audit.verdict().to_string(),
+            "findings": audit.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    });
     json!({
         "model": study.model,
+        "audit": audit,
         "tokens": {
             "rows": study.tokens_shape.0,
             "width": study.tokens_shape.1,

@@ -133,17 +133,19 @@ impl Store {
         })
     }
 
-    /// Writes a file of the study as a whole, replacing it atomically.
+    /// Writes a file of the study as a whole, replacing it atomically. `name` is relative to the output folder.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
         let path = self.folder.join(name);
-        let partial = self.folder.join(format!(".{name}.{}.partial", std::process::id()));
+        let folder = path.parent().unwrap_or(&self.folder);
+        let last = path.file_name().unwrap_or_default().to_string_lossy();
+        let partial = folder.join(format!(".{last}.{}.partial", std::process::id()));
         write_synced(&partial, bytes)
             .and_then(|()| fs::rename(&partial, &path))
-            .and_then(|()| sync_folder(&self.folder))
+            .and_then(|()| sync_folder(folder))
             .map_err(|error| Error::output("write", &path, error))?;
         Ok(path)
     }

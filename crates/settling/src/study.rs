@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use settling_checkpoint::content_hash;
+use settling_checkpoint::{AuditReport, content_hash};
 use settling_cka::LinearCka;
 use settling_core::{
     Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step, TensorSource,
@@ -88,6 +88,9 @@ pub struct ModelStudy {
     pub tokens_shape: (usize, usize),
     /// Every number, by step.
     pub records: Vec<Record>,
+    /// Whether the checkpoints are what their names say, if you have it: [`study_model`] leaves it empty, and
+    /// [`write_tables`](crate::write_tables) keeps it with the numbers.
+    pub audit: Option<AuditReport>,
 }
 
 /// One step of a [`ModelStudy`].
@@ -95,7 +98,7 @@ pub struct ModelStudy {
 pub struct StepStudy {
     /// The step.
     pub step: Step,
-    /// [`content_hash`] of the checkpoint.
+    /// The [fingerprint](CheckpointSeries::fingerprint) of the checkpoint, if its series knows one, else its [`content_hash`].
     pub checkpoint_sha256: String,
     /// Whether it was found done in the output folder.
     pub reused: bool,
@@ -108,7 +111,9 @@ pub struct StepStudy {
 /// For each step: CKA of every write site with the last checkpoint on the same observations (biased, debiased, and the floor
 /// that independent features would reach); effective rank and PER of every write weight and of its gradient of the mean
 /// next-token loss. A number that cannot be computed (a constant activation, a weight with a NaN) is recorded with the reason,
-/// and the rest goes on. Steps that `store` has already, from the same inputs and settings, are taken from there.
+/// and the rest goes on. Steps that `store` has already, from the same inputs and settings, are taken from there, and are not even
+/// opened if the series knows their [fingerprints](CheckpointSeries::fingerprint). The step that comes next is
+/// [announced](CheckpointSeries::prefetch).
 ///
 /// # Errors
 ///
@@ -143,32 +148,58 @@ where
         Error::caused(ErrorKind::Input, &format!("{model}, step {step}"), error)
     };
     let open = |step: Step| series.open(step).map_err(|error| unreadable(step, error.into()));
-    let hash = |step: Step, source: &C::Source| {
-        content_hash(source).map_err(|error| unreadable(step, error.into()))
+    // What a step's weights are, and its source if it had to be opened to be told.
+    let identify = |step: Step| {
+        let known = series.fingerprint(step).map_err(|error| unreadable(step, error.into()))?;
+        if let Some(fingerprint) = known {
+            return Ok((fingerprint, None));
+        }
+        let source = open(step)?;
+        let hash = content_hash(&source).map_err(|error| unreadable(step, error.into()))?;
+        Ok((hash, Some(source)))
     };
-    let last_source = open(last)?;
-    let last_hash = hash(last, &last_source)?;
-    let mut reference = Reference::Source(last_source);
+    let tokens_sha256 = hash_tokens(&batch);
+    let (last_hash, last_source) = identify(last)?;
+    let key_of = |step: Step, hash: &str| {
+        unit_key(model, step, settings, [hash, &last_hash, &tokens_sha256])
+    };
+    // Of a series that is asked without opening: the first of `steps` that is still to be done.
+    let next_of = |steps: &[Step]| -> Result<Option<Step>, Error> {
+        for &step in steps {
+            let known = series.fingerprint(step).map_err(|error| unreadable(step, error.into()))?;
+            let Some(hash) = known else { return Ok(None) };
+            if store.find(model, step, &key_of(step, &hash)?)?.is_none() {
+                return Ok(Some(step));
+            }
+        }
+        Ok(None)
+    };
+    let mut reference = Reference::Unused(last_source);
     let mut study = ModelStudy {
         model: model.to_owned(),
         steps: Vec::new(),
-        tokens_sha256: hash_tokens(&batch),
+        tokens_sha256: tokens_sha256.clone(),
         tokens_shape: (batch.rows(), batch.width()),
         records: Vec::new(),
+        audit: None,
     };
-    for step in steps {
+    for (place, &step) in steps.iter().enumerate() {
         let started = Instant::now();
-        let source = open(step)?;
-        // Hashing reads the whole checkpoint: the last one's is known.
-        let hash = if step == last { last_hash.clone() } else { hash(step, &source)? };
-        let key = unit_key(model, step, settings, [&hash, &last_hash, &study.tokens_sha256])?;
+        // Opening and hashing reads the whole checkpoint: what the last one is, is known.
+        let (hash, source) = if step == last { (last_hash.clone(), None) } else { identify(step)? };
+        let key = key_of(step, &hash)?;
         let found = store.find(model, step, &key)?;
         let reused = found.is_some();
         let records = match found {
             Some(records) => records,
             None => {
                 let heading = format!("{model}, step {step}");
-                let reference = reference.activations(model, subject, &batch)?;
+                let reference = reference.activations(|| open(last), model, subject, &batch)?;
+                let source = source.map_or_else(|| open(step), Ok)?;
+                // It comes while this one is studied.
+                if let Some(next) = next_of(&steps[place + 1..])? {
+                    series.prefetch(next);
+                }
                 let measure =
                     Measure { model, step, settings, subject, batch: &batch, heading: &heading };
                 let unit = measure.unit(&source, reference)?;
@@ -258,15 +289,16 @@ pub(crate) fn hash_tokens(batch: &TokenBatch) -> String {
 type Activations = BTreeMap<Site, Matrix>;
 
 /// The last checkpoint, whose activations are captured when the first step needs them: a study that finds every step done
-/// runs no model at all.
+/// runs no model at all, and opens the checkpoint only if that was needed to tell what it is.
 enum Reference<S> {
-    Source(S),
+    Unused(Option<S>),
     Activations(Activations),
 }
 
 impl<Source> Reference<Source> {
     fn activations<S>(
         &mut self,
+        open: impl FnOnce() -> Result<Source, Error>,
         model: &str,
         subject: &S,
         batch: &TokenBatch,
@@ -275,10 +307,11 @@ impl<Source> Reference<Source> {
         S: Subject<Source>,
         <S::Model as Capture>::Error: Into<Cause>,
     {
-        if let Self::Source(source) = self {
+        if let Self::Unused(source) = self {
             let heading = format!("{model}, last step");
+            let source = source.take().map_or_else(open, Ok)?;
             let mut loaded = subject
-                .load(source)
+                .load(&source)
                 .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
             let mut kept = Activations::new();
             let mut keep = |site: &Site, rows: MatView<'_>| {
@@ -292,7 +325,7 @@ impl<Source> Reference<Source> {
         }
         match self {
             Self::Activations(activations) => Ok(activations),
-            Self::Source(_) => unreachable!("the activations have just been captured"),
+            Self::Unused(_) => unreachable!("the activations have just been captured"),
         }
     }
 }
