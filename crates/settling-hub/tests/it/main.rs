@@ -5,6 +5,7 @@ mod cache;
 mod download;
 mod listing;
 mod processes;
+mod python;
 mod ranges;
 mod series;
 mod support;

@@ -1,0 +1,186 @@
+//! A study of a model on a hub: the numbers of the same files in a folder, and no byte more than needed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use settling::capture::{AdamW, Device, Options, Trainer};
+use settling::checkpoint::{Audit, StepDirectories, Verdict, gpt_neox_json, write_safetensors};
+use settling::core::{CheckpointSeries, GptNeox, Positions, Step, TensorSource, TokenBatch};
+use settling::hub::{Hub, HubSeries, HubSettings};
+use settling::tokens::{NpyTokens, write_npy};
+use settling::{GptNeoxSubject, ModelStudy, Protocol, Settings, Store, study_model, write_tables};
+use settling_hub_server::{File, HubServer, Repo};
+use tempfile::TempDir;
+
+const MODEL: &str = "owner/tiny";
+const STEPS: [u64; 4] = [0, 1, 4, 12];
+
+fn config() -> GptNeox {
+    GptNeox {
+        vocab_size: 96,
+        hidden_size: 16,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        intermediate_size: 64,
+        max_position_embeddings: 12,
+        ..GptNeox::default()
+    }
+}
+
+fn batch(seed: u32) -> TokenBatch {
+    let id = |index: u32| (index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7) % 96;
+    TokenBatch::new((0..13 * 10).map(id).collect(), 13).unwrap()
+}
+
+/// The same checkpoints in a folder and on a hub.
+struct Fixture {
+    folder: TempDir,
+    server: HubServer,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        settling::capture::set_threads(1);
+        let folder = TempDir::new().unwrap();
+        let mut repo = Repo::model(MODEL);
+        let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
+        for step in 0..=12 {
+            if STEPS.contains(&step) {
+                let place = folder.path().join(format!("m/step{step}"));
+                fs::create_dir_all(&place).unwrap();
+                fs::write(place.join("config.json"), gpt_neox_json(&config())).unwrap();
+                let tensors = trainer.tensors().iter();
+                let tensors: Vec<_> = tensors
+                    .map(|meta| (meta.name.clone(), trainer.read(&meta.name).unwrap()))
+                    .collect();
+                write_safetensors(place.join("model.safetensors"), &tensors).unwrap();
+                let file = |name: &str| File::new(name, fs::read(place.join(name)).unwrap());
+                let files = [file("config.json"), file("model.safetensors")];
+                repo.replace(&format!("step{step}"), "Add weights", files);
+            }
+            trainer.step(&batch(step as u32)).unwrap();
+        }
+        write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
+        let server = HubServer::start();
+        server.add(repo);
+        Self { folder, server }
+    }
+
+    fn series(&self, cache: &Path) -> HubSeries {
+        let mut settings = HubSettings::new(cache);
+        settings.endpoint = self.server.url();
+        settings.backoff = Duration::from_millis(1);
+        HubSeries::of_model(&Hub::new(settings).unwrap(), MODEL, None, None).unwrap()
+    }
+
+    fn study<C>(&self, series: &C, out: &Path) -> ModelStudy
+    where
+        C: CheckpointSeries,
+        C::Error: std::error::Error + Send + Sync + 'static,
+        <C::Source as TensorSource>::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let settings = Settings {
+            protocol: Protocol::corrected(),
+            steps: None,
+            sequences: None,
+            positions: Positions::All,
+            engine: "test".to_owned(),
+        };
+        let options =
+            Options { micro_batch: 4, positions: settings.positions, ..Options::default() };
+        let subject = GptNeoxSubject { config: config(), options };
+        let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
+        let store = Store::open(out).unwrap();
+        let mut study =
+            study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap();
+        study.audit = Some(Audit::new().run(series).unwrap());
+        write_tables(&store, &settings, std::slice::from_ref(&study)).unwrap();
+        study
+    }
+
+    /// The bytes of weights that were asked for since the last time.
+    fn served(&self) -> u64 {
+        let bytes = self.server.bytes_served("/cdn/");
+        self.server.clear_log();
+        bytes
+    }
+}
+
+#[test]
+fn the_hub_gives_the_numbers_of_the_files_and_no_byte_twice() {
+    let fixture = Fixture::new();
+    let (cache, here, there) =
+        (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
+    fixture.study(&local, here.path());
+    let series = fixture.series(cache.path());
+    let size = series.size();
+    fixture.study(&series, there.path());
+    assert_eq!(fixture.served(), size);
+    for table in ["records.csv", "mcc.csv"] {
+        let read = |out: &TempDir| fs::read(out.path().join(table)).unwrap();
+        assert_eq!(read(&here), read(&there), "{table}");
+    }
+}
+
+#[test]
+fn what_is_done_is_not_fetched_again() {
+    let fixture = Fixture::new();
+    let out = TempDir::new().unwrap();
+    let series_of = |cache: &TempDir| fixture.series(cache.path()).delete_after(true);
+    let run = |series: &HubSeries| {
+        let settings = Settings {
+            protocol: Protocol::corrected(),
+            steps: None,
+            sequences: None,
+            positions: Positions::Last,
+            engine: "test".to_owned(),
+        };
+        let subject = GptNeoxSubject { config: config(), options: Options::default() };
+        let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
+        let store = Store::open(out.path()).unwrap();
+        study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()
+    };
+    let cache = TempDir::new().unwrap();
+    let first = run(&series_of(&cache));
+    let size = fixture.served();
+    assert_eq!(size, series_of(&cache).size(), "each step once, the last one too");
+    // Done: the weights are gone, and none are fetched to see that.
+    assert!(first.steps.iter().all(|step| !step.reused));
+    let second = run(&series_of(&TempDir::new().unwrap()));
+    assert!(second.steps.iter().all(|step| step.reused));
+    assert_eq!(second.records, first.records);
+    assert_eq!(fixture.served(), 0);
+    // One unit is lost: it and the reference are fetched.
+    fs::remove_dir_all(out.path().join("m/step4")).unwrap();
+    let third = run(&series_of(&TempDir::new().unwrap()));
+    assert_eq!(third.records, first.records);
+    let reused: BTreeMap<Step, bool> =
+        third.steps.iter().map(|step| (step.step, step.reused)).collect();
+    assert_eq!(reused.values().filter(|reused| !**reused).count(), 1);
+    assert!(!reused[&Step(4)]);
+    assert_eq!(fixture.served(), size / 2);
+}
+
+#[test]
+fn the_verdict_on_the_checkpoints_is_kept_with_the_numbers() {
+    let fixture = Fixture::new();
+    let out = TempDir::new().unwrap();
+    // As if step 4 were the last.
+    let (from, to) =
+        (fixture.folder.path().join("m/step12"), fixture.folder.path().join("m/step4"));
+    fs::copy(from.join("model.safetensors"), to.join("model.safetensors")).unwrap();
+    let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
+    let study = fixture.study(&local, out.path());
+    assert_eq!(study.audit.unwrap().verdict(), Verdict::Broken);
+    let json = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(out.path().join(name)).unwrap()).unwrap()
+    };
+    assert_eq!(json("m/audit.json")["verdict"], "broken");
+    let manifest = json("manifest.json");
+    assert_eq!(manifest["models"][0]["audit"]["verdict"], "broken");
+    let finding = manifest["models"][0]["audit"]["findings"][0].as_str().unwrap();
+    assert!(finding.contains("step 4"), "{finding}");
+}
