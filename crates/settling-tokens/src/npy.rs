@@ -14,6 +14,10 @@ use crate::ranges::{open_file, read_exactly};
 /// NumPy writes headers of 128 bytes for arrays of tokens and itself refuses to read any above 10,000.
 const LONGEST_HEADER: u64 = 10_000;
 
+/// The header of an array of integers has two opening brackets. npyz's parser takes twice the time for one more within the others,
+/// which for some dozens is for ever.
+const MOST_BRACKETS: usize = 8;
+
 /// How many bytes of rows are read at once.
 const LONGEST_READ: u64 = 1 << 20;
 
@@ -70,7 +74,7 @@ impl NpyTokens {
         let (name, length) = (bytes.name(), bytes.len());
         let fault = |message: String| Error::at(ErrorKind::Format, Path::new(&name), message);
 
-        // npyz believes a header's claims: what could make it allocate or overflow is checked before.
+        // npyz believes a header's claims: what could make it allocate, overflow or never end is checked before.
         if length < 12 {
             return Err(fault(format!("{length} bytes are no .npy file")));
         }
@@ -92,6 +96,9 @@ impl NpyTokens {
             return Err(fault("is cut within its header".into()));
         };
         let text = String::from_utf8_lossy(&header[text_start as usize..]);
+        if text.matches(['{', '[', '(']).count() > MOST_BRACKETS {
+            return Err(fault("bad .npy header: expected that of an array of integers".into()));
+        }
         if !plausible_shape(&text, length) {
             return Err(fault(format!(
                 "claims a shape that {length} bytes cannot hold: the file is cut or damaged"

@@ -91,6 +91,19 @@ fn a_cut_or_changed_file_gives_as_many_tokens_or_an_error() {
     assert!(error.to_string().contains("more behind"), "{error}");
 }
 
+/// Found by fuzzing: the parser of headers took for ever.
+#[test]
+fn a_header_of_brackets_is_an_error_at_once() {
+    for bracket in ["{", "[", "(", "{[("] {
+        let text = format!("{} 'shape': (3, 4), ", bracket.repeat(30));
+        let header = [b"\x93NUMPY\x01\0", &(text.len() as u16).to_le_bytes()[..], text.as_bytes()];
+        let begin = std::time::Instant::now();
+        let error = NpyTokens::new([&header.concat()[..], &[0; 48]].concat()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+        assert!(begin.elapsed().as_secs() < 5, "{bracket}: {:?}", begin.elapsed());
+    }
+}
+
 /// Row 46 of the fault matrix.
 #[test]
 fn a_start_that_is_none_is_an_error() {
