@@ -1,9 +1,8 @@
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Bytes of known length of which ranges can be read: a file, shards of one, a file on a server.
 ///
@@ -77,7 +76,10 @@ impl ReadRange for Vec<u8> {
 #[derive(Debug)]
 pub struct LocalFile {
     path: PathBuf,
-    file: Mutex<File>,
+    file: File,
+    /// Where no read can say where it begins, one at a time moves the position of the file.
+    #[cfg(not(unix))]
+    turn: std::sync::Mutex<()>,
     length: u64,
 }
 
@@ -94,7 +96,46 @@ impl LocalFile {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
         }
-        Ok(Self { path, file: Mutex::new(file), length: metadata.len() })
+        Ok(Self {
+            path,
+            file,
+            #[cfg(not(unix))]
+            turn: std::sync::Mutex::default(),
+            length: metadata.len(),
+        })
+    }
+
+    #[cfg(unix)]
+    fn read_to_end(&self, start: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+        From { file: &self.file, start }.take(length).read_to_end(buffer).map(|_| ())
+    }
+
+    #[cfg(not(unix))]
+    fn read_to_end(&self, start: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+        use std::io::{Seek as _, SeekFrom};
+        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(start))?;
+        file.take(length).read_to_end(buffer).map(|_| ())
+    }
+}
+
+/// The bytes of a file from some place on, whatever its position is: several threads may read at once.
+#[cfg(unix)]
+struct From<'a> {
+    file: &'a File,
+    start: u64,
+}
+
+#[cfg(unix)]
+impl io::Read for From<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::os::unix::fs::FileExt as _;
+        // What is read into has been filled with zeros before, a piece at a time: small ones are still in the cache.
+        let piece = buffer.len().min(256 << 10);
+        let read = self.file.read_at(&mut buffer[..piece], self.start)?;
+        self.start += read as u64;
+        Ok(read)
     }
 }
 
@@ -111,11 +152,8 @@ impl ReadRange for LocalFile {
         // Nothing is allocated for what cannot be there.
         let size = within(&range, self.length)?;
         let mut buffer = Vec::with_capacity(size);
-        // A reader that panicked has left no state but the position, which is set here.
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(range.start))?;
-        // Unlike `read_exact`, this needs no zeros to write over.
-        (&mut *file).take(range.end - range.start).read_to_end(&mut buffer)?;
+        // Unlike `read_exact`, this needs no buffer full of zeros.
+        self.read_to_end(range.start, range.end - range.start, &mut buffer)?;
         if buffer.len() != size {
             let message =
                 format!("the file was cut while it was open: {} of {size} bytes", buffer.len());
