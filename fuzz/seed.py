@@ -42,8 +42,12 @@ def main():
         add("pytorch", name, path.read_bytes())
         if content := pickle(path):
             add("pickle", name, content)
-    for path in CHECKPOINT.glob("golden/*/config.json"):
-        add("config", f"{path.parent.name}.json", path.read_bytes())
+        if name.startswith("legacy"):
+            add("pickle_file", name, path.read_bytes())
+    for path in CHECKPOINT.glob("pytorch/*.pickle"):
+        add("pickle_file", path.name, path.read_bytes())
+    for path in [*CHECKPOINT.glob("*/*/config.json"), *CHECKPOINT.glob("published/*.json")]:
+        add("config", "-".join(path.relative_to(CHECKPOINT).parts), path.read_bytes())
     for number, text in enumerate((
         '{"metadata":{"total_size":9},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}',
         '{"weight_map":{"a":"two.safetensors"}}',

@@ -1,7 +1,7 @@
 //! What must hold of any bytes whatever, a function for each format of checkpoints. Each gives how many bytes of tensors it read,
 //! or `None` if the bytes were refused.
 
-use settling_checkpoint::{Checkpoint, parse_config};
+use settling_checkpoint::{Checkpoint, Error, parse_config};
 use settling_core::{Dtype, ReadRange, TensorSource};
 
 /// What is read of one checkpoint: a view of few bytes may have many elements.
@@ -43,6 +43,11 @@ pub fn pytorch(bytes: &[u8]) -> Option<usize> {
     Some(read_all(&open(&[("pytorch_model.bin", bytes)])?))
 }
 
+/// As a file of its own that begins as a pickle: with the storages in it, or from before PyTorch 1.6.
+pub fn pickle_file(bytes: &[u8]) -> Option<usize> {
+    Some(read_all(&opened(Checkpoint::from_file("memory.pickle", Box::new(bytes.to_vec())))?))
+}
+
 /// As the pickle in an archive: behind the number of storages and the length of each, a byte each.
 pub fn pickle(bytes: &[u8]) -> Option<usize> {
     let (&count, rest) = bytes.split_first()?;
@@ -69,14 +74,16 @@ fn open(files: &[(&str, &[u8])]) -> Option<Checkpoint> {
         let bytes: Box<dyn ReadRange> = Box::new(bytes.to_vec());
         (name.to_owned(), bytes)
     });
-    match Checkpoint::from_files("memory", files) {
-        Ok(checkpoint) => Some(checkpoint),
-        Err(error) => {
+    opened(Checkpoint::from_files("memory", files))
+}
+
+fn opened(result: Result<Checkpoint, Error>) -> Option<Checkpoint> {
+    result
+        .inspect_err(|error| {
             let message = error.to_string();
             assert!(message.contains("memory") && message.len() < 10_000, "{message}");
-            None
-        }
-    }
+        })
+        .ok()
 }
 
 /// Reads every tensor, within limits; gives the number of bytes read.

@@ -30,6 +30,8 @@ fn what_is_changed_is_good_before() {
     assert_eq!(targets::pickle(&pickle()), Some(80));
     assert_eq!(targets::shard_index(INDEX), Some(9));
     assert_eq!(targets::pytorch(&golden("pytorch/plain.bin")), Some(80));
+    assert_eq!(targets::pickle_file(&golden("pytorch/plain.pickle")), Some(80));
+    assert_eq!(targets::pickle_file(&golden("pytorch/legacy_plain.bin")), Some(80));
     assert!(targets::safetensors(&golden("golden/f16/model.safetensors")).is_some());
 }
 
@@ -64,7 +66,16 @@ proptest! {
     }
 
     #[test]
+    fn files_of_pickles(changes in changes()) {
+        for name in ["plain.pickle", "views.pickle", "legacy_plain.bin", "legacy_views.bin"] {
+            targets::pickle_file(&changed(golden(&format!("pytorch/{name}")), &changes));
+        }
+    }
+
+    #[test]
     fn configs(changes in changes()) {
-        targets::config(&changed(golden("golden/f32/config.json"), &changes));
+        for model in ["gpt2", "llama", "mistral", "neox", "olmo", "olmo2"] {
+            targets::config(&changed(golden(&format!("models/{model}/config.json")), &changes));
+        }
     }
 }

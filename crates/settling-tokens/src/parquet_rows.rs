@@ -421,12 +421,12 @@ impl Column {
     }
 
     fn skip(&mut self, rows: usize) -> Result<(), Fault> {
-        let skipped = match &mut self.reader {
-            ColumnReader::Int32ColumnReader(reader) => reader.skip_records(rows)?,
-            ColumnReader::Int64ColumnReader(reader) => reader.skip_records(rows)?,
-            _ => 0,
-        };
-        if skipped == rows { Ok(()) } else { Err(too_few()) }
+        match &mut self.reader {
+            ColumnReader::Int32ColumnReader(reader) => skip(reader, rows),
+            ColumnReader::Int64ColumnReader(reader) => skip(reader, rows),
+            _ if rows == 0 => Ok(()),
+            _ => Err(too_few()),
+        }
     }
 
     /// Reads at least one and at most `rows` rows.
@@ -442,6 +442,27 @@ impl Column {
             _ => Err(Fault::format("a row group's column is not of the file's type")),
         }
     }
+}
+
+/// Reads rows and forgets them: the decoder's own `skip_records` never ends where a page has fewer lists than it says.
+fn skip<T: DataType>(reader: &mut ColumnReaderImpl<T>, mut rows: usize) -> Result<(), Fault> {
+    let (mut values, mut definition, mut repetition) = (Vec::new(), Vec::new(), Vec::new());
+    while rows > 0 {
+        values.clear();
+        definition.clear();
+        repetition.clear();
+        let (read, ..) = reader.read_records(
+            rows.min(ROWS_AT_ONCE),
+            Some(&mut definition),
+            Some(&mut repetition),
+            &mut values,
+        )?;
+        if read == 0 {
+            return Err(too_few());
+        }
+        rows -= read;
+    }
+    Ok(())
 }
 
 fn cells<T: DataType>(

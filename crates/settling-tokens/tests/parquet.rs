@@ -188,6 +188,18 @@ fn a_cut_or_changed_file_gives_tokens_or_an_error() {
 }
 
 #[test]
+fn a_page_of_fewer_lists_than_it_says_is_an_error_at_once() {
+    let mut bytes = std::fs::read(golden("i64")).unwrap();
+    // The lengths of two runs of the levels that tell where lists start. Found by fuzzing.
+    assert_eq!((bytes[555], bytes[560]), (17, 3));
+    (bytes[555], bytes[560]) = (1, 0);
+    let file = ParquetTokens::new(Memory(bytes)).unwrap();
+    let last = file.rows() - 1;
+    let error = file.read_rows(last..last + 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+}
+
+#[test]
 fn a_footer_that_claims_billions_is_an_error() {
     // A list of 2^31 - 1 columns in 10 bytes of Thrift.
     let metadata = [0x15, 0x04, 0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00];

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use settling_hub::Hub;
+use settling_hub::{FileHash, Hub};
 use settling_hub_server::{Fault, HubServer, Rule};
 
 use crate::support::{MODEL, bytes, one_file, settings};
@@ -64,6 +64,28 @@ fn of_eight_processes_one_downloads() {
             .path("/cdn/"),
     );
     all_succeed((0..8).map(|_| fetching(&server, cache.path()).spawn().unwrap()).collect());
+    assert_eq!(server.bytes_served("/cdn/"), SIZE as u64);
+}
+
+#[test]
+fn a_lock_is_waited_for_and_then_one_of_two_processes_downloads() {
+    let (server, cache) = (server(), tempfile::tempdir().unwrap());
+    let repository = Hub::new(settings(&server, cache.path())).unwrap().model(MODEL).unwrap();
+    let files = repository.files(&repository.resolve("main").unwrap()).unwrap();
+    let FileHash::Sha256(hash) = &files[1].hash else { panic!("{:?}", files[1]) };
+    let locks = cache.path().join(".locks/models--EleutherAI--pythia-70m-deduped");
+    fs::create_dir_all(&locks).unwrap();
+    let lock = fs::File::create(locks.join(format!("{hash}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let mut children: Vec<Child> =
+        (0..2).map(|_| fetching(&server, cache.path()).spawn().unwrap()).collect();
+    thread::sleep(Duration::from_secs(3));
+    for child in &mut children {
+        assert_eq!(child.try_wait().unwrap(), None, "it did not wait");
+    }
+    assert_eq!(server.bytes_served("/cdn/"), 0);
+    drop(lock);
+    all_succeed(children);
     assert_eq!(server.bytes_served("/cdn/"), SIZE as u64);
 }
 

@@ -132,6 +132,19 @@ fn the_next_step_comes_while_this_one_is_studied() {
 }
 
 #[test]
+fn a_branch_that_moves_does_not_move_a_series() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None);
+    series.open(Step(0)).unwrap();
+    fixture.server.edit(RepoKind::Model, MODEL, |repo| repo.point("step1000", "step0"));
+    assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
+    assert_ne!(
+        series.revision(Step(1000)).unwrap().commit,
+        series.revision(Step(0)).unwrap().commit
+    );
+}
+
+#[test]
 fn shards_and_other_formats_are_read() {
     let index = r#"{"metadata":{},"weight_map":{"a":"model-00001-of-00001.safetensors","b":"model-00001-of-00001.safetensors"}}"#;
     let mut repo = Repo::model(MODEL);
