@@ -332,10 +332,15 @@ fn guarded<T>(name: &str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, 
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(Fault::Ours(kind, message))) => Err(Error::at(kind, path, message)),
-        Ok(Err(Fault::Decoder(ParquetError::External(error)))) => match error.downcast() {
-            Ok(error) => Err(Error::io("read", path, *error)),
-            Err(error) => Err(Error::at(ErrorKind::Format, path, error)),
-        },
+        Ok(Err(Fault::Decoder(ParquetError::External(error)))) => {
+            match error.downcast::<io::Error>() {
+                Ok(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    Err(Error::at(ErrorKind::Format, path, format!("is cut or damaged: {error}")))
+                }
+                Ok(error) => Err(Error::io("read", path, *error)),
+                Err(error) => Err(Error::at(ErrorKind::Format, path, error)),
+            }
+        }
         Ok(Err(Fault::Decoder(error))) => {
             let message = format!("is no Parquet file, cut or damaged: {error}");
             Err(Error::at(ErrorKind::Format, path, message))
@@ -535,7 +540,8 @@ fn external(error: io::Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-/// The bytes from a place on, read as a stream.
+/// The bytes from a place on, read as a stream. Reading on at the end is an error: the decoder asks for no more than a sound file
+/// has, and passes over billions of things that a damaged one does not have, one by one, as long as it hears of no error.
 struct FromPlace {
     bytes: Arc<dyn ReadRange>,
     place: u64,
@@ -545,8 +551,8 @@ impl Read for FromPlace {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.bytes.len().saturating_sub(self.place);
         let count = left.min(buffer.len() as u64);
-        if count == 0 {
-            return Ok(0);
+        if count == 0 && !buffer.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it ends within a page"));
         }
         let read = self.bytes.read_range(self.place..self.place + count)?;
         let count = read.len().min(buffer.len());
