@@ -7,33 +7,18 @@ use std::time::Duration;
 
 use settling::capture::{AdamW, Device, Options, Trainer};
 use settling::checkpoint::{Audit, StepDirectories, Verdict, gpt_neox_json, write_safetensors};
-use settling::core::{CheckpointSeries, GptNeox, Positions, Step, TensorSource, TokenBatch};
+use settling::core::{CheckpointSeries, Positions, Step, TensorSource};
 use settling::hub::{Hub, HubSeries, HubSettings};
 use settling::tokens::{NpyTokens, write_npy};
 use settling::{GptNeoxSubject, ModelStudy, Protocol, Settings, Store, study_model, write_tables};
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
 
+mod tiny;
+
+use tiny::{STEPS, batch, config};
+
 const MODEL: &str = "owner/tiny";
-const STEPS: [u64; 4] = [0, 1, 4, 12];
-
-fn config() -> GptNeox {
-    GptNeox {
-        vocab_size: 96,
-        hidden_size: 16,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        intermediate_size: 64,
-        max_position_embeddings: 12,
-        ..GptNeox::default()
-    }
-}
-
-fn batch(seed: u32) -> TokenBatch {
-    let id = |index: u32| (index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7) % 96;
-    TokenBatch::new((0..13 * 10).map(id).collect(), 13).unwrap()
-}
-
 /// The same checkpoints in a folder and on a hub.
 struct Fixture {
     folder: TempDir,

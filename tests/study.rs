@@ -7,8 +7,7 @@ use std::path::Path;
 use settling::capture::{AdamW, Device, Options, Trainer};
 use settling::checkpoint::{StepDirectories, gpt_neox_json, write_safetensors};
 use settling::core::{
-    CheckpointSeries, Component, GptNeox, Positions, Signal, Site, Step, TensorData, TensorSource,
-    TokenBatch,
+    CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData, TensorSource,
 };
 use settling::records::{Record, read_mcc, read_records};
 use settling::tokens::{NpyTokens, write_npy};
@@ -18,26 +17,9 @@ use settling::{
 };
 use tempfile::TempDir;
 
-const STEPS: [u64; 4] = [0, 1, 4, 12];
+mod tiny;
 
-fn config() -> GptNeox {
-    GptNeox {
-        vocab_size: 96,
-        hidden_size: 16,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        intermediate_size: 64,
-        max_position_embeddings: 12,
-        ..GptNeox::default()
-    }
-}
-
-fn batch(seed: u32) -> TokenBatch {
-    let ids = (0..13 * 10)
-        .map(|index: u32| index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7)
-        .map(|id| id % 96);
-    TokenBatch::new(ids.collect(), 13).unwrap()
-}
+use tiny::{STEPS, batch, config};
 
 /// A suite of one model, `m`, and its tokens.
 struct Suite {

@@ -1,8 +1,9 @@
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use settling_checkpoint::{Audit, FindingKind, StepPattern};
+use settling_checkpoint::{Audit, Checkpoint, FindingKind, StepPattern};
 use settling_core::{CheckpointSeries, Step, TensorSource};
 use settling_hub::{ErrorKind, HubSeries, StepNames, Suite};
 use settling_hub_server::{Fault, File, Repo, RepoKind, Rule};
@@ -159,6 +160,29 @@ fn shards_and_other_formats_are_read() {
     let series = open(&fixture, None);
     assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
     assert_eq!(series.open_remote(Step(0)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 0.0);
+}
+
+#[test]
+fn pytorch_files_are_read_by_ranges_too() {
+    let golden = "../settling-checkpoint/tests/pytorch/pythia.bin";
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(golden);
+    let mut repo = Repo::model(MODEL);
+    repo.replace("step0", "Add", [File::new("pytorch_model.bin", fs::read(&golden).unwrap())]);
+    let fixture = Fixture::new(repo);
+    let series = open(&fixture, None);
+    let (here, there) =
+        (Checkpoint::open_file(&golden).unwrap(), series.open_remote(Step(0)).unwrap());
+    assert!(here.tensors().len() > 1);
+    assert_eq!(here.tensors(), there.tensors());
+    for meta in here.tensors() {
+        assert_eq!(
+            there.read(&meta.name).unwrap(),
+            here.read(&meta.name).unwrap(),
+            "{}",
+            meta.name
+        );
+    }
+    assert!(!fixture.model().cache_folder().join("blobs").exists());
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! A model that trains in no time, and token rows for it.
+
+use settling::core::{GptNeox, TokenBatch};
+
+/// The steps at which it is saved.
+pub(crate) const STEPS: [u64; 4] = [0, 1, 4, 12];
+
+pub(crate) fn config() -> GptNeox {
+    GptNeox {
+        vocab_size: 96,
+        hidden_size: 16,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        intermediate_size: 64,
+        max_position_embeddings: 12,
+        ..GptNeox::default()
+    }
+}
+
+pub(crate) fn batch(seed: u32) -> TokenBatch {
+    let ids = (0..13 * 10)
+        .map(|index: u32| index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7)
+        .map(|id| id % 96);
+    TokenBatch::new(ids.collect(), 13).unwrap()
+}
