@@ -35,6 +35,8 @@ mod parquet_rows;
 mod ranges;
 mod source_tree;
 mod text;
+#[cfg(feature = "parquet")]
+mod thrift;
 mod vocabulary;
 
 pub use bpe::{END_OF_TEXT, Tokenizer};

@@ -17,12 +17,19 @@ use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::open_file;
+use crate::thrift::begins_with_structure;
 
 const IDS: &str = "ids";
 const STEP: &str = "step";
 
 /// How many rows of tokens are decoded at a time.
 const ROWS_AT_ONCE: usize = 256;
+
+/// Of a column of integers it has some dozens of bytes.
+const LONGEST_PAGE_HEADER: u64 = 8 << 10;
+
+/// The length of the footer and the mark behind it.
+const END: u64 = 8;
 
 /// How many steps are decoded at a time.
 const STEPS_AT_ONCE: usize = 1 << 16;
@@ -516,6 +523,12 @@ impl ChunkReader for Chunks {
     type T = BufReader<FromPlace>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        // The header of a page, unless it is the end of the file.
+        let left = self.0.len().saturating_sub(start);
+        if left != END {
+            let begin = self.get_bytes(start, left.min(LONGEST_PAGE_HEADER) as usize)?;
+            check_structure(&begin, "a page's header")?;
+        }
         Ok(BufReader::new(FromPlace { bytes: Arc::clone(&self.0), place: start }))
     }
 
@@ -532,8 +545,18 @@ impl ChunkReader for Chunks {
             let message = format!("{length} bytes were asked for, got {}", read.len());
             return Err(external(io::Error::new(io::ErrorKind::UnexpectedEof, message)));
         }
+        if length > 0 && end + END == self.0.len() {
+            check_structure(&read, "its footer")?;
+        }
         Ok(read.into())
     }
+}
+
+fn check_structure(bytes: &[u8], what: &str) -> Result<(), ParquetError> {
+    if begins_with_structure(bytes) {
+        return Ok(());
+    }
+    Err(ParquetError::General(format!("{what} is none")))
 }
 
 fn external(error: io::Error) -> ParquetError {

@@ -5,6 +5,7 @@ mod damage;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use damage::{every_change, every_cut};
 use settling_core::{Step, TokenSource};
@@ -201,11 +202,19 @@ fn a_page_of_fewer_lists_than_it_says_is_an_error_at_once() {
 
 #[test]
 fn a_page_that_claims_billions_is_an_error_at_once() {
-    let mut bytes = std::fs::read(golden("u16")).unwrap();
-    // Before the first page, an unknown list of 2^31 - 1 floats. Found by fuzzing.
-    bytes[4..11].copy_from_slice(&[0xf9, 0xf7, 0xff, 0xff, 0xff, 0xff, 0x07]);
-    let error = read_all(&bytes).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    let begin = Instant::now();
+    // An unknown list of 2^31 - 1 floats or truth values, before the first page or as the footer. Found by fuzzing.
+    for kind in [0xf7, 0xf2] {
+        let list = [0xf9, kind, 0xff, 0xff, 0xff, 0xff, 0x07];
+        let mut page = std::fs::read(golden("u16")).unwrap();
+        page[4..11].copy_from_slice(&list);
+        let footer = [b"PAR1", &list[..], b"\0\x08\0\0\0PAR1"].concat();
+        for bytes in [page, footer] {
+            let error = read_all(&bytes).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+        }
+    }
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
 }
 
 #[test]

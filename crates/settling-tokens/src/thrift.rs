@@ -1,0 +1,94 @@
+//! A look at the structures of Parquet files before the decoder reads them.
+
+/// In a list. Parquet has no such list in what is looked at here.
+const MOST_TRUTHS: u64 = 64;
+const DEEPEST: u8 = 32;
+
+/// Whether `bytes` begin with a whole Thrift structure (in the compact protocol) that can be passed over in a time that its length
+/// explains: truth values in a list take no bytes, so that seven bytes can claim two billion, which the decoder counts one by one.
+pub(crate) fn begins_with_structure(bytes: &[u8]) -> bool {
+    Walk(bytes).skip(12, DEEPEST).is_some()
+}
+
+struct Walk<'a>(&'a [u8]);
+
+impl Walk<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    fn advance(&mut self, count: u64) -> Option<()> {
+        self.0 = self.0.get(usize::try_from(count).ok()?..)?;
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            // A truth value, which is in its kind.
+            1 | 2 => Some(()),
+            3 => self.advance(1),
+            4..=6 => self.number().map(|_| ()),
+            7 => self.advance(8),
+            // A string.
+            8 => {
+                let length = self.number()?;
+                self.advance(length)
+            }
+            // A list or a set.
+            9 | 10 => {
+                let head = self.byte()?;
+                let short = u64::from(head >> 4);
+                let count = if short == 15 { self.number()? } else { short };
+                self.elements(count, &[head & 15], depth)
+            }
+            // A map.
+            11 => match self.number()? {
+                0 => Some(()),
+                count => {
+                    let kinds = self.byte()?;
+                    self.elements(count, &[kinds >> 4, kinds & 15], depth)
+                }
+            },
+            // A structure.
+            12 => loop {
+                let head = self.byte()?;
+                if head & 15 == 0 {
+                    return Some(());
+                }
+                if head >> 4 == 0 {
+                    self.number()?;
+                }
+                self.skip(head & 15, depth)?;
+            },
+            13 => self.advance(16),
+            _ => None,
+        }
+    }
+
+    fn elements(&mut self, count: u64, kinds: &[u8], depth: u8) -> Option<()> {
+        if count > MOST_TRUTHS && kinds.iter().any(|kind| matches!(kind, 1 | 2)) {
+            return None;
+        }
+        for _ in 0..count {
+            for &kind in kinds {
+                self.skip(kind, depth)?;
+            }
+        }
+        Some(())
+    }
+}
