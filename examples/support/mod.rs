@@ -88,6 +88,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     figure.save(plan.out.join("main"))?;
 
     print_summary(&studies, &tables.mcc_rows, &plan.protocol);
+    println!();
     for study in &studies {
         print_audit(study);
     }
@@ -201,7 +202,7 @@ impl Study<'_> {
 
 fn print_audit(study: &ModelStudy) {
     let Some(audit) = &study.audit else { return };
-    println!("\ncheckpoints of {}: {}", study.model, audit.verdict());
+    println!("checkpoints of {}: {}", study.model, audit.verdict());
     for finding in &audit.findings {
         println!("  {finding}");
     }
