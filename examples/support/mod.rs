@@ -258,8 +258,8 @@ fn show(path: &Path) -> String {
 
 fn print_summary(studies: &[ModelStudy], mcc: &[MccRow], protocol: &Protocol) {
     println!(
-        "\nmean over layers                CKA with the last step       PER of weights     PER of gradients\n\
-         model            component       step 0  at 10 %  floor*       step 0     last      step 0     last"
+        "\nmean over layers                    CKA with the last step       PER of weights     PER of gradients\n\
+         model                component       step 0  at 10 %  floor*       step 0     last      step 0     last"
     );
     for study in studies {
         let Some(last) = study.steps.last().map(|step| step.step) else { continue };
@@ -297,7 +297,7 @@ fn print_summary(studies: &[ModelStudy], mcc: &[MccRow], protocol: &Protocol) {
             let per = |step, signal| mean(Some(step), "per", signal, "attainable");
             use settling::core::Signal::{Gradient, Weight};
             println!(
-                "{:<16} {:<12} {:>9} {:>8} {:>7} {:>12} {:>8} {:>11} {:>8}",
+                "{:<20} {:<12} {:>9} {:>8} {:>7} {:>12} {:>8} {:>11} {:>8}",
                 study.model,
                 component.name(),
                 cka(Some(first), protocol.cka.name()),
@@ -316,7 +316,7 @@ fn print_summary(studies: &[ModelStudy], mcc: &[MccRow], protocol: &Protocol) {
     );
     println!(
         "\nearly convergence (CKA >= {} within {:.0} % of training) and large PER, over layers\n\
-         model            component    predictor       tp  fp  fn  tn     MCC   Fisher p",
+         model                component    predictor       tp  fp  fn  tn     MCC   Fisher p",
         protocol.early_cka,
         100.0 * protocol.early_fraction
     );
@@ -326,7 +326,7 @@ fn print_summary(studies: &[ModelStudy], mcc: &[MccRow], protocol: &Protocol) {
             Err(reason) => format!("      -   undefined: {reason}"),
         };
         println!(
-            "{:<16} {:<12} {:<14} {:>3} {:>3} {:>3} {:>3} {value}",
+            "{:<20} {:<12} {:<14} {:>3} {:>3} {:>3} {:>3} {value}",
             row.model,
             row.component.name(),
             row.predictor,

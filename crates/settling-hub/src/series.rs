@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
 use crate::repository::{FileHash, RemoteFile, Repository, Revision};
 use crate::suites::Suite;
-use crate::weights::{Format, choose};
+use crate::weights::{Format, choose, is_weights};
 use crate::{download, hex};
 
 /// The checkpoints of a model on the hub: one step a revision.
@@ -438,11 +438,17 @@ pub(crate) fn steps_of(
 ) -> Result<BTreeMap<Step, Revision>, Error> {
     let mut steps: BTreeMap<Step, Revision> = BTreeMap::new();
     let mut names = Vec::new();
+    let is_offline = repository.connection.settings.offline;
     for revision in repository.revisions()? {
         let Some(step) = pattern.step(&revision.name) else {
             names.push(revision.name);
             continue;
         };
+        // What a study has removed again leaves its name behind.
+        if is_offline && !repository.cache.files(&revision.commit)?.iter().any(is_weights) {
+            names.push(format!("{} (its weights are not in the cache)", revision.name));
+            continue;
+        }
         if let Some(other) = steps.get(&step)
             && other.commit != revision.commit
         {

@@ -29,15 +29,23 @@ impl Format {
         let Some(index) = named(&format!("{}.index.json", self.single())) else {
             return Vec::new();
         };
+        std::iter::once(index)
+            .chain(files.iter().filter(|file| self.is_shard(file)).cloned())
+            .collect()
+    }
+
+    fn is_shard(self, file: &RemoteFile) -> bool {
         let (start, end) = match self {
             Self::Safetensors => ("model-", ".safetensors"),
             Self::Pytorch => ("pytorch_model-", ".bin"),
         };
-        let is_shard = |file: &&RemoteFile| {
-            file.path.starts_with(start) && file.path.ends_with(end) && !file.path.contains('/')
-        };
-        std::iter::once(index).chain(files.iter().filter(is_shard).cloned()).collect()
+        file.path.starts_with(start) && file.path.ends_with(end) && !file.path.contains('/')
     }
+}
+
+/// Whether a file is of a checkpoint's weights: whole, or a shard.
+pub(crate) fn is_weights(file: &RemoteFile) -> bool {
+    Format::ALL.into_iter().any(|format| file.path == format.single() || format.is_shard(file))
 }
 
 /// For each revision's files, those with the weights: in one format for all, if that can be.

@@ -63,6 +63,16 @@ fn what_is_cached_is_there_without_a_network() {
     let cached = HubCache::open(offline.cache_folder(), &StepPattern::default()).unwrap();
     assert_eq!(cached.steps().unwrap(), [Step(1000), Step(2000)]);
 
+    // A step whose weights were removed is none.
+    let deleting = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap();
+    let deleting = deleting.delete_after(true);
+    drop(deleting.open(Step(0)).unwrap());
+    fixture.server.clear_log();
+    let again = HubSeries::open(&offline, &StepPattern::default(), None).unwrap();
+    assert_eq!(again.steps().unwrap(), [Step(1000), Step(2000)]);
+    let chosen = HubSeries::open(&offline, &StepPattern::default(), Some(&[Step(0)]));
+    assert!(chosen.unwrap_err().to_string().contains("no step 0"));
+
     let error = offline.fetch_path("step1000", "tokenizer.json").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Offline);
     assert!(error.to_string().contains("HF_HUB_OFFLINE"), "{error}");
