@@ -17,7 +17,7 @@ use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::open_file;
-use crate::thrift::begins_with_structure;
+use crate::thrift::{begins_with_structure, claims_too_large_a_dictionary};
 
 const IDS: &str = "ids";
 const STEP: &str = "step";
@@ -528,6 +528,10 @@ impl ChunkReader for Chunks {
         if left != END {
             let begin = self.get_bytes(start, left.min(LONGEST_PAGE_HEADER) as usize)?;
             check_structure(&begin, "a page's header")?;
+            if claims_too_large_a_dictionary(&begin) {
+                let message = "a page's header claims a dictionary that the page cannot hold";
+                return Err(ParquetError::General(message.to_owned()));
+            }
         }
         Ok(BufReader::new(FromPlace { bytes: Arc::clone(&self.0), place: start }))
     }

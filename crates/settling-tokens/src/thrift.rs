@@ -10,6 +10,25 @@ pub(crate) fn begins_with_structure(bytes: &[u8]) -> bool {
     Walk(bytes).skip(12, DEEPEST).is_some()
 }
 
+/// Whether a page's header claims a dictionary with more values, of at least four bytes each, than the page has room for: the decoder
+/// makes room for as many as are claimed.
+pub(crate) fn claims_too_large_a_dictionary(header: &[u8]) -> bool {
+    // By their numbers in Parquet's description of a page header: the size of the page unpacked, and the dictionary's header, in which
+    // the first field is the number of values.
+    let (mut size, mut values) = (None, None);
+    let mut walk = Walk(header);
+    let read = walk.fields(|walk, field, kind| match (field, kind) {
+        (2, 5) => walk.signed().map(|number| size = Some(number)),
+        (7, 12) => walk.fields(|walk, field, kind| match (field, kind) {
+            (1, 5) => walk.signed().map(|number| values = Some(number)),
+            _ => walk.skip(kind, DEEPEST),
+        }),
+        _ => walk.skip(kind, DEEPEST),
+    });
+    let room = size.unwrap_or(0) / 4;
+    read.is_none() || values.is_some_and(|values| values < 0 || values > room)
+}
+
 struct Walk<'a>(&'a [u8]);
 
 impl Walk<'_> {
@@ -34,6 +53,26 @@ impl Walk<'_> {
             }
         }
         None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        self.number().map(|number| (number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    /// The fields of a structure: `each` reads the value of one, by its number and kind.
+    fn fields(&mut self, mut each: impl FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
+        let mut field = 0_i64;
+        loop {
+            let head = self.byte()?;
+            if head & 15 == 0 {
+                return Some(());
+            }
+            field = match i64::from(head >> 4) {
+                0 => self.signed()?,
+                step => field.checked_add(step)?,
+            };
+            each(self, field, head & 15)?;
+        }
     }
 
     fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
@@ -65,16 +104,7 @@ impl Walk<'_> {
                 }
             },
             // A structure.
-            12 => loop {
-                let head = self.byte()?;
-                if head & 15 == 0 {
-                    return Some(());
-                }
-                if head >> 4 == 0 {
-                    self.number()?;
-                }
-                self.skip(head & 15, depth)?;
-            },
+            12 => self.fields(|walk, _, kind| walk.skip(kind, depth)),
             13 => self.advance(16),
             _ => None,
         }

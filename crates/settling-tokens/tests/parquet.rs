@@ -217,6 +217,19 @@ fn a_page_that_claims_billions_is_an_error_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
 }
 
+/// Found by fuzzing: the decoder made room for 2.5 GB.
+#[test]
+fn a_dictionary_that_its_page_cannot_hold_is_an_error() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/damage/dictionary.parquet");
+    let before = peak();
+    let error = read_all(&std::fs::read(path).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+    assert!(error.to_string().contains("dictionary"), "{error}");
+    if let (Some(before), Some(after)) = (before, peak()) {
+        assert!(after - before < 64 << 10, "{} KiB for a file of 3 KB", after - before);
+    }
+}
+
 #[test]
 fn a_footer_that_claims_billions_is_an_error() {
     // A list of 2^31 - 1 columns in 10 bytes of Thrift.
