@@ -124,13 +124,14 @@ fn silence_and_no_server_at_all_are_errors() {
     let fixture = Fixture::new(one_file(b"weights"));
     fixture.server.inject(Rule::new(Fault::Stall(None)).path("/refs"));
     let started = Instant::now();
-    let error = fixture.model().revisions().unwrap_err();
+    let error = fixture.impatient().revisions().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(error.to_string().contains("no answer in time"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 
     let url = fixture.server.url();
     let mut settings = settings(&fixture.server, fixture.cache.path());
+    settings.timeout = Duration::from_secs(2);
     drop(fixture);
     settings.endpoint = url;
     let error = Hub::new(settings.clone()).unwrap().model(MODEL).unwrap().revisions().unwrap_err();

@@ -168,7 +168,7 @@ fn silence_in_the_middle_is_noticed() {
     fixture
         .server
         .inject(Rule::new(Fault::StallAfter(70_000, None)).method("GET").path("/cdn/").first(1));
-    let path = fixture.model().fetch_path("main", "model.safetensors").unwrap();
+    let path = fixture.impatient().fetch_path("main", "model.safetensors").unwrap();
     assert_eq!(fs::read(path).unwrap(), content);
 }
 

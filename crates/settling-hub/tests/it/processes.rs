@@ -24,7 +24,6 @@ fn child() {
     let server = HubServer::start();
     let mut settings = settings(&server, Path::new(&cache));
     settings.endpoint = endpoint;
-    settings.timeout = Duration::from_secs(20);
     let path = Hub::new(settings)
         .unwrap()
         .model(MODEL)

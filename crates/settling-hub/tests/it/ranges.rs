@@ -70,7 +70,7 @@ fn a_range_that_is_not_given_is_an_error() {
         Fault::StallAfter(10, None),
     ] {
         let fixture = Fixture::new(one_file(&bytes(2_000_000)));
-        let remote = fixture.model().open_bytes("main", "model.safetensors").unwrap();
+        let remote = fixture.impatient().open_bytes("main", "model.safetensors").unwrap();
         fixture.server.inject(Rule::new(fault.clone()).method("GET").path("/cdn/"));
         let error = remote.read_range(0..1_500_000).unwrap_err().to_string();
         assert!(

@@ -9,13 +9,14 @@ use tempfile::TempDir;
 
 pub(crate) const MODEL: &str = "EleutherAI/pythia-70m-deduped";
 
-/// A hub that does not wait long.
+/// Of a hub that is asked three times, one attempt right after the other.
 pub(crate) fn settings(server: &HubServer, cache: &Path) -> HubSettings {
     let mut settings = HubSettings::new(cache);
     settings.endpoint = server.url();
     settings.attempts = 3;
     settings.backoff = Duration::from_millis(1);
-    settings.timeout = Duration::from_millis(500);
+    // Longer than a busy machine is silent.
+    settings.timeout = Duration::from_secs(20);
     settings
 }
 
@@ -32,6 +33,13 @@ impl Fixture {
         let cache = tempfile::tempdir().unwrap();
         let hub = Hub::new(settings(&server, cache.path())).unwrap();
         Self { server, cache, hub }
+    }
+
+    /// With little patience, where silence is what is tested.
+    pub(crate) fn impatient(&self) -> Repository {
+        let mut settings = settings(&self.server, self.cache.path());
+        settings.timeout = Duration::from_millis(500);
+        Hub::new(settings).unwrap().model(MODEL).unwrap()
     }
 
     pub(crate) fn model(&self) -> Repository {
