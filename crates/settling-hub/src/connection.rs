@@ -120,10 +120,11 @@ impl Connection {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            failed = if failure.advanced { 1 } else { failed + 1 };
+            // One that brought something has not failed: the next goes on behind it.
+            failed = if failure.advanced { 0 } else { failed + 1 };
             let Some(asked) = failure.again else { return Err(failure.error) };
-            let wait = asked.unwrap_or(self.settings.backoff * 2_u32.pow((failed - 1).min(4)));
-            if failed >= self.settings.attempts || wait > LONGEST_WAIT {
+            let wait = asked.unwrap_or(self.settings.backoff * 2_u32.pow(failed.clamp(1, 5) - 1));
+            if failed >= self.settings.attempts.max(1) || wait > LONGEST_WAIT {
                 let (kind, error) = (failure.error.kind(), failure.error);
                 let message = if wait > LONGEST_WAIT {
                     format!("{error}; it asks to wait {} s, try again then", wait.as_secs())
