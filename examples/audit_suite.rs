@@ -77,7 +77,7 @@ fn run(args: &Args) -> Result<Verdict, Box<dyn std::error::Error>> {
         (None, id) => {
             let id = id.as_deref().unwrap_or_default();
             let series = HubSeries::of_model(&Hub::from_env()?, id, args.pattern.as_ref(), None)?;
-            audit.run_listing(series.listing())?
+            audit.run_listing(series.full_listing())?
         }
     };
     print!("{report}");

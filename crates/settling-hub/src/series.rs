@@ -222,18 +222,30 @@ impl HubSeries {
         weights.map(|file| file.size).sum()
     }
 
-    /// The names and hashes of all large files, for [`Audit::run_listing`](settling_checkpoint::Audit::run_listing).
+    /// The names and hashes of the weights that are read, for [`Audit::run_listing`](settling_checkpoint::Audit::run_listing).
     #[must_use]
     pub fn listing(&self) -> Vec<ListedFile> {
-        let files = self.shared.steps.iter().flat_map(|(&step, checkpoint)| {
-            checkpoint.all.iter().filter_map(move |file| match &file.hash {
-                FileHash::Sha256(sha256) => {
-                    Some(ListedFile { step, name: file.path.clone(), sha256: sha256.clone() })
+        self.listed(|checkpoint| &checkpoint.weights)
+    }
+
+    /// The names and hashes of every large file, also of weights in the format that is not read: who loads these models with another
+    /// program may get those.
+    #[must_use]
+    pub fn full_listing(&self) -> Vec<ListedFile> {
+        self.listed(|checkpoint| &checkpoint.all)
+    }
+
+    fn listed(&self, of: impl Fn(&RemoteCheckpoint) -> &[RemoteFile]) -> Vec<ListedFile> {
+        let mut files = Vec::new();
+        for (&step, checkpoint) in &self.shared.steps {
+            for file in of(checkpoint) {
+                if let FileHash::Sha256(sha256) = &file.hash {
+                    let (name, sha256) = (file.path.clone(), sha256.clone());
+                    files.push(ListedFile { step, name, sha256 });
                 }
-                FileHash::Git(_) => None,
-            })
-        });
-        files.collect()
+            }
+        }
+        files
     }
 
     /// Fetches a small file of a step, such as `config.json` or `tokenizer.json`, and says where it is.

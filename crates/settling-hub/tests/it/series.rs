@@ -3,7 +3,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use settling_checkpoint::{Audit, Checkpoint, FindingKind, StepPattern};
+use settling_checkpoint::{Audit, Checkpoint, FindingKind, StepPattern, Verdict};
 use settling_core::{CheckpointSeries, Step, TensorSource};
 use settling_hub::{ErrorKind, HubSeries, StepNames, Suite};
 use settling_hub_server::{Fault, File, Repo, RepoKind, Rule};
@@ -64,6 +64,25 @@ fn an_audit_needs_no_download() {
     assert_eq!(fixture.server.count("GET", "/cdn/"), 0);
     assert_eq!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1)).unwrap());
     assert_ne!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1000)).unwrap());
+}
+
+#[test]
+fn a_stale_copy_in_another_format_is_not_read_and_is_told_of() {
+    // As one published model has them: the .bin of each step, beside it in some the safetensors of the last.
+    let mut repo = Repo::model(MODEL);
+    for step in [1000, 2000, 3000] {
+        let files = [
+            File::new("model.safetensors", weights(if step == 1000 { 10 } else { 30 })),
+            File::new("pytorch_model.bin", step.to_string()),
+        ];
+        repo.replace(&format!("step{step}"), "Add weights", files);
+    }
+    let fixture = Fixture::new(repo);
+    let series = open(&fixture, None);
+    assert_eq!(series.weights(Step(1000)).unwrap()[0].path, "pytorch_model.bin");
+    assert_eq!(Audit::new().run_listing(series.listing()).unwrap().verdict(), Verdict::Sound);
+    let full = Audit::new().run_listing(series.full_listing()).unwrap();
+    assert_eq!(full.verdict(), Verdict::Broken, "{full}");
 }
 
 #[test]
