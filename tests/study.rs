@@ -8,6 +8,7 @@ use settling::capture::{AdamW, Device, Options, Trainer};
 use settling::checkpoint::{StepDirectories, gpt_neox_json, write_safetensors};
 use settling::core::{
     CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData, TensorSource,
+    TokenBatch,
 };
 use settling::records::{Record, read_mcc, read_records};
 use settling::tokens::{NpyTokens, write_npy};
