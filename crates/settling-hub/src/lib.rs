@@ -6,6 +6,7 @@
 //! | to know before downloading whether they are what their names say | [`HubSeries::listing`] and [`Audit::run_listing`](settling_checkpoint::Audit::run_listing) |
 //! | a few tensors of a large checkpoint | [`HubSeries::open_remote`] |
 //! | a few rows of a large data set | [`training_data`], [`Repository::open_bytes`] |
+//! | what Pico's trainer recorded | [`HubSeries::of_pico_dynamics`] |
 //! | one file, in the cache | [`Repository::fetch_path`] |
 //! | to know how a suite names its steps | [`Suite`] |
 //!

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use settling_checkpoint::{Checkpoint, ListedFile, StepPattern};
+use settling_checkpoint::{
+    Checkpoint, ListedFile, PicoCommit, PicoContent, PicoSplit, StepPattern,
+};
 use settling_core::{
-    CheckpointSeries, LocalFile, ReadRange, Step, TensorData, TensorMeta, TensorSource,
+    CheckpointSeries, LocalFile, ReadRange, Signal, Step, TensorData, TensorMeta, TensorSource,
 };
 use sha2::{Digest, Sha256};
 
@@ -55,6 +57,16 @@ pub struct HubSeries {
 struct Shared {
     repository: Repository,
     steps: BTreeMap<Step, RemoteCheckpoint>,
+    layout: Layout,
+}
+
+/// What a step is.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// A model in the files that transformers writes, and its config.
+    Model,
+    /// One file of tensors.
+    OneFile,
 }
 
 struct RemoteCheckpoint {
@@ -164,9 +176,7 @@ impl HubSeries {
             let message = format!("{}: no revision is a step", repository.id());
             return Err(Error::new(ErrorKind::Steps, message));
         }
-        let commits: Vec<&str> =
-            revisions.values().map(|revision| revision.commit.as_str()).collect();
-        let lists = repository.files_of_many(&commits)?;
+        let lists = repository.files_of_many(&commits_of(&revisions))?;
         let weights = choose(&lists);
         let mut steps = BTreeMap::new();
         for (((step, revision), all), weights) in revisions.into_iter().zip(lists).zip(weights) {
@@ -181,12 +191,76 @@ impl HubSeries {
             }
             steps.insert(step, RemoteCheckpoint { revision, all, weights });
         }
-        Ok(Self {
-            shared: Arc::new(Shared { repository: repository.clone(), steps }),
+        Ok(Self::new(repository, steps, Layout::Model))
+    }
+
+    /// Lists what Pico's trainer recorded of a run, `learning_dynamics/{split}_{signal}s.pt`, at the steps that have it: as
+    /// [`PicoDynamics`](settling_checkpoint::PicoDynamics) does of a folder, with names without their common prefix. A run is a branch, and a
+    /// step is a commit whose title says so.
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::PicoSplit;
+    /// use settling_core::Signal;
+    /// use settling_hub::{Hub, HubSeries};
+    ///
+    /// let repository = Hub::from_env()?.model("pico-lm/pico-decoder-tiny")?;
+    /// let (run, split) = ("pico-decoder-tiny-1", PicoSplit::Train);
+    /// let gradients = HubSeries::of_pico_dynamics(&repository, run, split, Signal::Gradient, None)?;
+    /// # Ok::<(), settling_hub::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no such branch, no step with this file, one of `steps` is missing, or the hub cannot be asked.
+    pub fn of_pico_dynamics(
+        repository: &Repository,
+        branch: &str,
+        split: PicoSplit,
+        signal: Signal,
+        steps: Option<&[Step]>,
+    ) -> Result<Self, Error> {
+        let mut revisions = BTreeMap::new();
+        for commit in repository.commits(branch)? {
+            let parsed = PicoCommit::parse(commit.title.trim());
+            // The files of the other split are still those of the step before.
+            if let Some(PicoCommit { step, content: PicoContent::Dynamics(of), .. }) = parsed
+                && of == split
+            {
+                let revision = Revision { name: commit.id.clone(), commit: commit.id };
+                revisions.entry(step).or_insert(revision);
+            }
+        }
+        let revisions = choose_steps(repository, revisions, steps)?;
+        let lists = repository.files_of_many(&commits_of(&revisions))?;
+        let path = split.file(signal);
+        let mut found = BTreeMap::new();
+        for ((step, revision), all) in revisions.into_iter().zip(lists) {
+            if let Some(file) = all.iter().find(|file| file.path == path) {
+                let weights = vec![file.clone()];
+                found.insert(step, RemoteCheckpoint { revision, all, weights });
+            }
+        }
+        let asked = steps.unwrap_or_default().iter().find(|step| !found.contains_key(step));
+        if found.is_empty() || asked.is_some() {
+            let which =
+                asked.map_or_else(|| "no step".to_owned(), |step| format!("not step {step}"));
+            let message = format!("{}, branch {branch}: {which} has {path}", repository.id());
+            return Err(Error::new(ErrorKind::Steps, message));
+        }
+        Ok(Self::new(repository, found, Layout::OneFile))
+    }
+
+    fn new(
+        repository: &Repository,
+        steps: BTreeMap<Step, RemoteCheckpoint>,
+        layout: Layout,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared { repository: repository.clone(), steps, layout }),
             pending: Mutex::default(),
             last: Mutex::default(),
             deletes: false,
-        })
+        }
     }
 
     /// Whether to remove the weights of a step from the cache when its checkpoint is dropped, for studies larger than the disk. Only
@@ -278,7 +352,7 @@ impl HubSeries {
             (file.path.clone(), bytes)
         });
         let place = format!("{}@{}", repository.id(), checkpoint.revision.name);
-        Ok(Checkpoint::from_files(place, files)?)
+        self.shared.open(Path::new(&place), files.collect())
     }
 
     fn local(&self, step: Step) -> Result<Local, Error> {
@@ -299,6 +373,22 @@ impl Shared {
             let message = format!("{} has no step {step}; it has {there}", self.repository.id());
             Error::new(ErrorKind::Steps, message)
         })
+    }
+
+    fn open(
+        &self,
+        place: &Path,
+        mut files: Vec<(String, Box<dyn ReadRange>)>,
+    ) -> Result<Checkpoint, Error> {
+        match (self.layout, files.pop()) {
+            (Layout::OneFile, Some((name, bytes))) => {
+                Ok(Checkpoint::from_file(place.join(name), bytes)?.without_common_prefix())
+            }
+            (_, last) => {
+                files.extend(last);
+                Ok(Checkpoint::from_files(place, files)?)
+            }
+        }
     }
 
     fn fetch(&self, step: Step, deletes: bool) -> Result<Local, Error> {
@@ -351,7 +441,7 @@ impl CheckpointSeries for HubSeries {
             files.push((name, file));
         }
         let place = self.shared.repository.cache.snapshot(&fetched.commit);
-        Ok(HubCheckpoint { checkpoint: Checkpoint::from_files(place, files)?, _fetched: fetched })
+        Ok(HubCheckpoint { checkpoint: self.shared.open(&place, files)?, _fetched: fetched })
     }
 
     /// SHA-256 over the names and hashes of the files of weights, as the hub lists them and as they are verified when they are fetched.
@@ -441,6 +531,10 @@ impl Drop for Fetched {
 /// What is in there is whole after every statement, so a panic elsewhere leaves nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn commits_of(revisions: &BTreeMap<Step, Revision>) -> Vec<&str> {
+    revisions.values().map(|revision| revision.commit.as_str()).collect()
 }
 
 /// The revisions that are steps, by the step. A tag beside a branch of the same commit is the same step.

@@ -3,8 +3,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use settling_checkpoint::{Audit, Checkpoint, FindingKind, StepPattern, Verdict};
-use settling_core::{CheckpointSeries, Step, TensorSource};
+use settling_checkpoint::{
+    Audit, Checkpoint, FindingKind, PicoDynamics, PicoSplit, StepPattern, Verdict,
+};
+use settling_core::{CheckpointSeries, Signal, Step, TensorSource};
 use settling_hub::{ErrorKind, HubSeries, StepNames, Suite};
 use settling_hub_server::{Fault, File, Repo, RepoKind, Rule};
 
@@ -233,6 +235,45 @@ fn two_revisions_for_one_step_are_an_error_unless_they_are_one_commit() {
         error.to_string().contains("ckpt_{N}") && error.to_string().contains("main"),
         "{error}"
     );
+}
+
+#[test]
+fn what_picos_trainer_recorded_is_read_from_its_commits() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../settling-checkpoint/tests/pytorch/pico");
+    let local = PicoDynamics::open(golden, PicoSplit::Train, Signal::Weight).unwrap();
+    let path = PicoSplit::Train.file(Signal::Weight);
+    let mut repo = Repo::model("pico-lm/pico-decoder-tiny");
+    for step in local.steps().unwrap() {
+        let file = local.open(step).unwrap().files().next().unwrap().to_path_buf();
+        let file = File::new(&path, fs::read(file).unwrap());
+        for (content, files) in [
+            ("HF Model".to_owned(), vec![File::new("model.safetensors", weights(1))]),
+            ("Learning Dynamics Data (train)".to_owned(), vec![file]),
+            ("Learning Dynamics Data (val)".to_owned(), vec![File::new("x", step.to_string())]),
+        ] {
+            repo.commit("run-1", &format!("Saving {content} -- Step {step}"), files);
+        }
+    }
+    let fixture = Fixture::new(repo);
+    let repository = fixture.hub.model("pico-lm/pico-decoder-tiny").unwrap();
+    let open =
+        |signal| HubSeries::of_pico_dynamics(&repository, "run-1", PicoSplit::Train, signal, None);
+    let series = open(Signal::Weight).unwrap();
+    assert_eq!(series.steps().unwrap(), local.steps().unwrap());
+    for step in local.steps().unwrap() {
+        let (here, there) = (local.open(step).unwrap(), series.open(step).unwrap());
+        assert!(!here.tensors().is_empty());
+        assert_eq!(here.tensors(), there.tensors());
+        let remote = series.open_remote(step).unwrap();
+        for meta in here.tensors() {
+            let expected = here.read(&meta.name).unwrap();
+            assert_eq!(there.read(&meta.name).unwrap(), expected);
+            assert_eq!(remote.read(&meta.name).unwrap(), expected);
+        }
+    }
+    let error = open(Signal::Gradient).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Steps);
+    assert!(error.to_string().contains("train_gradients.pt"), "{error}");
 }
 
 #[test]
