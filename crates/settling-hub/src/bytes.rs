@@ -3,7 +3,6 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::TryStreamExt as _;
 use settling_core::ReadRange;
 
 use crate::connection::Failure;
@@ -59,7 +58,6 @@ impl RemoteBytes {
     }
 
     async fn request(&self, what: &str, range: Range<u64>) -> Result<Vec<u8>, Failure> {
-        let connection = &self.repository.connection;
         let expected = range.end - range.start;
         let wrong = |found: &str| {
             let message = format!(
@@ -67,9 +65,8 @@ impl RemoteBytes {
             );
             Failure::passing(Error::new(ErrorKind::Integrity, message))
         };
-        let fail = |error| connection.failure(what, error);
-        let stream = self.repository.stream(&self.commit, &self.file.path, range).await;
-        let (length, mut stream) = stream.map_err(fail)?;
+        let (length, mut stream) =
+            self.repository.stream(what, &self.commit, &self.file.path, range).await?;
         // Before the rest comes: it may be hundreds of gigabytes.
         if let Some(length) = length
             && length != expected
@@ -77,13 +74,8 @@ impl RemoteBytes {
             return Err(wrong(&format!("{length} are announced")));
         }
         let mut bytes = Vec::new();
-        let seconds = connection.settings.timeout;
         loop {
-            let chunk = tokio::time::timeout(seconds, stream.try_next()).await.map_err(|_| {
-                let message = format!("{what}: silence for {} s", seconds.as_secs_f64());
-                Failure::passing(Error::new(ErrorKind::Network, message))
-            })?;
-            match chunk.map_err(fail)? {
+            match self.repository.next_chunk(what, &mut stream).await? {
                 Some(chunk) if (bytes.len() + chunk.len()) as u64 > expected => {
                     return Err(wrong("more came"));
                 }

@@ -4,8 +4,6 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use futures_util::StreamExt as _;
-
 use crate::cache::{is_sound, remove};
 use crate::connection::Failure;
 use crate::error::{Error, ErrorKind};
@@ -117,8 +115,8 @@ async fn append(
     if there == file.size {
         return Ok(());
     }
-    let stream = repository.stream(commit, &file.path, there..file.size).await;
-    let (length, mut stream) = stream.map_err(|error| connection.failure(what, error))?;
+    let (length, mut stream) =
+        repository.stream(what, commit, &file.path, there..file.size).await?;
     if there > 0 && length == Some(file.size) {
         // The whole, though a part was asked for.
         output.set_len(0).map_err(cache("write"))?;
@@ -136,9 +134,8 @@ async fn append(
     }
     let mut came = 0;
     loop {
-        let chunk = tokio::time::timeout(connection.settings.timeout, stream.next()).await;
-        let failure = match chunk {
-            Ok(Some(Ok(chunk))) => {
+        let failure = match repository.next_chunk(what, &mut stream).await {
+            Ok(Some(chunk)) => {
                 let length = chunk.len() as u64;
                 if there + came + length > file.size {
                     output.set_len(there).map_err(cache("write"))?;
@@ -155,16 +152,7 @@ async fn append(
                     format!("{what}: the answer ended at byte {} of {}", there + came, file.size);
                 Failure::passing(Error::new(ErrorKind::Network, message))
             }
-            Ok(Some(Err(error))) => connection.failure(what, error),
-            Err(_) => {
-                let seconds = connection.settings.timeout.as_secs_f64();
-                let message = format!(
-                    "{what}: silence for {seconds} s at byte {} of {}",
-                    there + came,
-                    file.size
-                );
-                Failure::passing(Error::new(ErrorKind::Network, message))
-            }
+            Err(failure) => failure,
         };
         return Err(Failure { advanced: came > 0, ..failure });
     }

@@ -8,13 +8,13 @@ use hf_hub::{HFError, HFRepository, RepoTypeDataset, RepoTypeModel};
 
 use crate::bytes::RemoteBytes;
 use crate::cache::Cache;
-use crate::connection::Connection;
+use crate::connection::{Connection, Failure};
 use crate::error::{Error, ErrorKind};
 use crate::names::{check_revision, is_commit, is_plain_path};
 use crate::{download, tree};
 
 /// A file as it comes.
-type ByteStream = Box<dyn Stream<Item = Result<Bytes, HFError>> + Send + Unpin>;
+pub(crate) type ByteStream = Box<dyn Stream<Item = Result<Bytes, HFError>> + Send + Unpin>;
 
 /// How many requests for listings are under way at once.
 const AT_ONCE: usize = 16;
@@ -322,16 +322,32 @@ impl Repository {
         }
     }
 
-    /// The bytes of a file, as they come.
+    /// The bytes of a file, as they come, and how many are announced; `what` says what is asked for.
     pub(crate) async fn stream(
         &self,
+        what: &str,
         commit: &str,
         path: &str,
         range: std::ops::Range<u64>,
-    ) -> Result<(Option<u64>, ByteStream), HFError> {
-        with_handle!(self, handle => {
+    ) -> Result<(Option<u64>, ByteStream), Failure> {
+        let stream = with_handle!(self, handle => {
             handle.download_file_stream().filename(path).revision(commit).range(range).send().await
-        })
+        });
+        stream.map_err(|error| self.connection.failure(what, error))
+    }
+
+    /// The next bytes of a stream, or `None` at its end.
+    pub(crate) async fn next_chunk(
+        &self,
+        what: &str,
+        stream: &mut ByteStream,
+    ) -> Result<Option<Bytes>, Failure> {
+        let timeout = self.connection.settings.timeout;
+        let chunk = tokio::time::timeout(timeout, stream.try_next()).await.map_err(|_| {
+            let message = format!("{what}: silence for {} s", timeout.as_secs_f64());
+            Failure::passing(Error::new(ErrorKind::Network, message))
+        })?;
+        chunk.map_err(|error| self.connection.failure(what, error))
     }
 
     pub(crate) fn not_cached(&self, what: &str) -> Error {

@@ -152,14 +152,7 @@ impl HubSeries {
         title: &StepPattern,
         steps: Option<&[Step]>,
     ) -> Result<Self, Error> {
-        let mut found = BTreeMap::new();
-        for commit in repository.commits(branch)? {
-            if let Some(step) = title.step(commit.title.trim()) {
-                found
-                    .entry(step)
-                    .or_insert(Revision { name: commit.id.clone(), commit: commit.id });
-            }
-        }
+        let found = steps_of_commits(repository, branch, |text| title.step(text))?;
         Self::of_revisions(repository, choose_steps(repository, found, steps)?)
     }
 
@@ -219,17 +212,11 @@ impl HubSeries {
         signal: Signal,
         steps: Option<&[Step]>,
     ) -> Result<Self, Error> {
-        let mut revisions = BTreeMap::new();
-        for commit in repository.commits(branch)? {
-            let parsed = PicoCommit::parse(commit.title.trim());
-            // The files of the other split are still those of the step before.
-            if let Some(PicoCommit { step, content: PicoContent::Dynamics(of), .. }) = parsed
-                && of == split
-            {
-                let revision = Revision { name: commit.id.clone(), commit: commit.id };
-                revisions.entry(step).or_insert(revision);
-            }
-        }
+        // In other commits the files of this split are still those of the step before.
+        let revisions = steps_of_commits(repository, branch, |title| {
+            let commit = PicoCommit::parse(title)?;
+            (commit.content == PicoContent::Dynamics(split)).then_some(commit.step)
+        })?;
         let revisions = choose_steps(repository, revisions, steps)?;
         let lists = repository.files_of_many(&commits_of(&revisions))?;
         let path = split.file(signal);
@@ -368,11 +355,7 @@ impl HubSeries {
 
 impl Shared {
     fn get(&self, step: Step) -> Result<&RemoteCheckpoint, Error> {
-        self.steps.get(&step).ok_or_else(|| {
-            let there = self.steps.keys().map(Step::to_string).collect::<Vec<_>>().join(", ");
-            let message = format!("{} has no step {step}; it has {there}", self.repository.id());
-            Error::new(ErrorKind::Steps, message)
-        })
+        self.steps.get(&step).ok_or_else(|| no_step(&self.repository, step, &self.steps))
     }
 
     fn open(
@@ -537,6 +520,28 @@ fn commits_of(revisions: &BTreeMap<Step, Revision>) -> Vec<&str> {
     revisions.values().map(|revision| revision.commit.as_str()).collect()
 }
 
+fn no_step<T>(repository: &Repository, step: Step, steps: &BTreeMap<Step, T>) -> Error {
+    let there = steps.keys().map(Step::to_string).collect::<Vec<_>>().join(", ");
+    let message = format!("{} has no step {step}; it has {there}", repository.id());
+    Error::new(ErrorKind::Steps, message)
+}
+
+/// The commits of a branch that are steps, by what `step_of` makes of their titles. Of several for one step, the latest.
+fn steps_of_commits(
+    repository: &Repository,
+    branch: &str,
+    step_of: impl Fn(&str) -> Option<Step>,
+) -> Result<BTreeMap<Step, Revision>, Error> {
+    let mut steps = BTreeMap::new();
+    for commit in repository.commits(branch)? {
+        if let Some(step) = step_of(commit.title.trim()) {
+            let revision = Revision { name: commit.id.clone(), commit: commit.id };
+            steps.entry(step).or_insert(revision);
+        }
+    }
+    Ok(steps)
+}
+
 /// The revisions that are steps, by the step. A tag beside a branch of the same commit is the same step.
 pub(crate) fn steps_of(
     repository: &Repository,
@@ -588,9 +593,7 @@ pub(crate) fn choose_steps(
 ) -> Result<BTreeMap<Step, Revision>, Error> {
     let Some(steps) = steps else { return Ok(revisions) };
     if let Some(missing) = steps.iter().find(|step| !revisions.contains_key(step)) {
-        let there = revisions.keys().map(Step::to_string).collect::<Vec<_>>().join(", ");
-        let message = format!("{} has no step {missing}; it has {there}", repository.id());
-        return Err(Error::new(ErrorKind::Steps, message));
+        return Err(no_step(repository, *missing, &revisions));
     }
     let last = revisions.keys().next_back().copied();
     revisions.retain(|step, _| Some(*step) == last || steps.contains(step));
