@@ -17,7 +17,7 @@ use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::open_file;
-use crate::thrift::{begins_with_structure, claims_too_large_a_dictionary};
+use crate::thrift::{begins_with_structure, has_room_for_its_dictionary};
 
 const IDS: &str = "ids";
 const STEP: &str = "step";
@@ -527,9 +527,14 @@ impl ChunkReader for Chunks {
         let left = self.0.len().saturating_sub(start);
         if left != END {
             let begin = self.get_bytes(start, left.min(LONGEST_PAGE_HEADER) as usize)?;
-            check_structure(&begin, "a page's header")?;
-            if claims_too_large_a_dictionary(&begin) {
-                let message = "a page's header claims a dictionary that the page cannot hold";
+            let message = match has_room_for_its_dictionary(&begin) {
+                Some(true) => None,
+                Some(false) => {
+                    Some("a page's header claims a dictionary that the page cannot hold")
+                }
+                None => Some("a page's header is none"),
+            };
+            if let Some(message) = message {
                 return Err(ParquetError::General(message.to_owned()));
             }
         }
@@ -549,18 +554,11 @@ impl ChunkReader for Chunks {
             let message = format!("{length} bytes were asked for, got {}", read.len());
             return Err(external(io::Error::new(io::ErrorKind::UnexpectedEof, message)));
         }
-        if length > 0 && end + END == self.0.len() {
-            check_structure(&read, "its footer")?;
+        if length > 0 && end + END == self.0.len() && !begins_with_structure(&read) {
+            return Err(ParquetError::General("its footer is none".to_owned()));
         }
         Ok(read.into())
     }
-}
-
-fn check_structure(bytes: &[u8], what: &str) -> Result<(), ParquetError> {
-    if begins_with_structure(bytes) {
-        return Ok(());
-    }
-    Err(ParquetError::General(format!("{what} is none")))
 }
 
 fn external(error: io::Error) -> ParquetError {

@@ -10,23 +10,23 @@ pub(crate) fn begins_with_structure(bytes: &[u8]) -> bool {
     Walk(bytes).skip(12, DEEPEST).is_some()
 }
 
-/// Whether a page's header claims a dictionary with more values, of at least four bytes each, than the page has room for: the decoder
-/// makes room for as many as are claimed.
-pub(crate) fn claims_too_large_a_dictionary(header: &[u8]) -> bool {
+/// Whether a page has room for the values, of at least four bytes each, of the dictionary that its header claims: the decoder makes
+/// room for as many as are claimed. `None` if `header` does not begin with such a structure as [`begins_with_structure`] wants.
+pub(crate) fn has_room_for_its_dictionary(header: &[u8]) -> Option<bool> {
     // By their numbers in Parquet's description of a page header: the size of the page unpacked, and the dictionary's header, in which
     // the first field is the number of values.
     let (mut size, mut values) = (None, None);
     let mut walk = Walk(header);
-    let read = walk.fields(|walk, field, kind| match (field, kind) {
+    walk.fields(|walk, field, kind| match (field, kind) {
         (2, 5) => walk.signed().map(|number| size = Some(number)),
         (7, 12) => walk.fields(|walk, field, kind| match (field, kind) {
             (1, 5) => walk.signed().map(|number| values = Some(number)),
-            _ => walk.skip(kind, DEEPEST),
+            _ => walk.skip(kind, DEEPEST - 2),
         }),
-        _ => walk.skip(kind, DEEPEST),
-    });
+        _ => walk.skip(kind, DEEPEST - 1),
+    })?;
     let room = size.unwrap_or(0) / 4;
-    read.is_none() || values.is_some_and(|values| values < 0 || values > room)
+    Some(values.is_none_or(|values| (0..=room).contains(&values)))
 }
 
 struct Walk<'a>(&'a [u8]);
