@@ -107,7 +107,7 @@ impl LocalFile {
 
     #[cfg(unix)]
     fn read_to_end(&self, start: u64, length: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-        From { file: &self.file, start }.take(length).read_to_end(buffer).map(|_| ())
+        FileFrom { file: &self.file, start }.take(length).read_to_end(buffer).map(|_| ())
     }
 
     #[cfg(not(unix))]
@@ -122,13 +122,13 @@ impl LocalFile {
 
 /// The bytes of a file from some place on, whatever its position is: several threads may read at once.
 #[cfg(unix)]
-struct From<'a> {
+struct FileFrom<'a> {
     file: &'a File,
     start: u64,
 }
 
 #[cfg(unix)]
-impl io::Read for From<'_> {
+impl io::Read for FileFrom<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         use std::os::unix::fs::FileExt as _;
         // What is read into has been filled with zeros before, a piece at a time: small ones are still in the cache.
