@@ -148,10 +148,11 @@ where
         Error::caused(ErrorKind::Input, &format!("{model}, step {step}"), error)
     };
     let open = |step: Step| series.open(step).map_err(|error| unreadable(step, error.into()));
+    let fingerprint =
+        |step: Step| series.fingerprint(step).map_err(|error| unreadable(step, error.into()));
     // What a step's weights are, and its source if it had to be opened to be told.
     let identify = |step: Step| {
-        let known = series.fingerprint(step).map_err(|error| unreadable(step, error.into()))?;
-        if let Some(fingerprint) = known {
+        if let Some(fingerprint) = fingerprint(step)? {
             return Ok((fingerprint, None));
         }
         let source = open(step)?;
@@ -166,8 +167,7 @@ where
     // Of a series that is asked without opening: the first of `steps` that is still to be done.
     let next_of = |steps: &[Step]| -> Result<Option<Step>, Error> {
         for &step in steps {
-            let known = series.fingerprint(step).map_err(|error| unreadable(step, error.into()))?;
-            let Some(hash) = known else { return Ok(None) };
+            let Some(hash) = fingerprint(step)? else { return Ok(None) };
             if store.find(model, step, &key_of(step, &hash)?)?.is_none() {
                 return Ok(Some(step));
             }
