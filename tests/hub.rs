@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use settling::capture::{AdamW, Device, Options, Trainer};
-use settling::checkpoint::{Audit, StepDirectories, Verdict, gpt_neox_json, write_safetensors};
+use settling::checkpoint::{Audit, StepDirectories, Verdict};
 use settling::core::{CheckpointSeries, Positions, Step, TensorSource};
 use settling::hub::{Hub, HubSeries, HubSettings};
 use settling::tokens::{NpyTokens, write_npy};
@@ -16,9 +16,23 @@ use tempfile::TempDir;
 
 mod tiny;
 
-use tiny::{STEPS, batch, config};
+use tiny::{STEPS, batch, config, save};
 
 const MODEL: &str = "owner/tiny";
+fn settings() -> Settings {
+    Settings {
+        protocol: Protocol::corrected(),
+        steps: None,
+        sequences: None,
+        positions: Positions::All,
+        engine: "test".to_owned(),
+    }
+}
+
+fn write(study: &ModelStudy, out: &Path) {
+    write_tables(&Store::open(out).unwrap(), &settings(), std::slice::from_ref(study)).unwrap();
+}
+
 /// The same checkpoints in a folder and on a hub.
 struct Fixture {
     folder: TempDir,
@@ -34,13 +48,7 @@ impl Fixture {
         for step in 0..=12 {
             if STEPS.contains(&step) {
                 let place = folder.path().join(format!("m/step{step}"));
-                fs::create_dir_all(&place).unwrap();
-                fs::write(place.join("config.json"), gpt_neox_json(&config())).unwrap();
-                let tensors = trainer.tensors().iter();
-                let tensors: Vec<_> = tensors
-                    .map(|meta| (meta.name.clone(), trainer.read(&meta.name).unwrap()))
-                    .collect();
-                write_safetensors(place.join("model.safetensors"), &tensors).unwrap();
+                save(&trainer, &place);
                 let file = |name: &str| File::new(name, fs::read(place.join(name)).unwrap());
                 let files = [file("config.json"), file("model.safetensors")];
                 repo.replace(&format!("step{step}"), "Add weights", files);
@@ -66,23 +74,13 @@ impl Fixture {
         C::Error: std::error::Error + Send + Sync + 'static,
         <C::Source as TensorSource>::Error: std::error::Error + Send + Sync + 'static,
     {
-        let settings = Settings {
-            protocol: Protocol::corrected(),
-            steps: None,
-            sequences: None,
-            positions: Positions::All,
-            engine: "test".to_owned(),
-        };
+        let settings = settings();
         let options =
             Options { micro_batch: 4, positions: settings.positions, ..Options::default() };
         let subject = GptNeoxSubject { config: config(), options };
         let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
         let store = Store::open(out).unwrap();
-        let mut study =
-            study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap();
-        study.audit = Some(Audit::new().run(series).unwrap());
-        write_tables(&store, &settings, std::slice::from_ref(&study)).unwrap();
-        study
+        study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()
     }
 
     /// The bytes of weights that were asked for since the last time.
@@ -99,10 +97,12 @@ fn the_hub_gives_the_numbers_of_the_files_and_no_byte_twice() {
     let (cache, here, there) =
         (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
-    fixture.study(&local, here.path());
+    write(&fixture.study(&local, here.path()), here.path());
     let series = fixture.series(cache.path());
     let size = series.size();
-    fixture.study(&series, there.path());
+    let mut study = fixture.study(&series, there.path());
+    study.audit = Some(Audit::new().run(&series).unwrap());
+    write(&study, there.path());
     assert_eq!(fixture.served(), size);
     for table in ["records.csv", "mcc.csv"] {
         let read = |out: &TempDir| fs::read(out.path().join(table)).unwrap();
@@ -115,19 +115,7 @@ fn what_is_done_is_not_fetched_again() {
     let fixture = Fixture::new();
     let out = TempDir::new().unwrap();
     let series_of = |cache: &TempDir| fixture.series(cache.path()).delete_after(true);
-    let run = |series: &HubSeries| {
-        let settings = Settings {
-            protocol: Protocol::corrected(),
-            steps: None,
-            sequences: None,
-            positions: Positions::Last,
-            engine: "test".to_owned(),
-        };
-        let subject = GptNeoxSubject { config: config(), options: Options::default() };
-        let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
-        let store = Store::open(out.path()).unwrap();
-        study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()
-    };
+    let run = |series: &HubSeries| fixture.study(series, out.path());
     let cache = TempDir::new().unwrap();
     let first = run(&series_of(&cache));
     let size = fixture.served();
@@ -158,8 +146,11 @@ fn the_verdict_on_the_checkpoints_is_kept_with_the_numbers() {
         (fixture.folder.path().join("m/step12"), fixture.folder.path().join("m/step4"));
     fs::copy(from.join("model.safetensors"), to.join("model.safetensors")).unwrap();
     let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
-    let study = fixture.study(&local, out.path());
-    assert_eq!(study.audit.unwrap().verdict(), Verdict::Broken);
+    let mut study = fixture.study(&local, out.path());
+    let audit = Audit::new().run(&local).unwrap();
+    assert_eq!(audit.verdict(), Verdict::Broken);
+    study.audit = Some(audit);
+    write(&study, out.path());
     let json = |name: &str| -> serde_json::Value {
         serde_json::from_slice(&fs::read(out.path().join(name)).unwrap()).unwrap()
     };

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use settling::capture::{AdamW, Device, Options, Trainer};
-use settling::checkpoint::{StepDirectories, gpt_neox_json, write_safetensors};
+use settling::checkpoint::{StepDirectories, write_safetensors};
 use settling::core::{
     CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData, TensorSource,
     TokenBatch,
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 mod tiny;
 
-use tiny::{STEPS, batch, config};
+use tiny::{STEPS, batch, config, save};
 
 /// A suite of one model, `m`, and its tokens.
 struct Suite {
@@ -79,17 +79,6 @@ impl Suite {
         write_tables(&store, &settings, std::slice::from_ref(&study))?;
         Ok(study)
     }
-}
-
-fn save(source: &Trainer, folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    fs::write(folder.join("config.json"), gpt_neox_json(&config())).unwrap();
-    let tensors: Vec<(String, TensorData<'_>)> = source
-        .tensors()
-        .iter()
-        .map(|meta| (meta.name.clone(), source.read(&meta.name).unwrap()))
-        .collect();
-    write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
 }
 
 fn find(

@@ -1,6 +1,11 @@
 //! A model that trains in no time, and token rows for it.
 
-use settling::core::{GptNeox, TokenBatch};
+use std::fs;
+use std::path::Path;
+
+use settling::capture::Trainer;
+use settling::checkpoint::{gpt_neox_json, write_safetensors};
+use settling::core::{GptNeox, TensorData, TensorSource, TokenBatch};
 
 /// The steps at which it is saved.
 pub(crate) const STEPS: [u64; 4] = [0, 1, 4, 12];
@@ -22,4 +27,16 @@ pub(crate) fn batch(seed: u32) -> TokenBatch {
         .map(|index: u32| index.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 7)
         .map(|id| id % 96);
     TokenBatch::new(ids.collect(), 13).unwrap()
+}
+
+/// Saves the model as transformers would.
+pub(crate) fn save(source: &Trainer, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("config.json"), gpt_neox_json(&config())).unwrap();
+    let tensors: Vec<(String, TensorData<'_>)> = source
+        .tensors()
+        .iter()
+        .map(|meta| (meta.name.clone(), source.read(&meta.name).unwrap()))
+        .collect();
+    write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
 }

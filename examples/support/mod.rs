@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use settling::capture::{Device, LIBTORCH, Options};
 use settling::checkpoint::{
-    Audit, AuditReport, Checkpoint, StepDirectories, StepPattern, Verdict, parse_config,
+    Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
 };
 use settling::core::{Architecture, CheckpointSeries, Positions, Step, TensorSource};
 use settling::hub::{Hub, HubSeries};
@@ -69,19 +69,17 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         engine: format!("libtorch {LIBTORCH}, {}, f32", plan.device),
     };
     let bars = MultiProgress::new();
-    let hub = match plan.place {
-        Place::Hub { .. } => Some(downloads::hub(&bars)?),
-        Place::Folder(_) => None,
-    };
     let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
-    let mut studies = Vec::new();
-    for model in &plan.models {
-        studies.push(match (&plan.place, &hub) {
-            (Place::Hub { delete_after }, Some(hub)) => study.of_hub(hub, model, *delete_after)?,
-            (Place::Folder(suite), _) => study.of_folder(&suite.join(model), model)?,
-            (Place::Hub { .. }, None) => unreachable!("a hub was made for it"),
-        });
-    }
+    let models = plan.models.iter();
+    let studies: Vec<ModelStudy> = match &plan.place {
+        Place::Folder(suite) => models
+            .map(|model| study.of_folder(&suite.join(model), model))
+            .collect::<Result<_, _>>()?,
+        Place::Hub { delete_after } => {
+            let hub = downloads::hub(&bars)?;
+            models.map(|id| study.of_hub(&hub, id, *delete_after)).collect::<Result<_, _>>()?
+        }
+    };
     let tables = write_tables(&store, &settings, &studies)?;
     let records: Vec<_> = studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
     let figure = settling_figures::main_figure(&records)?;
@@ -116,12 +114,7 @@ impl Study<'_> {
         let last = *series.steps()?.last().ok_or("the series has no steps")?;
         let architecture = series.open(last)?.architecture()?;
         // One pass over the files. Distances, which take three more, are for `audit_suite`.
-        let audit = self.audit().distances(false).run_with(
-            &series,
-            |checkpoint: &Checkpoint, tensor| {
-                Some(checkpoint.file_of(tensor)?.file_name()?.to_string_lossy().into_owned())
-            },
-        )?;
+        let audit = self.audit().distances(false).run_on_files(&series)?;
         self.of_series(model, &series, architecture, audit)
     }
 
