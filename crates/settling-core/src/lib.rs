@@ -66,7 +66,7 @@ pub use names::CanonicalNames;
 pub use neox::GptNeox;
 pub use ranges::{LocalFile, ReadRange};
 pub use series::CheckpointSeries;
-pub use site::{Component, ParsePositionsError, Positions, Signal, Site, View};
+pub use site::{Component, ParsePositionsError, ParseSiteError, Positions, Signal, Site, View};
 pub use spectrum::{Spectrum, SpectrumError};
 pub use step::{ParseStepError, Step};
 pub use tensor::{Dtype, TensorData, TensorDataError, TensorMeta, TensorSource};

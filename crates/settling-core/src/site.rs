@@ -54,23 +54,38 @@ impl Signal {
 }
 
 /// Which map of a component is looked at.
+///
+/// Below, V and O are the value projection and the columns of the output projection of an attention head, see
+/// [`Architecture`](crate::Architecture); x is what Attention reads, at one position.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum View {
     /// The linear map that writes to the residual stream: Attention's output projection (`attention.dense` in GPT-NeoX), the
-    /// MLP's down projection (`mlp.dense_4h_to_h`).
+    /// MLP's down projection (`mlp.dense_4h_to_h`). The activation is what the component adds to the stream. Of one head, the
+    /// map is O, and the activation what O makes of the values that the head has mixed: the heads' sum is what Attention's
+    /// projection gives, less its bias.
     Write,
+    /// The output-value circuit O V of an attention head, or of all heads of a layer the sum of theirs: what Attention would
+    /// write if every position attended to itself alone. The activation is O (V x + b), b the bias of the values.
+    Ov,
+    /// As [`Ov`](Self::Ov), but with the last third of the fused query-key-value projection in the place of the values. In
+    /// GPT-NeoX, which orders that projection head by head, these are queries, keys and values of the last third of the heads:
+    /// what the published code of "Tending Towards Stability" takes for V, kept to reproduce it. The other families have no
+    /// such site: where the last third are the values it is [`Ov`](Self::Ov).
+    OvFlat,
 }
 
 impl View {
     /// All views, in the order in which reports list them.
-    pub const ALL: [Self; 1] = [Self::Write];
+    pub const ALL: [Self; 3] = [Self::Write, Self::Ov, Self::OvFlat];
 
-    /// The name used in records: `write`.
+    /// The name used in records: `write`, `ov` or `ov_flat`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Write => "write",
+            Self::Ov => "ov",
+            Self::OvFlat => "ov_flat",
         }
     }
 }
@@ -88,7 +103,9 @@ display_by_name!(Component, Signal, View);
 
 /// One place in a model where something is measured.
 ///
-/// Sites order by layer, then component, then view: the order in which a forward pass meets them.
+/// Sites order by layer, then component, then view, then head, the whole layer before its heads.
+///
+/// Parses from what it displays as: `layer3.attention.write`, `layer3.mlp.write`, `layer0.attention.ov.head2`.
 ///
 /// ```
 /// use settling_core::{Component, Site};
@@ -96,6 +113,11 @@ display_by_name!(Component, Signal, View);
 /// let site = Site::write(3, Component::Attention);
 /// assert_eq!(site.to_string(), "layer3.attention.write");
 /// assert!(site < Site::write(3, Component::Mlp));
+///
+/// let head: Site = "layer0.attention.ov.head2".parse()?;
+/// assert_eq!(head, Site::ov(0).of_head(2));
+/// assert!("layer0.mlp.ov".parse::<Site>().is_err(), "the MLP has no output-value circuit");
+/// # Ok::<(), settling_core::ParseSiteError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Site {
@@ -115,6 +137,18 @@ impl Site {
     pub const fn write(layer: usize, component: Component) -> Self {
         Self { layer, component, view: View::Write, head: None }
     }
+
+    /// The output-value circuits of all attention heads of `layer`.
+    #[must_use]
+    pub const fn ov(layer: usize) -> Self {
+        Self { layer, component: Component::Attention, view: View::Ov, head: None }
+    }
+
+    /// The same site of one attention head.
+    #[must_use]
+    pub const fn of_head(self, head: usize) -> Self {
+        Self { head: Some(head), ..self }
+    }
 }
 
 impl fmt::Display for Site {
@@ -126,6 +160,55 @@ impl fmt::Display for Site {
         }
     }
 }
+
+impl FromStr for Site {
+    type Err = ParseSiteError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSiteError> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let layer = number(parts.next()?.strip_prefix("layer")?)?;
+            let name = parts.next()?;
+            let component =
+                Component::ALL.into_iter().find(|component| component.name() == name)?;
+            let name = parts.next()?;
+            let view = View::ALL.into_iter().find(|view| view.name() == name)?;
+            let head = match parts.next() {
+                Some(part) => Some(number(part.strip_prefix("head")?)?),
+                None => None,
+            };
+            let whole_mlp = view == View::Write && head.is_none();
+            let exists = component == Component::Attention || whole_mlp;
+            (exists && parts.next().is_none()).then_some(Self { layer, component, view, head })
+        };
+        parse().ok_or_else(|| ParseSiteError { text: text.to_owned() })
+    }
+}
+
+/// A number as `Display` writes it: digits only, so that a site has one spelling.
+fn number(text: &str) -> Option<usize> {
+    let number: usize = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+/// The error of parsing a [`Site`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseSiteError {
+    text: String,
+}
+
+impl fmt::Display for ParseSiteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` names no site: expected `layerL.attention.write`, `layerL.mlp.write`, `layerL.attention.ov` or \
+             `layerL.attention.ov_flat`, with `.headH` behind it for one attention head",
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for ParseSiteError {}
 
 /// Which token positions of a sequence count as observations.
 ///
@@ -211,3 +294,46 @@ impl fmt::Display for ParsePositionsError {
 }
 
 impl std::error::Error for ParsePositionsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_site_reads_back_from_its_name() {
+        let attention = View::ALL.into_iter().flat_map(|view| {
+            [None, Some(0), Some(31)].map(|head| Site {
+                layer: 11,
+                component: Component::Attention,
+                view,
+                head,
+            })
+        });
+        for site in attention.chain([Site::write(0, Component::Mlp)]) {
+            assert_eq!(site.to_string().parse(), Ok(site));
+        }
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for text in [
+            "",
+            "layer",
+            "layer1",
+            "layer1.attention",
+            "layer1.attention.write.",
+            "layer1.attention.write.head",
+            "layer1.attention.write.head1.head1",
+            "layer-1.attention.write",
+            "layer+1.attention.write",
+            "layer01.attention.write",
+            "Layer1.attention.write",
+            "layer1.mlp.write.head0",
+            "layer1.mlp.ov_flat",
+            "layer99999999999999999999.mlp.write",
+        ] {
+            let error = text.parse::<Site>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")) && error.contains("headH"), "{error}");
+        }
+    }
+}
