@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::support::{File, activations, config, gradients, model, relative_error};
-use settling_capture::{AdamW, Device, ErrorKind, GptNeoxModel, Options, Trainer};
+use settling_capture::{AdamW, Device, ErrorKind, Options, Trainer, Transformer};
 use settling_core::{
     Capture, Component, GptNeox, Gradients, MatView, Positions, Site, Step, TensorSource,
     TokenBatch,
@@ -51,7 +51,9 @@ fn positions_select_rows_in_order() {
                 })
                 .flat_map(|row| all[&site].0[row * width..(row + 1) * width].to_vec())
                 .collect();
-            assert_eq!(rows, expected, "{site} {positions}");
+            // The last layer is computed at the chosen positions alone: products of other shapes round otherwise.
+            let error = relative_error(&rows, &expected);
+            assert!(error <= 1e-6, "{site} {positions}: {error:e}");
         }
     }
 }
@@ -114,7 +116,8 @@ fn unfit_tokens_are_named() {
 fn unfit_weights_are_named() {
     let file = File::read("parallel", "model.safetensors");
     let fails = |config: &GptNeox, file: &File, kind: ErrorKind, parts: &[&str]| {
-        let error = GptNeoxModel::load(config, file, &Options::default()).unwrap_err();
+        let error =
+            Transformer::load(&config.clone().into(), file, &Options::default()).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         for part in parts {
             assert!(error.to_string().contains(part), "{error}");
@@ -140,7 +143,7 @@ fn unfit_weights_are_named() {
     fails(&uneven, &file, ErrorKind::Config, &["does not divide"]);
 
     let nowhere = Options { device: Device::Cuda(4096), ..Options::default() };
-    let error = GptNeoxModel::load(&good, &file, &nowhere).unwrap_err();
+    let error = Transformer::load(&good.clone().into(), &file, &nowhere).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Device);
     assert!(error.to_string().contains("cuda:4096"), "{error}");
 }
@@ -156,7 +159,7 @@ fn the_output_embedding_may_be_named_lm_head() {
     let bytes = renamed.values.remove("embed_out.weight").unwrap();
     renamed.values.insert("lm_head.weight".to_owned(), bytes);
     let model_of_renamed =
-        GptNeoxModel::load(&config("parallel"), &renamed, &Options::default()).unwrap();
+        Transformer::load(&config("parallel").into(), &renamed, &Options::default()).unwrap();
     let expected = model("parallel", Positions::Last, 8).logits(&tokens()).unwrap();
     assert_eq!(model_of_renamed.logits(&tokens()).unwrap(), expected);
 }
@@ -203,7 +206,8 @@ fn training_starts_from_pythias_initialisation_and_learns() {
     );
 
     // Observed as a checkpoint, the fresh model predicts next to nothing: a loss near ln 512.
-    let mut observed = GptNeoxModel::load(&config, &start, &Options::default()).unwrap();
+    let mut observed =
+        Transformer::load(&config.clone().into(), &start, &Options::default()).unwrap();
     let loss = observed
         .gradients(&batch, &mut |_: &Site, _: MatView<'_>| ControlFlow::Continue(()))
         .unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use safetensors::SafeTensors;
-use settling_capture::{Error, GptNeoxModel, Options};
+use settling_capture::{Error, Options, Transformer};
 use settling_core::{
     Capture, Dtype, GptNeox, Gradients, MatView, Positions, Site, TensorData, TensorMeta,
     TensorSource, TokenBatch,
@@ -89,17 +89,18 @@ pub(crate) fn config(case: &str) -> GptNeox {
     }
 }
 
-pub(crate) fn model(case: &str, positions: Positions, micro_batch: usize) -> GptNeoxModel {
+pub(crate) fn model(case: &str, positions: Positions, micro_batch: usize) -> Transformer {
     // The test harness runs tests side by side: libtorch must not take every core for each.
     settling_capture::set_threads(1);
-    let options = Options { positions, micro_batch, ..Options::default() };
-    GptNeoxModel::load(&config(case), &File::read(case, "model.safetensors"), &options).unwrap()
+    let options = Options { positions, micro_batch: Some(micro_batch), ..Options::default() };
+    Transformer::load(&config(case).into(), &File::read(case, "model.safetensors"), &options)
+        .unwrap()
 }
 
 /// What a sink has been given: the rows of each site, concatenated.
 pub(crate) type Captured = BTreeMap<Site, (Vec<f32>, usize)>;
 
-pub(crate) fn activations(model: &mut GptNeoxModel, batch: &TokenBatch) -> Result<Captured, Error> {
+pub(crate) fn activations(model: &mut Transformer, batch: &TokenBatch) -> Result<Captured, Error> {
     let mut captured = Captured::new();
     model.activations(batch, &mut |site: &Site, rows: MatView<'_>| {
         let entry = captured.entry(*site).or_default();
@@ -111,7 +112,7 @@ pub(crate) fn activations(model: &mut GptNeoxModel, batch: &TokenBatch) -> Resul
 }
 
 pub(crate) fn gradients(
-    model: &mut GptNeoxModel,
+    model: &mut Transformer,
     batch: &TokenBatch,
 ) -> Result<(f64, Captured), Error> {
     let mut captured = Captured::new();
