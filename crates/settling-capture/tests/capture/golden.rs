@@ -3,7 +3,7 @@
 use crate::support::{File, activations, gradients, model, relative_error};
 use settling_core::Positions;
 
-/// f32 products of inner dimension <= 80 in another order, through three layers: a few hundred roundings of 6e-8.
+/// f32 products of inner dimension <= 14 in another order, through three layers: a few hundred roundings of 6e-8.
 const TOLERANCE: f64 = 1e-5;
 
 #[test]
@@ -12,9 +12,9 @@ fn write_activations_of_every_layer() {
         let expected = File::read(case, "expected.safetensors");
         let captured =
             activations(&mut model(case, Positions::All, 2), &expected.tokens()).unwrap();
-        assert_eq!(captured.len(), 6);
+        assert_eq!(captured.len(), if case == "parallel" { 6 } else { 4 });
         for (site, (rows, width)) in captured {
-            assert_eq!(width, 32);
+            assert_eq!(width, 12);
             let error = relative_error(&rows, &expected.f32(&format!("{site}.activation")));
             assert!(error <= TOLERANCE, "{case} {site}: {error:e}");
         }
@@ -42,7 +42,7 @@ fn loss_and_write_weight_gradients() {
             (loss - expected_loss).abs() <= TOLERANCE * expected_loss,
             "{loss} {expected_loss}"
         );
-        assert_eq!(captured.len(), 6);
+        assert_eq!(captured.len(), if case == "parallel" { 6 } else { 4 });
         for (site, (gradient, _)) in captured {
             let error = relative_error(&gradient, &expected.f32(&format!("{site}.gradient")));
             assert!(error <= TOLERANCE, "{case} {site}: {error:e}");

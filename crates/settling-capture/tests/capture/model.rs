@@ -102,7 +102,7 @@ fn unfit_tokens_are_named() {
         assert_eq!(error.kind(), ErrorKind::Tokens);
         assert!(error.to_string().contains(part), "{error}");
     };
-    fails(vec![1, 2, 3, 48], 2, "token 48 in row 1, column 1 lies outside the vocabulary of 48");
+    fails(vec![1, 2, 3, 18], 2, "token 18 in row 1, column 1 lies outside the vocabulary of 18");
     fails(vec![0; 14], 14, "expected at most 13");
     fails(vec![0; 6], 6, "positions `index:7` name none of the 6 tokens");
     let single = TokenBatch::new(vec![1, 2], 1).unwrap();
@@ -128,8 +128,8 @@ fn unfit_weights_are_named() {
     fails(&good, &missing, ErrorKind::Weights, &[name, "cannot be read"]);
 
     let mut reshaped = file.clone();
-    reshaped.tensors.iter_mut().find(|meta| meta.name == name).unwrap().shape = vec![80, 32];
-    fails(&good, &reshaped, ErrorKind::Weights, &[name, "[32, 80]", "[80, 32]"]);
+    reshaped.tensors.iter_mut().find(|meta| meta.name == name).unwrap().shape = vec![14, 12];
+    fails(&good, &reshaped, ErrorKind::Weights, &[name, "[12, 14]", "[14, 12]"]);
 
     let mut integers = file.clone();
     integers.tensors.iter_mut().find(|meta| meta.name == name).unwrap().dtype =

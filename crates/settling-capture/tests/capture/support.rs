@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use safetensors::SafeTensors;
 use settling_capture::{Error, GptNeoxModel, Options};
+use settling_checkpoint::Checkpoint;
 use settling_core::{
     Capture, Dtype, GptNeox, Gradients, MatView, Positions, Site, TensorData, TensorMeta,
     TensorSource, TokenBatch,
@@ -19,8 +20,7 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn read(case: &str, name: &str) -> Self {
-        let path =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case).join(name);
+        let path = folder(case).join(name);
         let bytes =
             std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -28,6 +28,7 @@ impl File {
         for (name, view) in file.iter() {
             let dtype = match view.dtype() {
                 safetensors::Dtype::F32 => Dtype::F32,
+                safetensors::Dtype::F64 => Dtype::F64,
                 safetensors::Dtype::I32 => Dtype::I32,
                 other => panic!("{name} is {other:?}"),
             };
@@ -65,35 +66,19 @@ impl TensorSource for File {
     }
 }
 
+pub(crate) fn folder(case: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case)
+}
+
 pub(crate) fn config(case: &str) -> GptNeox {
-    let parallel = GptNeox {
-        vocab_size: 48,
-        hidden_size: 32,
-        num_hidden_layers: 3,
-        num_attention_heads: 4,
-        intermediate_size: 80,
-        max_position_embeddings: 12,
-        ..GptNeox::default()
-    };
-    match case {
-        "parallel" => parallel,
-        "sequential" => GptNeox {
-            use_parallel_residual: false,
-            rotary_pct: 1.0,
-            rotary_emb_base: 500.0,
-            tie_word_embeddings: true,
-            attention_bias: false,
-            ..parallel
-        },
-        other => panic!("no case {other}"),
-    }
+    Checkpoint::open(folder(case)).unwrap().config().unwrap()
 }
 
 pub(crate) fn model(case: &str, positions: Positions, micro_batch: usize) -> GptNeoxModel {
     // The test harness runs tests side by side: libtorch must not take every core for each.
     settling_capture::set_threads(1);
     let options = Options { positions, micro_batch, ..Options::default() };
-    GptNeoxModel::load(&config(case), &File::read(case, "model.safetensors"), &options).unwrap()
+    GptNeoxModel::load(&config(case), &Checkpoint::open(folder(case)).unwrap(), &options).unwrap()
 }
 
 /// What a sink has been given: the rows of each site, concatenated.
