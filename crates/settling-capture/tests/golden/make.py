@@ -22,11 +22,12 @@ Activations are (sequences * positions, width), of the 12 tokens that are fed of
     layerL.attention.ov_flat[.headH].gradient   likewise with the last third of the rows for V, in the case `parallel`
     published.*                               the case `parallel`: loss and gradients, sums over sub-batches of 1, 2, 2 sequences
     embedding, layer1.{input,attention.*,mlp.*,output}, final_norm: on the way, see INTERMEDIATES
-    f64/loss, f64/NAME.gradient                 of every parameter, all arithmetic in f64 on the same weights
+    f64/loss, f64/NAME.gradient                 of every parameter, in f64 on the same weights and rotary angles
 
 Heads' activations are stored of layer 1 alone, to keep the files small.
 """
 
+import copy
 import json
 import math
 import pathlib
@@ -135,21 +136,30 @@ def eager_attention_forward(module, query, key, value, mask):
     return (scores.softmax(-1) @ value).transpose(1, 2)
 
 
+class PicoRotary(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.theta, self.head_dim = config["position_emb_theta"], config["d_model"] // config["attention_n_heads"]
+
+    def forward(self, tokens):
+        frequencies = 1.0 / self.theta ** (torch.arange(0, self.head_dim, 2, dtype=torch.float32) / self.head_dim)
+        angles = torch.outer(torch.arange(tokens), frequencies)
+        return angles.cos(), angles.sin()
+
+
 class PicoAttention(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.config, self.head_dim = config, config["d_model"] // config["attention_n_heads"]
+        self.head_dim, self.rotary_emb = config["d_model"] // config["attention_n_heads"], PicoRotary(config)
         width, key_values = config["d_model"], config["attention_n_kv_heads"] * self.head_dim
         for name, outputs in [("q_proj", width), ("k_proj", key_values), ("v_proj", key_values), ("o_proj", width)]:
             self.add_module(name, nn.Linear(width, outputs, bias=False))
 
     def rotate(self, x):
         """Dimension 2 i of a head is the real part, 2 i + 1 the imaginary part of a number that is turned."""
-        frequencies = self.config["position_emb_theta"] ** (-torch.arange(0, self.head_dim, 2, dtype=x.dtype) / self.head_dim)
-        angles = torch.outer(torch.arange(x.shape[2], dtype=x.dtype), frequencies)
+        cos, sin = self.rotary_emb(x.shape[2])
         even, odd = x[..., 0::2], x[..., 1::2]
-        turned = [even * angles.cos() - odd * angles.sin(), even * angles.sin() + odd * angles.cos()]
-        return torch.stack(turned, dim=-1).flatten(-2)
+        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
 
     def forward(self, x):
         heads = lambda projection: projection(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -203,13 +213,25 @@ class Pico(nn.Module):
 
 
 class Double(TorchFunctionMode):
-    """Whatever asks for f32 gets f64: the models do in norms, softmax and rotary frequencies, in whatever type they run."""
+    """Whatever asks for f32 gets f64: the models do in norms and softmax, in whatever type they run. Not so the angles of rotary
+    embedding, which belong to a model as its weights do: it was trained with these."""
+
+    active = True
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        swap = lambda value: torch.float64 if value is torch.float32 else value
-        if function is torch.Tensor.float:
+        swap = lambda value: torch.float64 if self.active and value is torch.float32 else value
+        if self.active and function is torch.Tensor.float:
             function = torch.Tensor.double
         return function(*map(swap, args), **{name: swap(value) for name, value in (kwargs or {}).items()})
+
+    def spare(self, model):
+        def set_active(active):
+            self.active = active
+
+        for name, module in model.named_modules():
+            if name.endswith("rotary_emb"):
+                module.register_forward_pre_hook(lambda *_: set_active(False))
+                module.register_forward_hook(lambda *_: set_active(True))
 
 
 def build(family, settings):
@@ -388,25 +410,25 @@ def make(name):
         expected["published.loss"] = backward(model, [tokens[:1], tokens[1:3], tokens[3:]])
         expected |= {f"published.{site}": value for site, value in site_gradients(case, True).items()}
 
-    with Double():
-        double = build(family, settings)
-        double.load_state_dict(model.state_dict())
-        double = double.double()
+    double = copy.deepcopy(model).double()
+    mode = Double()
+    mode.spare(double)
+    with mode:
         expected["f64/loss"] = backward(double, [tokens])
     for parameter, value in double.named_parameters():
         stored = parameter.replace("lm_head", "embed_out") if family == "GPTNeoX" else parameter
         expected[f"f64/{stored}.gradient"] = value.grad
-    check(case, double, tokens, expected)
+    check(case, double, mode, tokens, expected)
     save_file({key: value.contiguous() for key, value in expected.items()}, folder / "expected.safetensors")
     sizes = [file.stat().st_size for file in folder.iterdir()]
     print(f"{name}: loss {expected['loss'].item():.6f}, {sum(sizes)} bytes")
 
 
-def check(case, double, tokens, expected):
+def check(case, double, mode, tokens, expected):
     """That the files say what they are meant to, and f32 leaves room below the tolerance of the tests, 1e-5."""
     largest = lambda difference, scale: (difference.abs().max() / scale.abs().max()).item()
     of_double = Case(case.family, double)
-    with Double():
+    with mode:
         wide = of_double.run(tokens[:, :-1]) | site_gradients(of_double, False)
     assert all(value.dtype == torch.float64 for value in wide.values())
     for name, value in wide.items():
