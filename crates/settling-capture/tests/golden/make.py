@@ -44,7 +44,7 @@ from torch.overrides import TorchFunctionMode
 HERE = pathlib.Path(__file__).parent
 DETAILED = 1
 
-# Norms have an eps so large that another would be seen. No size is another's multiple where it need not be.
+# Norms have an eps so large that another would be seen.
 NEOX = dict(vocab_size=18, max_position_embeddings=12, layer_norm_eps=0.01)
 LLAMA = dict(vocab_size=18, max_position_embeddings=12, rms_norm_eps=0.01, num_hidden_layers=2, intermediate_size=14)
 # With a padding token its row of the embedding would get no gradient.
@@ -262,7 +262,7 @@ class Case:
         self.family, self.model = family, model
         self.added = added or [self.output, self.mlp]
         self.layers = model.get_submodule(path)
-        self.head_norm = {"Pico": "de_embedding_proj"}.get(family, "lm_head")
+        self.head = {"Pico": "de_embedding_proj"}.get(family, "lm_head")
 
     def run(self, ids):
         """What flows, by name."""
@@ -291,7 +291,7 @@ class Case:
             keep(f"layer{index}.mlp.hidden", module(self.mlp), False)
             keep(f"layer{index}.mlp.write.activation", module(self.added[1]), True)
             layer_of[module(self.output.rpartition(".")[0])] = index
-        keep("final_norm", self.model.get_submodule(self.head_norm), False)
+        keep("final_norm", self.model.get_submodule(self.head), False)
 
         code = sys.modules[type(self.model).__module__]
         attend = code.eager_attention_forward
