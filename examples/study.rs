@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use settling::Protocol;
-use settling::capture::Device;
+use settling::capture::{Device, Precision};
 use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
 
@@ -57,12 +57,15 @@ struct Args {
     /// Token positions that are observations: last, all, every:K or index:I
     #[arg(long, default_value = "last")]
     positions: Positions,
-    /// Where the model runs: auto, cpu or cuda:N
+    /// Where the model runs: auto, cpu, cuda:N or mps
     #[arg(long, default_value = "auto")]
     device: Device,
-    /// Sequences that run at once: bounds memory, changes no result
-    #[arg(long, default_value_t = 8)]
-    micro_batch: usize,
+    /// Its arithmetic: f32, f64, bf16 or f16
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
+    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what suits the device]
+    #[arg(long)]
+    micro_batch: Option<usize>,
     /// The protocol
     #[arg(long, default_value = "corrected", value_parser = protocol)]
     protocol: Protocol,
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         sequences: args.sequences,
         positions: args.positions,
         device: args.device,
+        precision: args.precision,
         micro_batch: args.micro_batch,
         protocol: args.protocol,
     };

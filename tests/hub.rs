@@ -10,7 +10,9 @@ use settling::checkpoint::{Audit, StepDirectories, Verdict};
 use settling::core::{CheckpointSeries, Positions, Step, TensorSource};
 use settling::hub::{Hub, HubSeries, HubSettings};
 use settling::tokens::{NpyTokens, write_npy};
-use settling::{GptNeoxSubject, ModelStudy, Protocol, Settings, Store, study_model, write_tables};
+use settling::{
+    ModelStudy, Protocol, Settings, Store, TransformerSubject, study_model, write_tables,
+};
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
 
@@ -76,8 +78,8 @@ impl Fixture {
     {
         let settings = settings();
         let options =
-            Options { micro_batch: 4, positions: settings.positions, ..Options::default() };
-        let subject = GptNeoxSubject { config: config(), options };
+            Options { micro_batch: Some(4), positions: settings.positions, ..Options::default() };
+        let subject = TransformerSubject { architecture: config().into(), options };
         let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
         let store = Store::open(out).unwrap();
         study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()

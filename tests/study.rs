@@ -13,8 +13,8 @@ use settling::core::{
 use settling::records::{Record, read_mcc, read_records};
 use settling::tokens::{NpyTokens, write_npy};
 use settling::{
-    Error, ErrorKind, GptNeoxSubject, ModelStudy, Progress, Protocol, Settings, Store, study_model,
-    write_tables,
+    Error, ErrorKind, ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject,
+    study_model, write_tables,
 };
 use tempfile::TempDir;
 
@@ -61,7 +61,7 @@ impl Suite {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<ModelStudy, Error> {
         settling::capture::set_threads(1);
-        let mut options = Options { micro_batch: 4, ..Options::default() };
+        let mut options = Options { micro_batch: Some(4), ..Options::default() };
         let mut settings = Settings {
             protocol: Protocol::corrected(),
             steps: None,
@@ -73,7 +73,7 @@ impl Suite {
         options.positions = settings.positions;
         let series = StepDirectories::open(self.path().join("m")).unwrap();
         let tokens = NpyTokens::open(self.path().join("rows.npy")).unwrap();
-        let subject = GptNeoxSubject { config: config(), options };
+        let subject = TransformerSubject { architecture: config().into(), options };
         let store = Store::open(out)?;
         let study = study_model("m", &series, &tokens, &subject, &settings, &store, progress)?;
         write_tables(&store, &settings, std::slice::from_ref(&study))?;
@@ -180,7 +180,7 @@ fn the_micro_batch_does_not_matter() {
     for micro_batch in [1, 3, 10] {
         let out = TempDir::new().unwrap();
         let study =
-            suite.study(out.path(), |_, options| options.micro_batch = micro_batch).unwrap();
+            suite.study(out.path(), |_, options| options.micro_batch = Some(micro_batch)).unwrap();
         let key =
             |r: &Record| format!("{} {} {} {} {}", r.step, r.site, r.signal, r.metric, r.estimator);
         numbers.push(study.records.iter().map(|r| (key(r), r.value.clone().unwrap())).collect());
@@ -349,9 +349,9 @@ fn checkpoints_that_transformers_wrote() {
     write_npy(folder.path().join("rows.npy"), &tokens).unwrap();
 
     let series = StepDirectories::open(folder.path().join("m")).unwrap();
-    let config = series.open(Step(1000)).unwrap().config().unwrap();
-    let subject = GptNeoxSubject {
-        config,
+    let architecture = series.open(Step(1000)).unwrap().architecture().unwrap();
+    let subject = TransformerSubject {
+        architecture,
         options: Options { positions: Positions::All, ..Options::default() },
     };
     let settings = Settings {
@@ -365,7 +365,7 @@ fn checkpoints_that_transformers_wrote() {
     let tokens = NpyTokens::open(folder.path().join("rows.npy")).unwrap();
     let study =
         study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap();
-    for site in subject.config.write_sites() {
+    for site in subject.architecture.write_sites() {
         let cka = find(&study.records, 0, site, Signal::Activation, "cka", "biased").value.unwrap();
         approx::assert_abs_diff_eq!(cka, 1.0, epsilon = 1e-12);
         // The rank of the gradient that PyTorch computed, against that of ours: gradients agree to 1e-5.

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use settling::Protocol;
-use settling::capture::Device;
+use settling::capture::{Device, Precision};
 use settling::core::Positions;
 use settling::tokens::read_documents;
 
@@ -70,7 +70,8 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         sequences: None,
         positions: Positions::All,
         device: args.device,
-        micro_batch: pretrain::BATCH_ROWS,
+        precision: Precision::F32,
+        micro_batch: Some(pretrain::BATCH_ROWS),
         protocol: Protocol::corrected(),
     })?;
     println!("took      {:.0} s", started.elapsed().as_secs_f64());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use settling::capture::{Device, LIBTORCH, Options};
+use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::{
     Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
 };
@@ -14,7 +14,7 @@ use settling::hub::{Hub, HubSeries};
 use settling::records::MccRow;
 use settling::tokens::NpyTokens;
 use settling::{
-    ErrorKind, GptNeoxSubject, ModelStudy, Progress, Protocol, Settings, Store, study_model,
+    ErrorKind, ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject, study_model,
     write_tables,
 };
 
@@ -41,7 +41,8 @@ pub(crate) struct Plan {
     pub(crate) sequences: Option<usize>,
     pub(crate) positions: Positions,
     pub(crate) device: Device,
-    pub(crate) micro_batch: usize,
+    pub(crate) precision: Precision,
+    pub(crate) micro_batch: Option<usize>,
     pub(crate) protocol: Protocol,
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         steps: plan.steps.clone(),
         sequences: plan.sequences,
         positions: plan.positions,
-        engine: format!("libtorch {LIBTORCH}, {}, f32", plan.device),
+        engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
     let bars = MultiProgress::new();
     let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
@@ -158,19 +159,14 @@ impl Study<'_> {
             );
             return Err(Refused(message).into());
         }
-        let Architecture::GptNeox(config) = architecture else {
-            let family = architecture.family();
-            return Err(Refused(format!(
-                "{model} is of the family {family}: only gpt_neox can be run yet"
-            ))
-            .into());
-        };
         let options = Options {
             device: self.plan.device,
             positions: self.plan.positions,
+            precision: self.plan.precision,
             micro_batch: self.plan.micro_batch,
+            ..Options::default()
         };
-        let subject = GptNeoxSubject { config, options };
+        let subject = TransformerSubject { architecture, options };
         let bar = self.bars.add(bar("studying"));
         let mut show = |progress: Progress<'_>| match progress {
             Progress::Reference { model, steps } => {

@@ -1,9 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Precision};
 
-/// Where a model runs. Parses from and displays as `cpu` or `cuda:N`; `auto` parses as [`Device::auto`].
+/// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as [`Device::auto`].
 ///
 /// ```no_run
 /// use settling_capture::Device;
@@ -20,29 +21,75 @@ pub enum Device {
     Cpu,
     /// The CUDA device with this index.
     Cuda(usize),
+    /// The GPU of an Apple processor.
+    Mps,
 }
 
+/// The first failure of a GPU in this process. CUDA does not recover from one: everything that is asked of it afterwards fails
+/// too, or worse, does not.
+static FAILED: OnceLock<String> = OnceLock::new();
+
 impl Device {
-    /// The first CUDA device if this libtorch sees one, else the CPU.
+    /// The first CUDA device if this libtorch sees one, else Apple's GPU, else the CPU.
     #[must_use]
     pub fn auto() -> Self {
-        if tch::Cuda::is_available() { Self::Cuda(0) } else { Self::Cpu }
+        if tch::Cuda::is_available() {
+            Self::Cuda(0)
+        } else if tch::utils::has_mps() {
+            Self::Mps
+        } else {
+            Self::Cpu
+        }
     }
 
-    pub(crate) fn check(self) -> Result<tch::Device, Error> {
-        let Self::Cuda(index) = self else { return Ok(tch::Device::Cpu) };
-        let found = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
-        if index < found {
-            return Ok(tch::Device::Cuda(index));
-        }
-        let why = if tch::utils::has_cuda() {
-            format!("this libtorch supports CUDA and sees {found} devices")
-        } else {
-            "this is a CPU build of libtorch; docs/LIBTORCH.md says how to use a CUDA one"
-                .to_owned()
+    /// libtorch's name of this device, if there is one that can be used.
+    pub(crate) fn check(self, precision: Precision) -> Result<tch::Device, Error> {
+        self.still_usable()?;
+        let missing = |why: &str| {
+            Err(Error::new(ErrorKind::Device, format!("there is no device {self}: {why}")))
         };
-        Err(Error::new(ErrorKind::Device, format!("there is no device {self}: {why}")))
+        match self {
+            Self::Cpu => Ok(tch::Device::Cpu),
+            Self::Mps if !tch::utils::has_mps() => {
+                missing("this libtorch has no support for Apple's GPUs, or there is none")
+            }
+            Self::Mps if precision == Precision::F64 => {
+                let message = "mps has no f64: use f32, or the device `cpu`";
+                Err(Error::new(ErrorKind::Device, message))
+            }
+            Self::Mps => Ok(tch::Device::Mps),
+            Self::Cuda(_) if !tch::utils::has_cuda() => missing(
+                "libtorch's CUDA part, libtorch_cuda.so, is not loaded: this is a CPU build, or that file is missing. \
+                 docs/LIBTORCH.md says how to use a CUDA one",
+            ),
+            Self::Cuda(index) => match usize::try_from(tch::Cuda::device_count()).unwrap_or(0) {
+                0 => missing(
+                    "libtorch has its CUDA part but sees no GPU: there is none, its driver is not installed or too old for \
+                     CUDA 13, or CUDA_VISIBLE_DEVICES hides it. nvidia-smi tells which",
+                ),
+                found if index < found => Ok(tch::Device::Cuda(index)),
+                found => missing(&format!("libtorch sees {found}, counted from cuda:0")),
+            },
+        }
     }
+
+    /// Refuses a GPU after one has failed in this process.
+    pub(crate) fn still_usable(self) -> Result<(), Error> {
+        match FAILED.get() {
+            Some(failure) if self != Self::Cpu => {
+                let message = format!(
+                    "a GPU has failed in this process and cannot be used again: start a new one. It failed with: {failure}"
+                );
+                Err(Error::new(ErrorKind::DeviceFailed, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Keeps in mind that a GPU has failed.
+pub(crate) fn mark_failed(message: &str) {
+    let _ = FAILED.set(message.to_owned());
 }
 
 impl fmt::Display for Device {
@@ -50,6 +97,7 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Mps => f.write_str("mps"),
         }
     }
 }
@@ -61,6 +109,7 @@ impl FromStr for Device {
         match (text, text.strip_prefix("cuda:").map(str::parse)) {
             ("auto", _) => Ok(Self::auto()),
             ("cpu", _) => Ok(Self::Cpu),
+            ("mps", _) => Ok(Self::Mps),
             (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
             _ => Err(ParseDeviceError { text: text.to_owned() }),
         }
@@ -75,7 +124,7 @@ pub struct ParseDeviceError {
 
 impl fmt::Display for ParseDeviceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` names no device: expected `auto`, `cpu` or `cuda:N`", self.text)
+        write!(f, "`{}` names no device: expected `auto`, `cpu`, `cuda:N` or `mps`", self.text)
     }
 }
 

@@ -27,8 +27,11 @@ pub enum ErrorKind {
     Tokens,
     /// The device does not exist, or this libtorch cannot use it.
     Device,
-    /// There was not enough memory on the device or the host.
+    /// There was not enough memory on the device or the host, for a single sequence at that.
     OutOfMemory,
+    /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used again in this process, and is
+    /// not: every later call fails with this kind too.
+    DeviceFailed,
     /// libtorch reported any other failure.
     Libtorch,
 }
@@ -71,16 +74,66 @@ impl<T> Context<T> for Result<T, TchError> {
     fn context(self, doing: impl FnOnce() -> String) -> Result<T, Error> {
         self.map_err(|error| {
             let text = error.to_string();
-            // libtorch has no error codes: the words are its own, for a GPU and for the host.
-            let (kind, hint) =
-                if text.contains("out of memory") || text.contains("can't allocate memory") {
-                    (ErrorKind::OutOfMemory, ": out of memory; use a smaller micro-batch")
-                } else {
-                    (ErrorKind::Libtorch, "")
-                };
+            let kind = kind_of(&text);
             // The first line says what happened; a C++ stack trace follows.
             let line = text.lines().next().unwrap_or_default();
-            Error::new(kind, format!("{}{hint}: {line}", doing())).with_source(error)
+            let message = format!("{}: {line}", doing());
+            if kind == ErrorKind::DeviceFailed {
+                crate::device::mark_failed(&message);
+            }
+            Error::new(kind, message).with_source(error)
         })
+    }
+}
+
+/// libtorch has no error codes: the words are its own, for a GPU and for the host.
+fn kind_of(text: &str) -> ErrorKind {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"]) {
+        ErrorKind::OutOfMemory
+    } else if has(&[
+        "CUDA error",
+        "CUDA driver error",
+        "device-side assert",
+        "CUBLAS_STATUS",
+        "CUDNN_STATUS",
+    ]) {
+        ErrorKind::DeviceFailed
+    } else {
+        ErrorKind::Libtorch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages of libtorch 2.11 and before, as users have reported them.
+    #[test]
+    fn failures_are_told_apart_by_libtorchs_words() {
+        for (text, kind) in [
+            (
+                "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 10.76 GiB of which 4.46 MiB is free.",
+                ErrorKind::OutOfMemory,
+            ),
+            ("MPS backend out of memory (MPS allocated: 9.03 GB)", ErrorKind::OutOfMemory),
+            (
+                "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes.",
+                ErrorKind::OutOfMemory,
+            ),
+            (
+                "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+                ErrorKind::OutOfMemory,
+            ),
+            ("CUDA error: device-side assert triggered", ErrorKind::DeviceFailed),
+            ("CUDA error: an illegal memory access was encountered", ErrorKind::DeviceFailed),
+            (
+                "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+                ErrorKind::DeviceFailed,
+            ),
+            ("The size of tensor a (3) must match the size of tensor b (4)", ErrorKind::Libtorch),
+        ] {
+            assert_eq!(kind_of(text), kind, "{text}");
+        }
     }
 }

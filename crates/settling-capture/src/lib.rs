@@ -12,7 +12,7 @@
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use settling_capture::{Device, GptNeoxModel, Options};
+//! use settling_capture::{Device, Options, Transformer};
 //! use settling_core::{Capture, MatView, Positions, Site, TokenBatch};
 //! # fn checkpoint() -> (settling_core::GptNeox, impl settling_core::TensorSource<Error = std::io::Error>) {
 //! #     struct Empty;
@@ -27,7 +27,7 @@
 //! let (config, source) = checkpoint();
 //!
 //! let options = Options { device: Device::auto(), positions: Positions::Last, ..Options::default() };
-//! let mut model = GptNeoxModel::load(&config, &source, &options)?;
+//! let mut model = Transformer::load(&config.into(), &source, &options)?;
 //! let batch = TokenBatch::new(vec![12, 7, 4, 9], 4)?;
 //! model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
 //!     println!("{site}: {} x {}", rows.rows(), rows.cols());
@@ -50,16 +50,29 @@
 // libtorch is called through tch's safe wrappers only.
 #![forbid(unsafe_code)]
 
+mod activations;
+mod batch;
 mod device;
 mod error;
-mod neox;
+mod family;
+mod gradients;
+mod loss;
+mod network;
+mod options;
+mod parameters;
+mod parts;
+mod point;
+mod record;
 mod tensor;
 mod train;
+mod transformer;
 
 pub use device::{Device, ParseDeviceError, set_threads};
 pub use error::{Error, ErrorKind};
-pub use neox::{GptNeoxModel, Options};
+pub use options::{GradientRule, Options, ParsePrecisionError, Precision};
+pub use point::{Intermediate, ParseIntermediateError};
 pub use train::{AdamW, Trainer};
+pub use transformer::Transformer;
 
 /// The version of libtorch that this crate is bound to.
 pub const LIBTORCH: &str = "2.11.0";

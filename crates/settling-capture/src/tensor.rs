@@ -2,13 +2,19 @@
 //! too short; here the lengths are known to match.
 
 use settling_core::{Dtype, MatView, TensorData, TokenBatch};
-use tch::{Device, Kind, Tensor};
+use tch::kind::Element;
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::error::{Context, Error, ErrorKind};
 
-/// The tensor `name` as f32 on `device`. `TensorData` guarantees that its bytes are exactly the elements its shape asks for.
-pub(crate) fn weight(name: &str, data: &TensorData<'_>, device: Device) -> Result<Tensor, Error> {
-    let kind = match data.dtype() {
+/// The tensor `name` as `kind` on `device`. `TensorData` guarantees that its bytes are exactly the elements its shape asks for.
+pub(crate) fn weight(
+    name: &str,
+    data: &TensorData<'_>,
+    kind: Kind,
+    device: Device,
+) -> Result<Tensor, Error> {
+    let stored = match data.dtype() {
         Dtype::F16 => Kind::Half,
         Dtype::Bf16 => Kind::BFloat16,
         Dtype::F32 => Kind::Float,
@@ -20,9 +26,9 @@ pub(crate) fn weight(name: &str, data: &TensorData<'_>, device: Device) -> Resul
         }
     };
     let shape: Vec<i64> = data.shape().iter().map(|&dim| as_i64(dim)).collect();
-    Tensor::f_from_data_size(data.bytes(), &shape, kind)
+    Tensor::f_from_data_size(data.bytes(), &shape, stored)
         .and_then(|tensor| tensor.f_to_device(device))
-        .and_then(|tensor| tensor.f_to_kind(Kind::Float))
+        .and_then(|tensor| tensor.f_to_kind(kind))
         .context(|| format!("moving weight `{name}` to {device:?}"))
 }
 
@@ -44,15 +50,47 @@ pub(crate) fn ids(
 
 /// The elements of `tensor`, row-major, in host memory.
 pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>, Error> {
-    let copy = || {
-        let tensor =
-            tensor.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let mut values = vec![0.0_f32; tensor.numel()];
-        let count = values.len();
-        tensor.f_copy_data(&mut values, count)?;
-        Ok(values)
-    };
-    copy().context(|| "copying a result to host memory".to_owned())
+    elements(tensor, Kind::Float).context(|| "copying a result to host memory".to_owned())
+}
+
+/// The same in f64.
+pub(crate) fn to_host_f64(tensor: &Tensor) -> Result<Vec<f64>, Error> {
+    elements(tensor, Kind::Double).context(|| "copying a result to host memory".to_owned())
+}
+
+/// `kind` is that of `T`.
+fn elements<T: Element + Clone + Default>(tensor: &Tensor, kind: Kind) -> Result<Vec<T>, TchError> {
+    let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
+    let mut values = vec![T::default(); tensor.numel()];
+    let count = values.len();
+    tensor.f_copy_data(&mut values, count)?;
+    Ok(values)
+}
+
+/// A copy to host memory that the host need not wait for.
+pub(crate) struct Host {
+    copy: Tensor,
+    /// An element of the original.
+    last: Tensor,
+}
+
+impl Host {
+    /// Starts to copy `values`, a vector of at least one element.
+    pub(crate) fn start(values: &Tensor) -> Result<Self, TchError> {
+        // libtorch puts such a copy into pinned memory, without which it would not be asynchronous.
+        let copy = values.f_to_device_(Device::Cpu, Kind::Float, true, false)?;
+        Ok(Self { copy, last: values.f_narrow(0, 0, 1)? })
+    }
+
+    /// The elements, when they have arrived.
+    pub(crate) fn finish(self) -> Result<Vec<f32>, Error> {
+        // A copy that blocks comes behind the other one in the device's queue. Unlike tch's `synchronize`, it does not panic.
+        let arrived = || {
+            let _ = self.last.f_to_device(Device::Cpu)?;
+            elements(&self.copy, Kind::Float)
+        };
+        arrived().context(|| "copying activations to host memory".to_owned())
+    }
 }
 
 /// Hands a two-dimensional tensor to `take` as a matrix.
@@ -70,7 +108,7 @@ pub(crate) fn as_i64(size: usize) -> i64 {
     size as i64
 }
 
-fn as_usize(size: i64) -> usize {
+pub(crate) fn as_usize(size: i64) -> usize {
     // libtorch never reports a negative size.
     size as usize
 }

@@ -2,12 +2,15 @@ use std::collections::HashMap;
 
 use settling_core::{Dtype, GptNeox, Step, TensorData, TensorMeta, TensorSource, TokenBatch};
 use tch::nn::{Init, Optimizer, OptimizerConfig, VarStore};
-use tch::{TchError, Tensor};
+use tch::{Kind, Reduction, TchError, Tensor};
 
-use crate::Device;
+use crate::batch::targets;
 use crate::error::{Context, Error, ErrorKind};
-use crate::neox::Network;
+use crate::family;
+use crate::network::{Halt, Network, Pass};
+use crate::parameters::Parameters;
 use crate::tensor::{ids, to_host};
+use crate::{Device, Precision};
 
 /// AdamW with linear warm-up and cosine decay, as Pythia was trained with (Biderman et al. 2023, appendix).
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +67,7 @@ impl AdamW {
 /// Trains a GPT-NeoX model from Pythia's initialisation: enough to make a small suite of checkpoints whose every circumstance
 /// is known, for demos and for tests of an analysis.
 ///
-/// It runs the same network that [`GptNeoxModel`](crate::GptNeoxModel) observes. As a [`TensorSource`] it hands out its
+/// It runs the same network that [`Transformer`](crate::Transformer) observes. As a [`TensorSource`] it hands out its
 /// weights as they are after the last step, under the names of a checkpoint on disk.
 ///
 /// ```no_run
@@ -116,7 +119,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, Error> {
         config.validate().map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
-        let device = device.check()?;
+        let device = device.check(Precision::F32)?;
         tch::manual_seed(seed.cast_signed());
         let store = VarStore::new(device);
         let width = config.hidden_size as f64;
@@ -158,7 +161,8 @@ impl Trainer {
             .context(|| "setting up the optimizer".to_owned())?;
         optimizer.set_weight_decay_group(NOT_DECAYED, 0.0);
         let shared = weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
-        let net = Network::new(config, shared.collect())?;
+        let shared: Parameters = shared.collect();
+        let net = family::network(&config.clone().into(), &shared, Kind::Float)?;
         Ok(Self { net, optimizer, schedule, step: Step(0), tensors, weights, device })
     }
 
@@ -168,12 +172,24 @@ impl Trainer {
     ///
     /// If the tokens do not fit the model, or the loss is not finite (the learning rate is too high).
     pub fn step(&mut self, batch: &TokenBatch) -> Result<f64, Error> {
-        let targets = self.net.targets(batch)?;
+        let targets = targets(&self.net.sizes, batch)?;
         let count = (batch.rows() * targets) as f64;
         let inputs = ids(batch, 0..batch.rows(), 0..targets, self.device)?;
         let targets = ids(batch, 0..batch.rows(), 1..targets + 1, self.device)?;
         let forward = || -> Result<(Tensor, f64), TchError> {
-            let loss = self.net.loss_sum(&inputs, &targets)?.f_div_scalar(count)?;
+            let x = match self.net.run(&inputs, &mut Pass::whole(false)) {
+                Ok(x) => x.f_flatten(0, 1)?,
+                Err(Halt::Libtorch(error)) => return Err(error),
+                Err(_) => unreachable!("nobody observes the pass"),
+            };
+            let loss = self.net.logits(&x)?.f_cross_entropy_loss(
+                &targets.f_reshape([-1])?,
+                None::<&Tensor>,
+                Reduction::Sum,
+                -100,
+                0.0,
+            )?;
+            let loss = loss.f_div_scalar(count)?;
             let value = loss.f_double_value(&[])?;
             Ok((loss, value))
         };

@@ -225,10 +225,11 @@ impl std::error::Error for ParseSiteError {}
 /// assert!("index:2".parse::<Positions>()?.indices(2).is_empty());
 /// # Ok::<(), settling_core::ParsePositionsError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Positions {
     /// The last position, which has seen the whole sequence.
+    #[default]
     Last,
     /// The position with this index, counted from 0.
     Index(usize),

@@ -30,13 +30,13 @@
 //! ```no_run
 //! # #[cfg(feature = "capture")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use settling::{GptNeoxSubject, Protocol, Settings, Store, study_model, write_tables};
+//! use settling::{TransformerSubject, Protocol, Settings, Store, study_model, write_tables};
 //! use settling::{capture::Options, checkpoint::StepDirectories, tokens::NpyTokens};
 //! use settling_core::{CheckpointSeries, Positions};
 //!
 //! let series = StepDirectories::open("suite/pythia-70m")?;
 //! let last = *series.steps()?.last().ok_or("no steps")?;
-//! let subject = GptNeoxSubject { config: series.open(last)?.config()?, options: Options::default() };
+//! let subject = TransformerSubject { architecture: series.open(last)?.architecture()?, options: Options::default() };
 //! let settings = Settings {
 //!     protocol: Protocol::corrected(),
 //!     steps: None,
@@ -56,27 +56,27 @@
 //!
 //! # Features
 //!
-//! - `capture`: [`GptNeoxSubject`], which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
+//! - `capture`: [`TransformerSubject`], which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
 //! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it nothing here opens sockets.
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 #![forbid(unsafe_code)]
 
 mod error;
-#[cfg(feature = "capture")]
-mod neox;
 mod protocol;
 mod report;
 mod store;
 mod study;
+#[cfg(feature = "capture")]
+mod transformer;
 mod variables;
 
 pub use error::{Error, ErrorKind};
-#[cfg(feature = "capture")]
-pub use neox::GptNeoxSubject;
 pub use protocol::{CkaEstimator, Protocol};
 pub use report::{Tables, write_tables};
 pub use store::{Store, Unit};
 pub use study::{ModelStudy, Progress, Settings, StepStudy, Subject, study_model};
+#[cfg(feature = "capture")]
+pub use transformer::TransformerSubject;
 pub use variables::{LayerVariables, layer_variables, mcc_table};
 
 #[cfg(feature = "capture")]

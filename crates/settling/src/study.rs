@@ -9,7 +9,7 @@ use settling_checkpoint::{AuditReport, content_hash};
 use settling_cka::LinearCka;
 use settling_core::{
     Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step, TensorSource,
-    TokenBatch, TokenSource,
+    TokenBatch, TokenSource, WeightBlock,
 };
 use settling_rank::{Denominator, effective_rank, proportional_effective_rank, singular_values};
 use settling_records::Record;
@@ -49,8 +49,8 @@ pub trait Subject<S> {
     /// If it is not a checkpoint of this model.
     fn load(&self, source: &S) -> Result<Self::Model, Self::Error>;
 
-    /// The name of the tensor that is the weight of `site`, `(outputs, inputs)`.
-    fn weight(&self, site: &Site) -> String;
+    /// The weight of `site` and its name in `source`, if it is (a block of) one matrix of the checkpoint.
+    fn weight(&self, source: &S, site: &Site) -> Option<WeightBlock>;
 }
 
 /// What a study is doing, for whoever shows progress.
@@ -382,11 +382,10 @@ impl<S> Measure<'_, S> {
 
         let mut weights = Vec::new();
         for site in &sites {
-            weights.push((
-                *site,
-                read_matrix(source, &self.subject.weight(site))
-                    .map_err(|error| Error::caused(ErrorKind::Input, self.heading, error))?,
-            ));
+            let Some(block) = self.subject.weight(source, site) else { continue };
+            let matrix = read_matrix(source, &block)
+                .map_err(|error| Error::caused(ErrorKind::Input, self.heading, error))?;
+            weights.push((*site, matrix));
         }
         self.spectra(Signal::Weight, &weights, &mut unit);
 
@@ -536,14 +535,11 @@ impl Matrix {
     }
 }
 
-fn read_matrix<S: TensorSource>(source: &S, name: &str) -> Result<Matrix, Cause>
+fn read_matrix<S: TensorSource>(source: &S, block: &WeightBlock) -> Result<Matrix, Cause>
 where
     S::Error: Into<Cause>,
 {
-    let data = source.read(name).map_err(Into::into)?;
-    let &[rows, cols] = data.shape() else {
-        return Err(format!("`{name}`: expected a matrix, found shape {:?}", data.shape()).into());
-    };
-    let values = data.to_f32().map_err(|error| format!("`{name}`: {error}"))?;
-    Ok(Matrix { values, rows, cols })
+    let data = source.read(&block.name).map_err(Into::into)?;
+    let values = block.cut(&data)?;
+    Ok(Matrix { values, rows: block.outputs.len(), cols: block.inputs.len() })
 }

@@ -1,0 +1,145 @@
+//! What of a batch is fed, and how much at a time.
+
+use std::ops::Range;
+
+use settling_core::{ModelSizes, TokenBatch};
+
+use crate::Device;
+use crate::error::{Error, ErrorKind};
+
+/// How many tokens of each row are fed, after the batch has been checked against the vocabulary and the context length.
+pub(crate) fn fed_tokens(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize, Error> {
+    let (context, vocabulary) = (sizes.context, sizes.vocabulary_rows);
+    if batch.width() > context + 1 {
+        let message = format!(
+            "rows of {} tokens do not fit a context of {context}: expected at most {} (the last one a target only)",
+            batch.width(),
+            context + 1
+        );
+        return Err(Error::new(ErrorKind::Tokens, message));
+    }
+    // Before a device sees them: an index out of range on a GPU ends the process.
+    if let Some(place) = batch.ids().iter().position(|&id| id as usize >= vocabulary) {
+        let (row, column) = (place / batch.width(), place % batch.width());
+        let message = format!(
+            "token {} in row {row}, column {column} lies outside the vocabulary of {vocabulary}",
+            batch.ids()[place],
+        );
+        return Err(Error::new(ErrorKind::Tokens, message));
+    }
+    Ok(batch.width().min(context))
+}
+
+/// How many next-token targets each row has, after the same checks.
+pub(crate) fn targets(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize, Error> {
+    fed_tokens(sizes, batch)?;
+    match batch.width() - 1 {
+        0 => {
+            let message = "rows of 1 token have no next token to predict: expected at least 2";
+            Err(Error::new(ErrorKind::Tokens, message))
+        }
+        targets => Ok(targets),
+    }
+}
+
+/// How many sequences of `tokens` tokens suit the device. A CPU is as fast with few as with many, as long as its caches and the
+/// allocator's reused blocks hold what they make; a GPU needs many to be busy.
+pub(crate) fn suitable(device: Device, tokens: usize) -> usize {
+    let at_once = if device == Device::Cpu { 1024 } else { 16_384 };
+    (at_once / tokens).max(1)
+}
+
+/// A walk over the rows of a batch in micro-batches that shrink when memory runs out.
+pub(crate) struct Walk {
+    rows: Range<usize>,
+    size: usize,
+}
+
+impl Walk {
+    pub(crate) fn new(rows: Range<usize>, size: usize) -> Self {
+        Self { rows, size }
+    }
+
+    /// The rows that come next, if any are left.
+    pub(crate) fn next(&self) -> Option<Range<usize>> {
+        let Range { start, end } = self.rows;
+        (start < end).then(|| start..(start + self.size).min(end))
+    }
+
+    /// Goes on behind the rows that came next.
+    pub(crate) fn advance(&mut self) {
+        self.rows.start = (self.rows.start + self.size).min(self.rows.end);
+    }
+
+    /// After `error` of the rows that came next: tries half as many, or gives up with an error.
+    pub(crate) fn retreat(&mut self, error: Error) -> Result<(), Error> {
+        if error.kind() != ErrorKind::OutOfMemory {
+            return Err(error);
+        }
+        let tried = self.next().map_or(1, |rows| rows.len());
+        if tried == 1 {
+            let message = format!("one sequence at a time does not fit either; {error}");
+            return Err(Error::new(ErrorKind::OutOfMemory, message).with_source(error));
+        }
+        self.size = tried / 2;
+        Ok(())
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out_of_memory() -> Error {
+        Error::new(
+            ErrorKind::OutOfMemory,
+            "running the model: CUDA out of memory. Tried to allocate 2.00 GiB",
+        )
+    }
+
+    /// Every row is run once, whatever fails on the way.
+    #[test]
+    fn a_walk_halves_until_it_fits_and_leaves_nothing_out() {
+        for fits in 1..=9 {
+            let (mut walk, mut done) = (Walk::new(3..40, 8), Vec::new());
+            while let Some(rows) = walk.next() {
+                if rows.len() > fits {
+                    walk.retreat(out_of_memory()).unwrap();
+                } else {
+                    done.extend(rows);
+                    walk.advance();
+                }
+            }
+            assert_eq!(done, (3..40).collect::<Vec<_>>());
+            // It does not try the larger size again.
+            assert!(walk.size() <= fits || fits == 9);
+        }
+    }
+
+    #[test]
+    fn a_walk_that_fits_nothing_says_how_much_was_needed() {
+        let mut walk = Walk::new(0..5, 4);
+        let mut tries = 0;
+        let error = loop {
+            assert_eq!(walk.next().map(|rows| rows.start), Some(0));
+            tries += 1;
+            if let Err(error) = walk.retreat(out_of_memory()) {
+                break error;
+            }
+        };
+        assert_eq!((tries, error.kind()), (3, ErrorKind::OutOfMemory));
+        assert!(error.to_string().contains("one sequence at a time"), "{error}");
+        assert!(error.to_string().contains("2.00 GiB"), "{error}");
+    }
+
+    #[test]
+    fn other_errors_are_not_tried_again() {
+        let mut walk = Walk::new(0..5, 4);
+        let error = walk.retreat(Error::new(ErrorKind::DeviceFailed, "gone")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeviceFailed);
+    }
+}

@@ -1,0 +1,59 @@
+//! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three blocks, GELU by tanh.
+
+use settling_core::{Architecture, Gpt2};
+use tch::{TchError, Tensor};
+
+use crate::network::{Attention, Layer, Network, Norms, Projections};
+use crate::parameters::Parameters;
+use crate::parts::{Linear, Mlp, Norm, Up};
+
+pub(crate) fn network(model: &Gpt2, weights: &Parameters) -> Result<Network, TchError> {
+    let norm = |name: &str| Norm::Layer {
+        width: model.n_embd,
+        weight: weights.get(&format!("{name}.weight")),
+        bias: weights.get(&format!("{name}.bias")),
+        eps: model.layer_norm_epsilon,
+    };
+    let linear = |name: &str| Linear {
+        weight: weights.of(&format!("{name}.weight")),
+        transposed: true,
+        bias: weights.get(&format!("{name}.bias")),
+    };
+    let scale = |layer: usize| {
+        let head_dim = (model.n_embd / model.n_head) as f64;
+        let by_width = if model.scale_attn_weights { head_dim.powf(-0.5) } else { 1.0 };
+        let by_layer = if model.scale_attn_by_inverse_layer_idx { (layer + 1) as f64 } else { 1.0 };
+        by_width / by_layer
+    };
+    let layer = |index: usize| {
+        let name = |module: &str| format!("transformer.h.{index}.{module}");
+        Layer {
+            attention_norms: Norms::before(norm(&name("ln_1"))),
+            attention: Attention {
+                projections: Projections::Blocks(linear(&name("attn.c_attn"))),
+                clip: None,
+                scale: scale(index),
+                output: linear(&name("attn.c_proj")),
+            },
+            mlp_norms: Norms::before(norm(&name("ln_2"))),
+            mlp: Mlp {
+                up: Up::Gelu { up: linear(&name("mlp.c_fc")), approximate: "tanh" },
+                down: linear(&name("mlp.c_proj")),
+            },
+        }
+    };
+    let embedding = weights.of("transformer.wte.weight");
+    Ok(Network {
+        sizes: Architecture::from(model.clone()).sizes(),
+        position_embedding: Some(weights.of("transformer.wpe.weight")),
+        rotary: None,
+        window: None,
+        parallel: false,
+        layers: (0..model.n_layer).map(layer).collect(),
+        final_norm: norm("transformer.ln_f"),
+        output_embedding: weights
+            .get("lm_head.weight")
+            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        embedding,
+    })
+}

@@ -1,0 +1,152 @@
+//! Llama and its relatives: separate projections, grouped heads of keys and values, rotary embedding of whole heads, a gated MLP.
+
+use settling_core::{Architecture, Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
+use tch::{Kind, TchError, Tensor};
+
+use crate::network::{Attention, Layer, Network, Norms, Projections};
+use crate::parameters::Parameters;
+use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
+
+pub(crate) fn network(
+    model: &Llama,
+    weights: &Parameters,
+    kind: Kind,
+) -> Result<Network, TchError> {
+    let names = Names::of(model.names);
+    let norm = |name: &str| match model.norm {
+        LlamaNorm::WeightlessLayerNorm => {
+            Norm::Layer { width: model.hidden_size, weight: None, bias: None, eps: model.norm_eps }
+        }
+        _ => Norm::RootMeanSquare {
+            weight: weights.of(&format!("{name}.weight")),
+            eps: model.norm_eps,
+        },
+    };
+    let linear = |name: &str| Linear {
+        weight: weights.of(&format!("{name}.weight")),
+        transposed: false,
+        bias: weights.get(&format!("{name}.bias")),
+    };
+    let layer = |index: usize| {
+        let name = |module: &str| format!("{}layers.{index}.{module}", names.body);
+        let projection = |kind: &str| name(&format!("{}.{kind}_proj", names.attention));
+        let of_heads = |which: &str| model.qk_norm.then(|| norm(&name(which)));
+        let (attention_norms, mlp_norms) = if model.post_norm {
+            (
+                Norms::after(norm(&name("post_attention_layernorm"))),
+                Norms::after(norm(&name("post_feedforward_layernorm"))),
+            )
+        } else {
+            (
+                Norms::before(norm(&name(names.attention_norm))),
+                Norms::before(norm(&name(names.mlp_norm))),
+            )
+        };
+        Layer {
+            attention_norms,
+            attention: Attention {
+                projections: Projections::Separate {
+                    query: linear(&projection("q")),
+                    key: linear(&projection("k")),
+                    value: linear(&projection("v")),
+                    query_norm: of_heads("self_attn.q_norm"),
+                    key_norm: of_heads("self_attn.k_norm"),
+                },
+                clip: model.clip_qkv,
+                scale: (model.head_dim as f64).powf(-0.5),
+                output: linear(&projection("o")),
+            },
+            mlp_norms,
+            mlp: Mlp {
+                up: Up::Gated { gate: linear(&name(names.gate)), up: linear(&name(names.up)) },
+                down: linear(&name(names.down)),
+            },
+        }
+    };
+    let embedding = weights.of(&format!("{}{}.weight", names.body, names.embedding));
+    let frequencies = inverse_frequencies(model.rope_theta, model.head_dim, embedding.device())?;
+    let frequencies = stretched(&frequencies, model.rope_scaling)?;
+    let neighbours = model.rotary_pairs == RotaryPairs::Neighbours;
+    let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbours, kind)?;
+    let architecture = Architecture::from(model.clone());
+    Ok(Network {
+        sizes: architecture.sizes(),
+        position_embedding: None,
+        rotary: Some(rotary),
+        window: model.sliding_window,
+        parallel: false,
+        layers: (0..model.num_hidden_layers).map(layer).collect(),
+        final_norm: norm(&format!("{}{}", names.body, names.final_norm)),
+        output_embedding: weights
+            .get(architecture.output_embedding())
+            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        embedding,
+    })
+}
+
+/// What the modules are called.
+struct Names {
+    body: &'static str,
+    embedding: &'static str,
+    attention_norm: &'static str,
+    attention: &'static str,
+    mlp_norm: &'static str,
+    gate: &'static str,
+    up: &'static str,
+    down: &'static str,
+    final_norm: &'static str,
+}
+
+impl Names {
+    const fn of(names: LlamaNames) -> Self {
+        match names {
+            LlamaNames::Pico => Self {
+                body: "",
+                embedding: "embedding_proj",
+                attention_norm: "attention_norm",
+                attention: "attention",
+                mlp_norm: "swiglu_norm",
+                gate: "swiglu.w_0",
+                up: "swiglu.w_1",
+                down: "swiglu.w_2",
+                final_norm: "output_norm",
+            },
+            _ => Self {
+                body: "model.",
+                embedding: "embed_tokens",
+                attention_norm: "input_layernorm",
+                attention: "self_attn",
+                mlp_norm: "post_attention_layernorm",
+                gate: "mlp.gate_proj",
+                up: "mlp.up_proj",
+                down: "mlp.down_proj",
+                final_norm: "norm",
+            },
+        }
+    }
+}
+
+/// The frequencies of a model that was stretched to a longer context, in f32 like themselves.
+fn stretched(frequencies: &Tensor, scaling: RopeScaling) -> Result<Tensor, TchError> {
+    match scaling {
+        RopeScaling::Linear { factor } => frequencies.f_div_scalar(factor),
+        RopeScaling::Llama3 {
+            factor,
+            low_freq_factor,
+            high_freq_factor,
+            original_max_position_embeddings,
+        } => {
+            // How many times a pair turns over the original context, between the two bounds as a share of the way.
+            let turns = original_max_position_embeddings as f64 / std::f64::consts::TAU;
+            let share = frequencies
+                .f_mul_scalar(turns)?
+                .f_sub_scalar(low_freq_factor)?
+                .f_div_scalar(high_freq_factor - low_freq_factor)?
+                .f_clamp(0.0, 1.0)?;
+            // Whole frequencies where it is 1, divided ones where it is 0.
+            let divided = frequencies.f_div_scalar(factor)?;
+            frequencies.f_sub(&divided)?.f_mul(&share)?.f_add(&divided)
+        }
+        _ => Ok(frequencies.shallow_clone()),
+    }
+}

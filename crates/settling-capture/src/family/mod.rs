@@ -1,0 +1,34 @@
+//! The families: each says of which [parts](crate::parts) its models are made, and what its weights are called.
+//!
+//! A new family is one file here with one function from its description and the weights to a [`Network`], a variant of
+//! [`Architecture`], and a golden model in `tests/golden`. How a network is run, observed and differentiated it shares with the
+//! others.
+
+use settling_core::Architecture;
+use tch::Kind;
+
+use crate::error::{Context, Error, ErrorKind};
+use crate::network::Network;
+use crate::parameters::Parameters;
+
+mod gpt2;
+mod llama;
+mod neox;
+
+/// The network that `architecture` describes, of weights that were read for it. It shares them.
+pub(crate) fn network(
+    architecture: &Architecture,
+    weights: &Parameters,
+    kind: Kind,
+) -> Result<Network, Error> {
+    let network = match architecture {
+        Architecture::GptNeox(model) => neox::network(model, weights, kind),
+        Architecture::Llama(model) => llama::network(model, weights, kind),
+        Architecture::Gpt2(model) => gpt2::network(model, weights),
+        other => {
+            let message = format!("models of the family `{}` cannot be run", other.family());
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+    };
+    network.context(|| format!("setting up a model of the family `{}`", architecture.family()))
+}

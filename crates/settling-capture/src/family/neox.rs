@@ -1,0 +1,65 @@
+//! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of each head, exact GELU.
+
+use settling_core::{Architecture, GptNeox};
+use tch::{Kind, TchError, Tensor};
+
+use crate::network::{Attention, Layer, Network, Norms, Projections};
+use crate::parameters::Parameters;
+use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
+
+pub(crate) fn network(
+    model: &GptNeox,
+    weights: &Parameters,
+    kind: Kind,
+) -> Result<Network, TchError> {
+    let norm = |name: &str| Norm::Layer {
+        width: model.hidden_size,
+        weight: weights.get(&format!("{name}.weight")),
+        bias: weights.get(&format!("{name}.bias")),
+        eps: model.layer_norm_eps,
+    };
+    let linear = |name: &str| Linear {
+        weight: weights.of(&format!("{name}.weight")),
+        transposed: false,
+        bias: weights.get(&format!("{name}.bias")),
+    };
+    let layer = |index: usize| {
+        let name = |module: &str| format!("gpt_neox.layers.{index}.{module}");
+        Layer {
+            attention_norms: Norms::before(norm(&name("input_layernorm"))),
+            attention: Attention {
+                projections: Projections::PerHead(linear(&name("attention.query_key_value"))),
+                clip: None,
+                scale: (model.head_dim() as f64).powf(-0.5),
+                output: linear(&name("attention.dense")),
+            },
+            // A misnomer: in a parallel layer it normalises the same stream.
+            mlp_norms: Norms::before(norm(&name("post_attention_layernorm"))),
+            mlp: Mlp {
+                up: Up::Gelu { up: linear(&name("mlp.dense_h_to_4h")), approximate: "none" },
+                down: linear(&name("mlp.dense_4h_to_h")),
+            },
+        }
+    };
+    let embedding = weights.of("gpt_neox.embed_in.weight");
+    let rotary = match model.rotary_dims() {
+        0 => None,
+        dims => {
+            let frequencies = inverse_frequencies(model.rotary_emb_base, dims, embedding.device())?;
+            Some(Rotary::new(&frequencies, model.max_position_embeddings, false, kind)?)
+        }
+    };
+    Ok(Network {
+        sizes: Architecture::from(model.clone()).sizes(),
+        position_embedding: None,
+        rotary,
+        window: None,
+        parallel: model.use_parallel_residual,
+        layers: (0..model.num_hidden_layers).map(layer).collect(),
+        final_norm: norm("gpt_neox.final_layer_norm"),
+        output_embedding: weights
+            .get("embed_out.weight")
+            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        embedding,
+    })
+}

@@ -1,0 +1,65 @@
+//! The next-token loss and its gradient, without the logits of all rows at once.
+//!
+//! The logits of 8 sequences of 2048 tokens over 50,304 entries take 3.3 GB, their softmax and its gradient as much again. All that
+//! flows back from them is the gradient of what the output embedding reads, as wide as the model. So that is computed a few rows
+//! at a time, and autograd starts behind it.
+
+use tch::{Kind, TchError, Tensor};
+
+use crate::network::Network;
+use crate::tensor::as_i64;
+
+/// The loss of some rows and what flows back from it.
+pub(crate) struct Loss {
+    /// The sum of the rows' cross-entropies, in nats.
+    pub(crate) sum: f64,
+    /// The gradient of `scale` times the sum with respect to the rows, in their shape.
+    pub(crate) rows: Tensor,
+    /// The same of the output embedding, if it was asked for.
+    pub(crate) output_embedding: Option<Tensor>,
+}
+
+/// About how many logits are held at a time.
+const LOGITS: i64 = 1 << 22;
+
+/// Of `x`, `(rows, width)`, what the output embedding reads, and the tokens that follow, `(rows)`.
+pub(crate) fn next_token_loss(
+    network: &Network,
+    x: &Tensor,
+    targets: &Tensor,
+    scale: f64,
+    output_embedding: bool,
+) -> Result<Loss, TchError> {
+    let x = x.f_detach()?;
+    let (count, _) = x.size2()?;
+    // Half precision is too coarse for a sum over the vocabulary.
+    let wide = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+    let weight = network.output_embedding.f_detach()?;
+    let gradient = x.f_empty_like()?;
+    let mut of_weight = None;
+    let mut sum = 0.0;
+    let piece = (LOGITS / as_i64(network.sizes.vocabulary_rows)).max(16);
+    let mut start = 0;
+    while start < count {
+        let length = piece.min(count - start);
+        let rows = x.f_narrow(0, start, length)?;
+        let targets = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
+        let mut log_p = rows.f_linear(&weight, None::<&Tensor>)?.f_log_softmax(1, wide)?;
+        let losses = log_p.f_gather(1, &targets, false)?;
+        sum -= losses.f_sum(Kind::Double)?.f_double_value(&[])?;
+        // Softmax less one at the target: the gradient of the logits.
+        let ones = Tensor::f_full([length, 1], -1.0, (wide, x.device()))?;
+        let p = log_p.f_exp_()?.f_scatter_add_(1, &targets, &ones)?.f_mul_scalar_(scale)?;
+        let p = p.f_to_kind(x.kind())?;
+        gradient.f_narrow(0, start, length)?.f_copy_(&p.f_matmul(&weight)?)?;
+        if output_embedding {
+            let part = p.f_transpose(0, 1)?.f_matmul(&rows)?;
+            of_weight = Some(match of_weight {
+                None => part,
+                Some(sum) => part.f_add(&sum)?,
+            });
+        }
+        start += length;
+    }
+    Ok(Loss { sum, rows: gradient, output_embedding: of_weight })
+}
