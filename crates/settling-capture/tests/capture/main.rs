@@ -2,4 +2,7 @@
 
 mod golden;
 mod model;
+mod precision;
+mod selection;
+mod settings;
 mod support;
