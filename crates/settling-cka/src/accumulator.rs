@@ -90,14 +90,8 @@ impl LinearCka {
         x: MatView<'_, T>,
         y: MatView<'_, T>,
     ) -> Result<(), Error> {
-        if x.rows() != y.rows() {
-            return Err(Fault::RowsDiffer { x: x.rows(), y: y.rows() }.into());
-        }
-        let widths = [x.cols(), y.cols()];
-        self.check_widths(widths)?;
-        check(x, Side::X)?;
-        check(y, Side::Y)?;
-        self.widths = Some(widths);
+        check_pair(x, y, self.widths)?;
+        self.widths = Some([x.cols(), y.cols()]);
         let (a, b) = if self.swapped() { (y, x) } else { (x, y) };
         for (a, b) in a.iter_rows().zip(b.iter_rows()) {
             self.push(a, b);
@@ -112,7 +106,7 @@ impl LinearCka {
     /// If the widths differ. The accumulator is then as it was before.
     pub fn merge(&mut self, other: Self) -> Result<(), Error> {
         let Some(widths) = other.widths else { return Ok(()) };
-        self.check_widths(widths)?;
+        check_widths(widths, self.widths)?;
         self.widths = Some(widths);
         if let Some(moments) = other.moments {
             self.add(moments);
@@ -168,17 +162,6 @@ impl LinearCka {
         let [x, y] = self.widths.unwrap_or_default();
         [x.min(y), x.max(y)]
     }
-
-    fn check_widths(&self, found: [usize; 2]) -> Result<(), Fault> {
-        let expected = self.widths.unwrap_or(found);
-        for (index, side) in [Side::X, Side::Y].into_iter().enumerate() {
-            let (expected, found) = (expected[index], found[index]);
-            if expected != found {
-                return Err(Fault::WidthDiffers { side, expected, found });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Default for LinearCka {
@@ -223,4 +206,49 @@ pub fn linear_cka<T: Copy + Into<f64>>(x: MatView<'_, T>, y: MatView<'_, T>) -> 
     let mut all = LinearCka::new();
     all.update(x, y)?;
     Ok(all.finish())
+}
+
+/// The checks that [`LinearCka::update`] makes of its rows, for accumulators of your own that form [`CkaSums`](crate::CkaSums);
+/// `widths` are those of `x` and `y` in the rows before, if there were any.
+///
+/// # Errors
+///
+/// As [`LinearCka::update`].
+///
+/// # Example
+///
+/// ```
+/// use settling_cka::{ErrorKind, check_pair};
+/// use settling_core::MatView;
+///
+/// let (x, y) = ([1.0_f32, 2.0, 3.0, 4.0], [5.0_f32, f32::NAN]);
+/// let (x, y) = (MatView::new(&x, 2, 2), MatView::new(&y, 2, 1));
+/// let error = check_pair(x, y, None).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFinite);
+/// assert!(error.to_string().contains("y is NaN at row 1, column 0"));
+/// assert_eq!(check_pair(x, x, Some([2, 1])).unwrap_err().kind(), ErrorKind::WidthDiffers);
+/// ```
+pub fn check_pair<T: Copy + Into<f64>>(
+    x: MatView<'_, T>,
+    y: MatView<'_, T>,
+    widths: Option<[usize; 2]>,
+) -> Result<(), Error> {
+    if x.rows() != y.rows() {
+        return Err(Fault::RowsDiffer { x: x.rows(), y: y.rows() }.into());
+    }
+    check_widths([x.cols(), y.cols()], widths)?;
+    check(x, Side::X)?;
+    check(y, Side::Y)?;
+    Ok(())
+}
+
+fn check_widths(found: [usize; 2], before: Option<[usize; 2]>) -> Result<(), Fault> {
+    let before = before.unwrap_or(found);
+    for (index, side) in [Side::X, Side::Y].into_iter().enumerate() {
+        let (expected, found) = (before[index], found[index]);
+        if expected != found {
+            return Err(Fault::WidthDiffers { side, expected, found });
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use crate::error::Side;
+use crate::error::{Error, Fault, Side};
 use crate::moments::{Moments, Pair};
 
 /// Why a number has no value for the rows seen.
@@ -31,16 +31,55 @@ pub enum Undefined {
     BoundViolated,
 }
 
-/// What one side contributes.
+/// What one side contributes to [`CkaSums`]: with `C` the centred products of its rows with themselves, and `u` the squared
+/// norms of its centred rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Terms {
-    features: usize,
-    /// Σ u: the trace of `C`.
-    trace: f64,
-    /// The squared Frobenius norm of `C`.
-    frobenius: f64,
-    /// Σ u²
-    norms: f64,
+pub struct SideSums {
+    /// The width.
+    pub features: usize,
+    /// `Σ u`, the trace of `C`.
+    pub trace: f64,
+    /// `‖C‖²`, the squared Frobenius norm.
+    pub frobenius_squared: f64,
+    /// `Σ u²`
+    pub squared_norms: f64,
+}
+
+/// All that a [`Cka`] is made of: sums over paired rows, each side about its mean over all of them.
+///
+/// The door for accumulators that form these sums elsewhere, on a GPU say; on the CPU [`LinearCka`](crate::LinearCka) does it.
+/// How the sums move when the mean does, so that rows may come in batches, is derived in `moments.rs` of this crate.
+///
+/// # Example
+///
+/// The worked example of [`Cka`]:
+///
+/// ```
+/// use settling_cka::{Cka, CkaSums, ErrorKind, SideSums};
+///
+/// // Centred, x is (-3, -1, 1, 3) / 2 and y (-3, 1, -1, 3) / 2.
+/// let side = SideSums { features: 1, trace: 5.0, frobenius_squared: 25.0, squared_norms: 10.25 };
+/// let sums = CkaSums { rows: 4, x: side, y: side, cross_frobenius_squared: 16.0, cross_norms: 10.25 };
+/// let cka = Cka::from_sums(sums)?;
+/// assert_eq!(cka.biased()?, 0.64);
+/// assert!((cka.debiased()? - -1.0 / 26.0).abs() < 1e-15);
+///
+/// let broken = CkaSums { cross_norms: f64::NAN, ..sums };
+/// assert_eq!(Cka::from_sums(broken).unwrap_err().kind(), ErrorKind::NotFinite);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CkaSums {
+    /// The number of rows.
+    pub rows: usize,
+    /// Of `x`.
+    pub x: SideSums,
+    /// Of `y`.
+    pub y: SideSums,
+    /// `‖Cxy‖²`, the squared Frobenius norm of `Σ x̃ ỹᵀ`.
+    pub cross_frobenius_squared: f64,
+    /// `Σ u v`, over the squared norms of the centred rows of `x` and of `y`.
+    pub cross_norms: f64,
 }
 
 /// The CKA of two sets of features of the same rows, and what is needed to read it.
@@ -73,56 +112,71 @@ struct Terms {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cka {
-    rows: usize,
-    x: Terms,
-    y: Terms,
-    /// The squared Frobenius norm of `Cxy`.
-    frobenius: f64,
-    /// Σ u v
-    norms: f64,
-}
+pub struct Cka(CkaSums);
 
 impl Cka {
     pub(crate) fn new(moments: Option<&Moments>, swapped: bool) -> Self {
         let Some(moments) = moments else { return Self::default() };
-        let terms = |side: usize| {
+        let sums = |side: usize| {
             let own: &Pair = &moments.own[side];
-            Terms {
+            SideSums {
                 features: moments.widths()[side],
                 trace: moments.traces[side],
-                frobenius: own.frobenius_squared(),
-                norms: own.norms,
+                frobenius_squared: own.frobenius_squared(),
+                squared_norms: own.norms,
             }
         };
-        let (a, b) = (terms(0), terms(1));
+        let (a, b) = (sums(0), sums(1));
         let (x, y) = if swapped { (b, a) } else { (a, b) };
         let between = &moments.between;
-        Self {
+        Self(CkaSums {
             rows: moments.rows,
             x,
             y,
-            frobenius: between.frobenius_squared(),
-            norms: between.norms,
+            cross_frobenius_squared: between.frobenius_squared(),
+            cross_norms: between.norms,
+        })
+    }
+
+    /// The CKA of rows that were summed by another accumulator than [`LinearCka`](crate::LinearCka).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFinite`](crate::ErrorKind::NotFinite): a sum is NaN or infinite. That finite sums belong together is not checked.
+    pub fn from_sums(sums: CkaSums) -> Result<Self, Error> {
+        let CkaSums { x, y, .. } = sums;
+        let named = [
+            ("the trace of x", x.trace),
+            ("the squared Frobenius norm of x", x.frobenius_squared),
+            ("the sum of squared norms of x", x.squared_norms),
+            ("the trace of y", y.trace),
+            ("the squared Frobenius norm of y", y.frobenius_squared),
+            ("the sum of squared norms of y", y.squared_norms),
+            ("the squared Frobenius norm of the cross-product", sums.cross_frobenius_squared),
+            ("the sum of products of norms", sums.cross_norms),
+        ];
+        match named.into_iter().find(|(_, value)| !value.is_finite()) {
+            Some((name, value)) => Err(Fault::SumNotFinite { name, value }.into()),
+            None => Ok(Self(sums)),
         }
     }
 
     /// The number of rows, `n`.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.0.rows
     }
 
     /// The width of `x`; 0 if no rows were seen.
     #[must_use]
     pub fn x_features(&self) -> usize {
-        self.x.features
+        self.0.x.features
     }
 
     /// The width of `y`; 0 if no rows were seen.
     #[must_use]
     pub fn y_features(&self) -> usize {
-        self.y.features
+        self.0.y.features
     }
 
     /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (up to 1 + 10⁻¹² by rounding; never clamped).
@@ -140,7 +194,10 @@ impl Cka {
     /// at the end of section 3.
     pub fn biased(&self) -> Result<f64, Undefined> {
         self.check(2)?;
-        at_most_one(self.frobenius / (self.x.frobenius.sqrt() * self.y.frobenius.sqrt()))
+        let CkaSums { x, y, cross_frobenius_squared, .. } = self.0;
+        at_most_one(
+            cross_frobenius_squared / (x.frobenius_squared.sqrt() * y.frobenius_squared.sqrt()),
+        )
     }
 
     /// Debiased linear CKA: `h_xy / √(h_xx h_yy)`, where
@@ -169,22 +226,22 @@ impl Cka {
     /// HSIC₁; Székely & Rizzo 2014, "Partial Distance Correlation with Methods for Dissimilarities", the same by U-centring.
     pub fn debiased(&self) -> Result<f64, Undefined> {
         self.check(4)?;
-        let self_term = |terms: &Terms, side| {
+        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.0;
+        let self_term = |sums: SideSums, side| {
             let (value, magnitude) =
-                self.hsic(terms.frobenius, terms.norms, terms.trace * terms.trace);
+                self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
             // Sums of n and of `features` terms, each rounded once: their first-order error bound. An estimate that is 2^10
             // times that has three digits at the least; below, what remains of the difference may be nothing but rounding.
-            let rounding = (self.rows + terms.features) as f64 * f64::EPSILON * magnitude;
+            let rounding = (rows + sums.features) as f64 * f64::EPSILON * magnitude;
             if value > 1024.0 * rounding {
                 Ok(value)
             } else {
                 Err(Undefined::SelfTermNotPositive(side))
             }
         };
-        let x = self_term(&self.x, Side::X)?;
-        let y = self_term(&self.y, Side::Y)?;
-        let (between, _) = self.hsic(self.frobenius, self.norms, self.x.trace * self.y.trace);
-        Ok(between / (x.sqrt() * y.sqrt()))
+        let (h_xx, h_yy) = (self_term(x, Side::X)?, self_term(y, Side::Y)?);
+        let (h_xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
+        Ok(h_xy / (h_xx.sqrt() * h_yy.sqrt()))
     }
 
     /// The value that [`biased`](Self::biased) takes on average if the rows of `y` are paired with those of `x` at random:
@@ -199,7 +256,7 @@ impl Cka {
     /// As [`biased`](Self::biased).
     pub fn floor(&self) -> Result<f64, Undefined> {
         let (x, y) = self.participation_ratios()?;
-        at_most_one(x.sqrt() * y.sqrt() / (self.rows as f64 - 1.0))
+        at_most_one(x.sqrt() * y.sqrt() / (self.rows() as f64 - 1.0))
     }
 
     /// `tr(C)² / ‖C‖²` for `Cxx` and `Cyy`: the effective number of dimensions in which the rows vary, from 1 to the smaller of
@@ -215,20 +272,21 @@ impl Cka {
     /// As [`biased`](Self::biased).
     pub fn participation_ratios(&self) -> Result<(f64, f64), Undefined> {
         self.check(2)?;
-        let ratio = |terms: &Terms| terms.trace * terms.trace / terms.frobenius;
-        Ok((ratio(&self.x), ratio(&self.y)))
+        let ratio = |sums: SideSums| sums.trace * sums.trace / sums.frobenius_squared;
+        Ok((ratio(self.0.x), ratio(self.0.y)))
     }
 
     fn check(&self, needed: usize) -> Result<(), Undefined> {
-        if self.rows < needed {
-            return Err(Undefined::TooFewRows { needed, found: self.rows });
+        let CkaSums { rows, x, y, .. } = self.0;
+        if rows < needed {
+            return Err(Undefined::TooFewRows { needed, found: rows });
         }
-        for (terms, side) in [(&self.x, Side::X), (&self.y, Side::Y)] {
-            if terms.trace == 0.0 {
+        for (sums, side) in [(x, Side::X), (y, Side::Y)] {
+            if sums.trace == 0.0 {
                 return Err(Undefined::ZeroVariance(side));
             }
             // 2^-450: what underflows is then 2^-120 of its sum and less.
-            if terms.trace < f64::from_bits((1023 - 450) << 52) {
+            if sums.trace < f64::from_bits((1023 - 450) << 52) {
                 return Err(Undefined::VarianceTooSmall(side));
             }
         }
@@ -237,7 +295,7 @@ impl Cka {
 
     /// `h`, and the sum of the magnitudes of its three terms.
     fn hsic(&self, frobenius: f64, norms: f64, traces: f64) -> (f64, f64) {
-        let n = self.rows as f64;
+        let n = self.0.rows as f64;
         let (diagonal, total) = (n / (n - 2.0) * norms, traces / ((n - 1.0) * (n - 2.0)));
         (frobenius - diagonal + total, frobenius + diagonal + total)
     }

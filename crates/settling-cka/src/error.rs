@@ -35,7 +35,7 @@ pub enum ErrorKind {
     WidthDiffers,
     /// A matrix has no columns.
     NoFeatures,
-    /// An element is NaN or infinite.
+    /// An element, or a sum given to [`Cka::from_sums`](crate::Cka::from_sums), is NaN or infinite.
     NotFinite,
     /// An element is beyond ±2^200, so that its fourth power may overflow. No f32 is.
     TooLarge,
@@ -49,7 +49,7 @@ impl Error {
             Fault::RowsDiffer { .. } => ErrorKind::RowsDiffer,
             Fault::WidthDiffers { .. } => ErrorKind::WidthDiffers,
             Fault::NoFeatures { .. } => ErrorKind::NoFeatures,
-            Fault::NotFinite { .. } => ErrorKind::NotFinite,
+            Fault::NotFinite { .. } | Fault::SumNotFinite { .. } => ErrorKind::NotFinite,
             Fault::TooLarge { .. } => ErrorKind::TooLarge,
         }
     }
@@ -76,4 +76,8 @@ pub(crate) enum Fault {
          divide {side} by a power of two, CKA does not depend on it"
     )]
     TooLarge { side: Side, row: usize, col: usize, value: f64 },
+    #[error(
+        "{name} is {value}: expected a finite number; look for an overflow where it was summed"
+    )]
+    SumNotFinite { name: &'static str, value: f64 },
 }

@@ -55,8 +55,8 @@ mod error;
 mod moments;
 mod product;
 
-pub use accumulator::{LinearCka, linear_cka};
-pub use cka::{Cka, Undefined, independence_floor};
+pub use accumulator::{LinearCka, check_pair, linear_cka};
+pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};
 pub use error::{Error, ErrorKind, Side};
 
 #[cfg(doctest)]

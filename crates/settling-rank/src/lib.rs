@@ -26,7 +26,8 @@
 //! | [`participation_ratio`] | sum(s^2)^2 / sum(s^4) | undefined |
 //! | [`frobenius_norm`], [`nuclear_norm`], [`spectral_norm`] | sqrt(sum(s^2)), sum(s), s_1 | 0 |
 //!
-//! Undefined is an error with its [reason](Undefined); no function returns NaN.
+//! Undefined is an error with its [reason](Undefined); no function returns NaN. How far to trust an effective rank whose
+//! singular values are known to some radius says [`effective_rank_error`]; [`effective_rank_sensitivity`] has its derivatives.
 //!
 //! # What it promises
 //!
@@ -42,6 +43,7 @@ mod jacobi;
 mod ladder;
 mod measures;
 mod scale;
+mod sensitivity;
 mod sum;
 mod svd;
 
@@ -50,6 +52,7 @@ pub use measures::{
     Denominator, effective_rank, frobenius_norm, nuclear_norm, participation_ratio,
     proportional_effective_rank, spectral_norm, stable_rank,
 };
+pub use sensitivity::{effective_rank_error, effective_rank_sensitivity};
 #[doc(no_inline)]
 pub use settling_core::{MatView, SingularValues, Spectrum};
 pub use svd::{Svd, singular_values};

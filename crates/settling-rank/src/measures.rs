@@ -212,7 +212,9 @@ pub fn nuclear_norm(spectrum: &Spectrum) -> f64 {
 }
 
 /// The largest value and all values as fractions of it, so that no power of them overflows and none that matters underflows.
-fn relative(spectrum: &Spectrum) -> Result<(f64, impl Iterator<Item = f64> + Clone), Error> {
+pub(crate) fn relative(
+    spectrum: &Spectrum,
+) -> Result<(f64, impl Iterator<Item = f64> + Clone), Error> {
     match *spectrum.values() {
         [] => Err(Repr::Undefined(Undefined::Empty).into()),
         [0.0, ..] => Err(Repr::Undefined(Undefined::Zero).into()),

@@ -1,4 +1,6 @@
-use settling_cka::{Error, ErrorKind, LinearCka, Side, Undefined, linear_cka};
+use settling_cka::{
+    Cka, CkaSums, Error, ErrorKind, LinearCka, Side, SideSums, Undefined, linear_cka,
+};
 use settling_core::MatView;
 
 use crate::data::{Mat, cka, in_blocks};
@@ -170,4 +172,36 @@ fn a_participation_ratio_below_one_is_a_mistake() {
 #[should_panic(expected = "a block needs at least one row")]
 fn empty_blocks_are_a_mistake() {
     let _ = LinearCka::with_block_rows(0);
+}
+
+#[test]
+fn finished_sums_have_to_be_finite() {
+    let side = SideSums { features: 1, trace: 5.0, frobenius_squared: 25.0, squared_norms: 10.25 };
+    let good =
+        CkaSums { rows: 4, x: side, y: side, cross_frobenius_squared: 16.0, cross_norms: 10.25 };
+    assert!(Cka::from_sums(good).is_ok());
+    assert_eq!(Cka::from_sums(CkaSums::default()).unwrap(), LinearCka::new().finish());
+    for bad in [f64::NAN, f64::INFINITY] {
+        let sides = [
+            (SideSums { trace: bad, ..side }, "the trace of"),
+            (SideSums { frobenius_squared: bad, ..side }, "the squared Frobenius norm of"),
+            (SideSums { squared_norms: bad, ..side }, "the sum of squared norms of"),
+        ];
+        let mut broken = vec![
+            (
+                CkaSums { cross_frobenius_squared: bad, ..good },
+                "the squared Frobenius norm of the cross-product".to_owned(),
+            ),
+            (CkaSums { cross_norms: bad, ..good }, "the sum of products of norms".to_owned()),
+        ];
+        for (side, name) in sides {
+            broken.push((CkaSums { x: side, ..good }, format!("{name} x")));
+            broken.push((CkaSums { y: side, ..good }, format!("{name} y")));
+        }
+        for (sums, name) in broken {
+            let error = Cka::from_sums(sums).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFinite);
+            assert!(error.to_string().starts_with(&format!("{name} is {bad}:")), "{error}");
+        }
+    }
 }

@@ -4,3 +4,4 @@ mod golden;
 mod hard;
 mod measures;
 mod properties;
+mod sensitivity;
