@@ -7,8 +7,8 @@ use tch::{Tensor, no_grad_guard};
 use crate::batch::{Walk, fed_tokens};
 use crate::error::{Context, Error, ErrorKind};
 use crate::network::{Chosen, Pass};
-use crate::point::{Intermediate, Point};
-use crate::record::{Deliver, Packed, Plan, Recorder};
+use crate::point::Intermediate;
+use crate::record::{Arrived, Deliver, Packed, Plan, Recorder};
 use crate::tensor::{as_i64, ids};
 use crate::{Device, Transformer};
 
@@ -83,7 +83,7 @@ impl Transformer {
     fn chosen(&self, fed: usize) -> Result<Chosen, Error> {
         let positions = self.options.positions;
         let indices = positions.indices(fed);
-        let (Some(_), Some(&last)) = (indices.first(), indices.last()) else {
+        let Some(&last) = indices.last() else {
             let message = format!(
                 "positions `{positions}` name none of the {fed} tokens that each row feeds"
             );
@@ -127,7 +127,7 @@ impl Observed<'_> {
     /// Nothing of a micro-batch is delivered before all of it has been computed, so that one that runs out of memory can be
     /// tried again in halves without a row being delivered twice.
     fn side_by_side(&self, mut walk: Walk, deliver: &mut Deliver<'_>) -> Result<(), Error> {
-        let mut before = None;
+        let mut before: Option<Arrived> = None;
         while let Some(rows) = walk.next() {
             let started = match self.start(rows) {
                 Ok(started) => started,
@@ -138,9 +138,7 @@ impl Observed<'_> {
             };
             walk.advance();
             // The device is busy meanwhile.
-            if before
-                .is_some_and(|arrived: crate::record::Arrived| arrived.deliver(deliver).is_break())
-            {
+            if before.is_some_and(|arrived| arrived.deliver(deliver).is_break()) {
                 return Ok(());
             }
             before = Some(started.arrive()?);
@@ -170,11 +168,10 @@ impl Observed<'_> {
 
     fn run(&self, rows: Range<usize>, recorder: &mut Recorder<'_>) -> Result<(), Error> {
         let ids = ids(self.batch, rows, 0..self.fed, self.model.device)?;
-        let until = self.plan.until();
         let mut pass = Pass {
             observer: Some(recorder),
             chosen: Some(self.chosen),
-            until: until.or(Some(Point::FinalNorm)),
+            until: self.plan.until(),
             in_place: true,
         };
         self.model.run(&ids, &mut pass).map(drop)

@@ -27,7 +27,8 @@ pub enum ErrorKind {
     Tokens,
     /// The device does not exist, or this libtorch cannot use it.
     Device,
-    /// There was not enough memory on the device or the host, for a single sequence at that.
+    /// There was not enough memory on the device or the host. Activations on a GPU, gradients and logits say so only when a single
+    /// sequence does not fit; activations on a CPU at once.
     OutOfMemory,
     /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used again in this process, and is
     /// not: every later call fails with this kind too.

@@ -11,8 +11,8 @@ use crate::batch::{Walk, targets};
 use crate::error::{Context, Error, ErrorKind};
 use crate::loss::next_token_loss;
 use crate::network::{Pass, Projections};
-use crate::tensor::{as_i64, as_usize, ids, to_host_f64, with_rows};
-use crate::transformer::FlattenRows;
+use crate::parts::oriented;
+use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows};
 
 impl Gradients for Transformer {
     type Error = Error;
@@ -119,7 +119,7 @@ impl Transformer {
         let targets = ids(batch, rows, 1..fed + 1, self.device)?;
         let backward = || {
             let x = self.run(&inputs, &mut Pass::whole(false))?;
-            let x = x.expect("nothing ends the pass early").flatten_rows()?;
+            let x = flatten_rows(&x.expect("nothing ends the pass early"))?;
             self.backward(&x, &targets, scale, tracked)
                 .context(|| format!("computing gradients on {}", self.options.device))
         };
@@ -204,9 +204,7 @@ impl Transformer {
             _ => &layer.mlp.down,
         };
         let block = self.architecture.write_weight(site.layer, site.component);
-        let gradient = &gradients[block.name.as_str()];
-        let gradient =
-            if block.transposed { gradient.f_transpose(0, 1)? } else { gradient.shallow_clone() };
+        let gradient = oriented(&gradients[block.name.as_str()], block.transposed)?;
         let columns = |matrix: &Tensor| match site.head {
             None => Ok(matrix.shallow_clone()),
             Some(head) => matrix.f_narrow(1, as_i64(head * head_dim), as_i64(head_dim)),
@@ -217,8 +215,7 @@ impl Transformer {
         let values = self.architecture.value_weight(site.layer, 0);
         // The rows that stand for V, of the projection or of its gradient: (heads * head_dim, width), or of one head.
         let value_rows = |stored: &Tensor| {
-            let matrix =
-                if values.transposed { stored.f_transpose(0, 1)? } else { stored.shallow_clone() };
+            let matrix = oriented(stored, values.transposed)?;
             let width = matrix.size()[1];
             let per_head = |rows: Tensor| rows.f_reshape([-1, as_i64(head_dim), width]);
             let rows = match (&layer.attention.projections, site.view) {

@@ -35,7 +35,7 @@ pub(crate) struct Layer {
     pub(crate) mlp: Mlp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Norms {
     pub(crate) input: Option<Norm>,
     pub(crate) output: Option<Norm>,
@@ -51,11 +51,17 @@ impl Norms {
     }
 
     fn input(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        self.input.as_ref().map_or_else(|| Ok(x.shallow_clone()), |norm| norm.apply(x))
+        match &self.input {
+            Some(norm) => norm.apply(x),
+            None => Ok(x.shallow_clone()),
+        }
     }
 
     fn output(&self, x: Tensor) -> Result<Tensor, TchError> {
-        self.output.as_ref().map_or(Ok(x.shallow_clone()), |norm| norm.apply(&x))
+        match &self.output {
+            Some(norm) => norm.apply(&x),
+            None => Ok(x),
+        }
     }
 }
 
@@ -129,7 +135,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) in_place: bool,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     /// All of it, for its result.
     pub(crate) fn whole(in_place: bool) -> Self {
         Self { observer: None, chosen: None, until: None, in_place }
@@ -149,7 +155,7 @@ impl Pass<'_> {
     }
 
     /// The chosen positions, if nothing behind the queries of this layer is needed of the others: no later layer reads them.
-    fn narrow_to(&self, layer: usize, layers: usize) -> Option<&Chosen> {
+    fn narrow_to(&self, layer: usize, layers: usize) -> Option<&'a Chosen> {
         let last = match self.until? {
             Point::Layer(last, tap) if tap >= Tap::Query => last,
             Point::Layer(..) => return None,
@@ -287,7 +293,6 @@ impl Network {
             query = narrowed(query)?;
             pass.see(at(Tap::Fused), fused)?;
         }
-        let narrow = pass.narrow_to(index, self.layers.len());
         if let Some(limit) = attention.clip {
             for part in [&mut query, &mut key, &mut value] {
                 *part = if pass.in_place {

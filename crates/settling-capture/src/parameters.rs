@@ -12,7 +12,7 @@ use crate::tensor::weight;
 pub(crate) struct Parameters(BTreeMap<String, Tensor>);
 
 impl Parameters {
-    /// Reads every weight of `architecture`, one after the other, onto the device.
+    /// Reads every weight of `architecture`, which is valid, one after the other, onto the device.
     pub(crate) fn read<S>(
         architecture: &Architecture,
         source: &S,
@@ -23,9 +23,6 @@ impl Parameters {
         S: TensorSource + ?Sized,
         S::Error: std::error::Error + Send + Sync + 'static,
     {
-        architecture
-            .validate()
-            .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
         let source = CanonicalNames::new(source, architecture);
         let mut weights = BTreeMap::new();
         for (name, shape) in architecture.parameters() {

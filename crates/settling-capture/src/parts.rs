@@ -5,6 +5,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::parameters::Parameters;
 use crate::tensor::as_i64;
 
 /// A linear map.
@@ -16,14 +17,24 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Tensor>,
 }
 
+/// The matrix, `(outputs, inputs)`, that is stored so or transposed: a view.
+pub(crate) fn oriented(stored: &Tensor, transposed: bool) -> Result<Tensor, TchError> {
+    if transposed { stored.f_transpose(0, 1) } else { Ok(stored.shallow_clone()) }
+}
+
 impl Linear {
+    /// The map of this name, whose bias is optional.
+    pub(crate) fn of(weights: &Parameters, name: &str, transposed: bool) -> Self {
+        Self {
+            weight: weights.of(&format!("{name}.weight")),
+            transposed,
+            bias: weights.get(&format!("{name}.bias")),
+        }
+    }
+
     /// `(outputs, inputs)`, a view.
     pub(crate) fn matrix(&self) -> Result<Tensor, TchError> {
-        if self.transposed {
-            self.weight.f_transpose(0, 1)
-        } else {
-            Ok(self.weight.shallow_clone())
-        }
+        oriented(&self.weight, self.transposed)
     }
 
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, TchError> {
@@ -44,6 +55,12 @@ pub(crate) enum Norm {
 }
 
 impl Norm {
+    /// The LayerNorm of this name.
+    pub(crate) fn layer(weights: &Parameters, name: &str, width: usize, eps: f64) -> Self {
+        let [weight, bias] = ["weight", "bias"].map(|end| weights.get(&format!("{name}.{end}")));
+        Self::Layer { width, weight, bias, eps }
+    }
+
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, TchError> {
         match self {
             Self::Layer { width, weight, bias, eps } => {

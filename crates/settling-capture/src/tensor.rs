@@ -48,6 +48,11 @@ pub(crate) fn ids(
         .context(|| "moving tokens to the device".to_owned())
 }
 
+/// `(rows, features)` of `(batch, tokens, features)`.
+pub(crate) fn flatten_rows(tensor: &Tensor) -> Result<Tensor, Error> {
+    tensor.f_flatten(0, -2).context(|| "flattening a result into rows".to_owned())
+}
+
 /// The elements of `tensor`, row-major, in host memory.
 pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>, Error> {
     elements(tensor, Kind::Float).context(|| "copying a result to host memory".to_owned())

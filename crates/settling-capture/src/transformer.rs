@@ -7,7 +7,7 @@ use crate::family;
 use crate::network::{Halt, Network, Pass};
 use crate::options::Options;
 use crate::parameters::Parameters;
-use crate::tensor::{ids, to_host};
+use crate::tensor::{flatten_rows, ids, to_host};
 
 /// A language model in memory, ready to be observed.
 ///
@@ -51,12 +51,16 @@ impl Transformer {
             return Err(Error::new(ErrorKind::Config, "micro_batch must be at least 1, found 0"));
         }
         let device = options.device.check(options.precision)?;
-        let kind = options.precision.kind();
-        let parameters = Parameters::read(architecture, source, kind, device)?;
+        architecture
+            .validate()
+            .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+        // Before gigabytes are read, not after.
         let sites = match &options.sites {
             None => architecture.write_sites(),
             Some(wanted) => chosen_sites(architecture, wanted)?,
         };
+        let kind = options.precision.kind();
+        let parameters = Parameters::read(architecture, source, kind, device)?;
         let net = family::network(architecture, &parameters, kind)?;
         let (architecture, options) = (architecture.clone(), options.clone());
         Ok(Self { architecture, net, parameters, device, options, sites })
@@ -82,13 +86,12 @@ impl Transformer {
         let mut walk = Walk::new(0..batch.rows(), self.micro_batch(fed));
         while let Some(rows) = walk.next() {
             match self.logits_of(batch, rows, fed) {
-                Ok(values) => logits.extend(values),
-                Err(error) => {
-                    walk.retreat(error)?;
-                    continue;
+                Ok(values) => {
+                    logits.extend(values);
+                    walk.advance();
                 }
+                Err(error) => walk.retreat(error)?,
             }
-            walk.advance();
         }
         Ok(logits)
     }
@@ -101,7 +104,7 @@ impl Transformer {
     ) -> Result<Vec<f32>, Error> {
         let ids = ids(batch, rows, 0..fed, self.device)?;
         let x = self.run(&ids, &mut Pass::whole(true))?.expect("nothing ends the pass early");
-        let logits = self.net.logits(&x.flatten_rows()?);
+        let logits = self.net.logits(&flatten_rows(&x)?);
         to_host(&logits.context(|| "computing logits".to_owned())?)
     }
 
@@ -119,17 +122,6 @@ impl Transformer {
 
     pub(crate) fn micro_batch(&self, tokens: usize) -> usize {
         self.options.micro_batch.unwrap_or_else(|| suitable(self.options.device, tokens))
-    }
-}
-
-/// `(rows, features)` of `(batch, tokens, features)`.
-pub(crate) trait FlattenRows {
-    fn flatten_rows(&self) -> Result<Tensor, Error>;
-}
-
-impl FlattenRows for Tensor {
-    fn flatten_rows(&self) -> Result<Tensor, Error> {
-        self.f_flatten(0, -2).context(|| "flattening a result into rows".to_owned())
     }
 }
 

@@ -1,24 +1,20 @@
 //! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three blocks, GELU by tanh.
 
-use settling_core::{Architecture, Gpt2};
-use tch::{TchError, Tensor};
+use settling_core::{Gpt2, ModelSizes};
+use tch::Tensor;
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};
 use crate::parameters::Parameters;
 use crate::parts::{Linear, Mlp, Norm, Up};
 
-pub(crate) fn network(model: &Gpt2, weights: &Parameters) -> Result<Network, TchError> {
-    let norm = |name: &str| Norm::Layer {
-        width: model.n_embd,
-        weight: weights.get(&format!("{name}.weight")),
-        bias: weights.get(&format!("{name}.bias")),
-        eps: model.layer_norm_epsilon,
-    };
-    let linear = |name: &str| Linear {
-        weight: weights.of(&format!("{name}.weight")),
-        transposed: true,
-        bias: weights.get(&format!("{name}.bias")),
-    };
+pub(crate) fn network(
+    model: &Gpt2,
+    sizes: ModelSizes,
+    output_embedding: Option<Tensor>,
+    weights: &Parameters,
+) -> Network {
+    let norm = |name: &str| Norm::layer(weights, name, model.n_embd, model.layer_norm_epsilon);
+    let linear = |name: &str| Linear::of(weights, name, true);
     let scale = |layer: usize| {
         let head_dim = (model.n_embd / model.n_head) as f64;
         let by_width = if model.scale_attn_weights { head_dim.powf(-0.5) } else { 1.0 };
@@ -43,17 +39,15 @@ pub(crate) fn network(model: &Gpt2, weights: &Parameters) -> Result<Network, Tch
         }
     };
     let embedding = weights.of("transformer.wte.weight");
-    Ok(Network {
-        sizes: Architecture::from(model.clone()).sizes(),
+    Network {
+        sizes,
         position_embedding: Some(weights.of("transformer.wpe.weight")),
         rotary: None,
         window: None,
         parallel: false,
         layers: (0..model.n_layer).map(layer).collect(),
         final_norm: norm("transformer.ln_f"),
-        output_embedding: weights
-            .get("lm_head.weight")
-            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
         embedding,
-    })
+    }
 }

@@ -1,6 +1,6 @@
 //! Llama and its relatives: separate projections, grouped heads of keys and values, rotary embedding of whole heads, a gated MLP.
 
-use settling_core::{Architecture, Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
+use settling_core::{Llama, LlamaNames, LlamaNorm, ModelSizes, RopeScaling, RotaryPairs};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};
@@ -9,6 +9,8 @@ use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
 
 pub(crate) fn network(
     model: &Llama,
+    sizes: ModelSizes,
+    output_embedding: Option<Tensor>,
     weights: &Parameters,
     kind: Kind,
 ) -> Result<Network, TchError> {
@@ -22,11 +24,7 @@ pub(crate) fn network(
             eps: model.norm_eps,
         },
     };
-    let linear = |name: &str| Linear {
-        weight: weights.of(&format!("{name}.weight")),
-        transposed: false,
-        bias: weights.get(&format!("{name}.bias")),
-    };
+    let linear = |name: &str| Linear::of(weights, name, false);
     let layer = |index: usize| {
         let name = |module: &str| format!("{}layers.{index}.{module}", names.body);
         let projection = |kind: &str| name(&format!("{}.{kind}_proj", names.attention));
@@ -68,18 +66,15 @@ pub(crate) fn network(
     let frequencies = stretched(&frequencies, model.rope_scaling)?;
     let neighbours = model.rotary_pairs == RotaryPairs::Neighbours;
     let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbours, kind)?;
-    let architecture = Architecture::from(model.clone());
     Ok(Network {
-        sizes: architecture.sizes(),
+        sizes,
         position_embedding: None,
         rotary: Some(rotary),
         window: model.sliding_window,
         parallel: false,
         layers: (0..model.num_hidden_layers).map(layer).collect(),
         final_norm: norm(&format!("{}{}", names.body, names.final_norm)),
-        output_embedding: weights
-            .get(architecture.output_embedding())
-            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
         embedding,
     })
 }

@@ -21,10 +21,13 @@ pub(crate) fn network(
     weights: &Parameters,
     kind: Kind,
 ) -> Result<Network, Error> {
+    let sizes = architecture.sizes();
+    // None if it is the input embedding.
+    let output = weights.get(architecture.output_embedding());
     let network = match architecture {
-        Architecture::GptNeox(model) => neox::network(model, weights, kind),
-        Architecture::Llama(model) => llama::network(model, weights, kind),
-        Architecture::Gpt2(model) => gpt2::network(model, weights),
+        Architecture::GptNeox(model) => neox::network(model, sizes, output, weights, kind),
+        Architecture::Llama(model) => llama::network(model, sizes, output, weights, kind),
+        Architecture::Gpt2(model) => Ok(gpt2::network(model, sizes, output, weights)),
         other => {
             let message = format!("models of the family `{}` cannot be run", other.family());
             return Err(Error::new(ErrorKind::Config, message));

@@ -1,6 +1,6 @@
 //! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of each head, exact GELU.
 
-use settling_core::{Architecture, GptNeox};
+use settling_core::{GptNeox, ModelSizes};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};
@@ -9,20 +9,13 @@ use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
 
 pub(crate) fn network(
     model: &GptNeox,
+    sizes: ModelSizes,
+    output_embedding: Option<Tensor>,
     weights: &Parameters,
     kind: Kind,
 ) -> Result<Network, TchError> {
-    let norm = |name: &str| Norm::Layer {
-        width: model.hidden_size,
-        weight: weights.get(&format!("{name}.weight")),
-        bias: weights.get(&format!("{name}.bias")),
-        eps: model.layer_norm_eps,
-    };
-    let linear = |name: &str| Linear {
-        weight: weights.of(&format!("{name}.weight")),
-        transposed: false,
-        bias: weights.get(&format!("{name}.bias")),
-    };
+    let norm = |name: &str| Norm::layer(weights, name, model.hidden_size, model.layer_norm_eps);
+    let linear = |name: &str| Linear::of(weights, name, false);
     let layer = |index: usize| {
         let name = |module: &str| format!("gpt_neox.layers.{index}.{module}");
         Layer {
@@ -50,16 +43,14 @@ pub(crate) fn network(
         }
     };
     Ok(Network {
-        sizes: Architecture::from(model.clone()).sizes(),
+        sizes,
         position_embedding: None,
         rotary,
         window: None,
         parallel: model.use_parallel_residual,
         layers: (0..model.num_hidden_layers).map(layer).collect(),
         final_norm: norm("gpt_neox.final_layer_norm"),
-        output_embedding: weights
-            .get("embed_out.weight")
-            .unwrap_or_else(|| Tensor::shallow_clone(&embedding)),
+        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
         embedding,
     })
 }
