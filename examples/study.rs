@@ -66,6 +66,10 @@ struct Args {
     /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what suits the device]
     #[arg(long)]
     micro_batch: Option<usize>,
+    /// GiB that the activations of the last checkpoint may take. If they take more, it runs again beside every other checkpoint:
+    /// slower, and the same numbers
+    #[arg(long, default_value_t = 4)]
+    reference_memory: usize,
     /// The protocol
     #[arg(long, default_value = "corrected", value_parser = protocol)]
     protocol: Protocol,
@@ -106,6 +110,7 @@ fn main() -> ExitCode {
         device: args.device,
         precision: args.precision,
         micro_batch: args.micro_batch,
+        reference_memory: args.reference_memory.saturating_mul(1 << 30),
         protocol: args.protocol,
     };
     match support::run(&plan) {

@@ -27,6 +27,7 @@ fn settings() -> Settings {
         steps: None,
         sequences: None,
         positions: Positions::All,
+        reference_memory: 1 << 30,
         engine: "test".to_owned(),
     }
 }

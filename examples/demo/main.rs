@@ -72,6 +72,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         device: args.device,
         precision: Precision::F32,
         micro_batch: Some(pretrain::BATCH_ROWS),
+        reference_memory: 1 << 30,
         protocol: Protocol::corrected(),
     })?;
     println!("took      {:.0} s", started.elapsed().as_secs_f64());

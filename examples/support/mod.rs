@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) micro_batch: Option<usize>,
+    /// In bytes.
+    pub(crate) reference_memory: usize,
     pub(crate) protocol: Protocol,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         steps: plan.steps.clone(),
         sequences: plan.sequences,
         positions: plan.positions,
+        reference_memory: plan.reference_memory,
         engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
     let bars = MultiProgress::new();

@@ -177,3 +177,68 @@ impl Observed<'_> {
         self.model.run(&ids, &mut pass).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use settling_core::{GptNeox, Positions};
+
+    use super::*;
+    use crate::{AdamW, Options, Trainer};
+
+    fn model(positions: Positions) -> Transformer {
+        let config = GptNeox {
+            vocab_size: 32,
+            hidden_size: 16,
+            num_hidden_layers: 3,
+            num_attention_heads: 2,
+            intermediate_size: 64,
+            max_position_embeddings: 8,
+            ..GptNeox::default()
+        };
+        let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, Device::Cpu).unwrap();
+        let mut sites = settling_core::Architecture::from(config.clone()).write_sites();
+        sites.extend([Site::ov(1), Site::ov(2).of_head(1)]);
+        let options = Options { positions, sites: Some(sites), ..Options::default() };
+        Transformer::load(&config.into(), &trainer, &options).unwrap()
+    }
+
+    /// What is delivered, in order, until `enough` deliveries have been taken.
+    fn delivered(
+        model: &Transformer,
+        batch: &TokenBatch,
+        enough: usize,
+        run: impl FnOnce(&Observed<'_>, &mut Deliver<'_>),
+    ) -> Vec<(usize, Vec<f32>)> {
+        let plan = Plan::of_sites(&model.sites);
+        let chosen = model.chosen(batch.width()).unwrap();
+        let observed = Observed { model, plan: &plan, batch, fed: batch.width(), chosen: &chosen };
+        let mut seen = Vec::new();
+        let _guard = no_grad_guard();
+        run(&observed, &mut |index, rows| {
+            seen.push((index, rows.to_vec()));
+            if seen.len() == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        seen
+    }
+
+    /// What a GPU's way of delivering gives on a CPU, which delivers otherwise.
+    #[test]
+    fn both_ways_deliver_the_same() {
+        let batch = TokenBatch::new((0..30).map(|id| id * 7 % 32).collect(), 6).unwrap();
+        for positions in [Positions::Last, Positions::All, Positions::Every(2)] {
+            let model = model(positions);
+            // All of it; to the end of a micro-batch; from the middle of one.
+            for enough in [usize::MAX, 8, 1, 11] {
+                let walk = || Walk::new(0..batch.rows(), 2);
+                let immediate = delivered(&model, &batch, enough, |observed, deliver| {
+                    observed.one_by_one(walk(), deliver).unwrap();
+                });
+                let batched = delivered(&model, &batch, enough, |observed, deliver| {
+                    observed.side_by_side(walk(), deliver).unwrap();
+                });
+                assert_eq!(immediate.len(), enough.min(3 * 8));
+                assert_eq!(immediate, batched);
+            }
+        }
+    }
+}

@@ -7,7 +7,11 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::error::{Context, Error, ErrorKind};
 
-/// The tensor `name` as `kind` on `device`. `TensorData` guarantees that its bytes are exactly the elements its shape asks for.
+/// The tensor `name` as `kind` on `device`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`TensorData` guarantees that its bytes are exactly the elements its shape asks for"
+)]
 pub(crate) fn weight(
     name: &str,
     data: &TensorData<'_>,

@@ -30,13 +30,14 @@
 //! | [`ReadRange`] | which bytes are where, in a file here or on a server? | [`LocalFile`], `settling-hub` |
 //! | [`TokenSource`] | which token rows are evaluated? | `settling-tokens` |
 //! | [`Capture`], [`Gradients`] | what does the model write, and how would training change it? | `settling-capture` |
-//! | [`CaptureSink`] | who takes the captured rows? | any closure |
+//! | [`CaptureSink`] | who takes the captured rows? | any closure, [`Activations`] |
 //! | [`SingularValues`] | what is the spectrum of this matrix? | `settling-rank` |
 //! | [`PairAccumulator`] | how similar are two streams of rows? | `settling-cka` |
 //!
 //! Matrices are row-major with rows as observations everywhere: [`MatView`].
 #![forbid(unsafe_code)]
 
+mod activations;
 mod architecture;
 mod capture;
 mod gpt2;
@@ -56,6 +57,7 @@ mod tokens;
 mod validate;
 mod weight_block;
 
+pub use activations::Activations;
 pub use architecture::{Architecture, ModelSizes};
 pub use capture::{Capture, CaptureSink, Gradients};
 pub use gpt2::Gpt2;

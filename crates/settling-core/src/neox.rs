@@ -189,18 +189,6 @@ impl GptNeox {
         }
         list
     }
-
-    /// The write sites of every layer, in the order of the forward pass.
-    #[must_use]
-    pub fn write_sites(&self) -> Vec<Site> {
-        self.sizes().write_sites()
-    }
-
-    /// The name of the weight of a write site.
-    #[must_use]
-    pub fn write_weight(&self, site: &Site) -> String {
-        self.layout().write_name(site.layer, site.component)
-    }
 }
 
 #[cfg(test)]

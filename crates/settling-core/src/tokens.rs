@@ -62,6 +62,27 @@ impl TokenBatch {
     pub fn row(&self, row: usize) -> &[u32] {
         &self.ids[row * self.width..(row + 1) * self.width]
     }
+
+    /// The same rows as batches of `rows` rows, and a last one of what is left.
+    ///
+    /// ```
+    /// use settling_core::TokenBatch;
+    ///
+    /// let batch = TokenBatch::new(vec![5, 7, 9, 0, 1, 2], 2)?;
+    /// let parts: Vec<_> = batch.parts(2).collect();
+    /// assert_eq!(parts, [TokenBatch::new(vec![5, 7, 9, 0], 2)?, TokenBatch::new(vec![1, 2], 2)?]);
+    /// # Ok::<(), settling_core::TokenBatchError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is 0.
+    #[track_caller]
+    pub fn parts(&self, rows: usize) -> impl ExactSizeIterator<Item = Self> {
+        assert!(rows > 0, "a batch needs at least one row");
+        let ids = self.ids.chunks(rows.saturating_mul(self.width));
+        ids.map(|ids| Self { ids: ids.to_vec(), width: self.width })
+    }
 }
 
 /// The error of [`TokenBatch::new`]: the tokens do not form whole, non-empty rows.

@@ -42,6 +42,7 @@
 //!     steps: None,
 //!     sequences: Some(128),
 //!     positions: Positions::Last,
+//!     reference_memory: 4 << 30,
 //!     engine: "libtorch cpu f32".to_owned(),
 //! };
 //! let store = Store::open("out")?;
@@ -63,6 +64,7 @@
 
 mod error;
 mod protocol;
+mod reference;
 mod report;
 mod store;
 mod study;

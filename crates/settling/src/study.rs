@@ -1,6 +1,5 @@
 //! The runner: generic over where checkpoints and tokens come from and what runs the model.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -8,13 +7,14 @@ use rayon::prelude::*;
 use settling_checkpoint::{AuditReport, content_hash};
 use settling_cka::LinearCka;
 use settling_core::{
-    Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step, TensorSource,
-    TokenBatch, TokenSource, WeightBlock,
+    Activations, Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step,
+    TensorSource, TokenBatch, TokenSource, WeightBlock,
 };
 use settling_rank::{Denominator, effective_rank, proportional_effective_rank, singular_values};
 use settling_records::Record;
 use sha2::{Digest, Sha256};
 
+use crate::reference::Reference;
 use crate::store::{check_model_name, hex, sha256};
 use crate::{Error, ErrorKind, Protocol, Store, Unit};
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub sequences: Option<usize>,
     /// The positions that the model's captures deliver; they are recorded with every number.
     pub positions: Positions,
+    /// How much memory the activations of the last checkpoint may take, in bytes. If they take more, it is run beside every other
+    /// checkpoint instead, which takes twice the time and the memory of two models, and changes no number.
+    pub reference_memory: usize,
     /// A word on what ran the model (device, precision): part of what determines a unit.
     pub engine: String,
 }
@@ -174,7 +177,8 @@ where
         }
         Ok(None)
     };
-    let mut reference = Reference::Unused(last_source);
+    // A study that finds every step done runs no model at all.
+    let (mut last_source, mut reference) = (last_source, None);
     let mut study = ModelStudy {
         model: model.to_owned(),
         steps: Vec::new(),
@@ -194,7 +198,14 @@ where
             Some(records) => records,
             None => {
                 let heading = format!("{model}, step {step}");
-                let reference = reference.activations(|| open(last), model, subject, &batch)?;
+                let reference = match &mut reference {
+                    Some(reference) => reference,
+                    None => {
+                        let source = last_source.take().map_or_else(|| open(last), Ok)?;
+                        let memory = settings.reference_memory;
+                        reference.insert(load_reference(model, subject, &source, &batch, memory)?)
+                    }
+                };
                 let source = source.map_or_else(|| open(step), Ok)?;
                 // It comes while this one is studied.
                 if let Some(next) = next_of(&steps[place + 1..])? {
@@ -285,49 +296,22 @@ pub(crate) fn hash_tokens(batch: &TokenBatch) -> String {
     hex(&hash.finalize())
 }
 
-/// Rows of every site, in the order of the observations.
-type Activations = BTreeMap<Site, Matrix>;
-
-/// The last checkpoint, whose activations are captured when the first step needs them: a study that finds every step done
-/// runs no model at all, and opens the checkpoint only if that was needed to tell what it is.
-enum Reference<S> {
-    Unused(Option<S>),
-    Activations(Activations),
-}
-
-impl<Source> Reference<Source> {
-    fn activations<S>(
-        &mut self,
-        open: impl FnOnce() -> Result<Source, Error>,
-        model: &str,
-        subject: &S,
-        batch: &TokenBatch,
-    ) -> Result<&Activations, Error>
-    where
-        S: Subject<Source>,
-        <S::Model as Capture>::Error: Into<Cause>,
-    {
-        if let Self::Unused(source) = self {
-            let heading = format!("{model}, last step");
-            let source = source.take().map_or_else(open, Ok)?;
-            let mut loaded = subject
-                .load(&source)
-                .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
-            let mut kept = Activations::new();
-            let mut keep = |site: &Site, rows: MatView<'_>| {
-                kept.entry(*site).or_default().append(rows);
-                ControlFlow::Continue(())
-            };
-            loaded
-                .activations(batch, &mut keep)
-                .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))?;
-            *self = Self::Activations(kept);
-        }
-        match self {
-            Self::Activations(activations) => Ok(activations),
-            Self::Unused(_) => unreachable!("the activations have just been captured"),
-        }
-    }
+fn load_reference<Source, S>(
+    model: &str,
+    subject: &S,
+    source: &Source,
+    batch: &TokenBatch,
+    memory: usize,
+) -> Result<Reference<S::Model>, Error>
+where
+    S: Subject<Source>,
+    <S::Model as Capture>::Error: Into<Cause>,
+{
+    let heading = format!("{model}, last step");
+    let loaded =
+        subject.load(source).map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
+    Reference::new(loaded, batch, memory)
+        .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))
 }
 
 /// What one unit is measured with.
@@ -341,7 +325,11 @@ struct Measure<'a, S> {
 }
 
 impl<S> Measure<'_, S> {
-    fn unit<Source>(&self, source: &Source, reference: &Activations) -> Result<Unit, Error>
+    fn unit<Source>(
+        &self,
+        source: &Source,
+        reference: &mut Reference<S::Model>,
+    ) -> Result<Unit, Error>
     where
         Source: TensorSource,
         Source::Error: Into<Cause>,
@@ -358,24 +346,17 @@ impl<S> Measure<'_, S> {
         let mut unit = Unit { records: Vec::new(), spectra: Vec::new() };
 
         let mut ckas: Vec<Similarity> = sites.iter().map(|_| Similarity::new()).collect();
-        let mut pending: Vec<Option<Matrix>> = sites.iter().map(|_| None).collect();
-        let mut take = |site: &Site, rows: MatView<'_>| {
-            let Some(index) = sites.iter().position(|one| one == site) else {
-                return ControlFlow::Continue(());
-            };
-            pending[index] = Some(Matrix::of(rows));
-            // A micro-batch is complete: its sites are independent work for all cores, while libtorch waits.
-            if pending.iter().all(Option::is_some) {
-                let work = ckas.par_iter_mut().zip(&mut pending).zip(&sites);
-                work.for_each(|((cka, rows), site)| {
-                    if let Some(rows) = rows.take() {
-                        cka.add(rows.view(), reference.get(site));
-                    }
-                });
-            }
-            ControlFlow::Continue(())
-        };
-        loaded.activations(self.batch, &mut take).map_err(|error| compute(error.into()))?;
+        for (index, part) in self.batch.parts(reference.sequences()).enumerate() {
+            let rows =
+                Activations::of(&mut loaded, &part).map_err(|error| compute(error.into()))?;
+            let paired = reference.rows(index, &part).map_err(|error| compute(error.into()))?;
+            // Sites are independent work for all cores, while libtorch waits.
+            ckas.par_iter_mut().zip(&sites).for_each(|(cka, site)| {
+                if let Some(rows) = rows.get(site) {
+                    cka.add(rows, paired.get(site));
+                }
+            });
+        }
         for (site, cka) in sites.iter().zip(ckas) {
             self.cka_records(site, cka, &mut unit.records);
         }
@@ -487,17 +468,14 @@ impl Similarity {
         Self { accumulator: Ok(LinearCka::new()), rows: 0, width: 0 }
     }
 
-    /// Adds the next rows, paired with the rows of the reference from the same place on.
-    fn add(&mut self, rows: MatView<'_>, reference: Option<&Matrix>) {
-        let start = self.rows;
-        (self.rows, self.width) = (start + rows.rows(), rows.cols());
+    /// Adds the next rows, paired with those of the reference.
+    fn add(&mut self, rows: MatView<'_>, reference: Option<MatView<'_>>) {
+        (self.rows, self.width) = (self.rows + rows.rows(), rows.cols());
         let Ok(accumulator) = &mut self.accumulator else { return };
         let added = match reference {
-            Some(reference) if self.rows <= reference.rows => {
-                let paired = reference.view().slice_rows(start, self.rows);
-                accumulator.update(rows, paired).map_err(|error| error.to_string())
+            Some(reference) => {
+                accumulator.update(rows, reference).map_err(|error| error.to_string())
             }
-            Some(_) => Err("the last checkpoint has fewer observations".to_owned()),
             None => Err("the last checkpoint has no such site".to_owned()),
         };
         if let Err(reason) = added {

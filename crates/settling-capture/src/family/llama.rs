@@ -131,16 +131,18 @@ fn stretched(frequencies: &Tensor, scaling: RopeScaling) -> Result<Tensor, TchEr
             high_freq_factor,
             original_max_position_embeddings,
         } => {
-            // How many times a pair turns over the original context, between the two bounds as a share of the way.
-            let turns = original_max_position_embeddings as f64 / std::f64::consts::TAU;
-            let share = frequencies
-                .f_mul_scalar(turns)?
+            // How many times a pair turns over the original context, between the two bounds as a share of the way: 1 for
+            // whole frequencies, 0 for divided ones. In this order of operations, because that of f32 matters.
+            let wavelength = frequencies.f_reciprocal()?.f_mul_scalar(std::f64::consts::TAU)?;
+            let share = wavelength
+                .f_reciprocal()?
+                .f_mul_scalar(original_max_position_embeddings as f64)?
                 .f_sub_scalar(low_freq_factor)?
                 .f_div_scalar(high_freq_factor - low_freq_factor)?
                 .f_clamp(0.0, 1.0)?;
-            // Whole frequencies where it is 1, divided ones where it is 0.
-            let divided = frequencies.f_div_scalar(factor)?;
-            frequencies.f_sub(&divided)?.f_mul(&share)?.f_add(&divided)
+            let rest = share.f_neg()?.f_add_scalar(1.0)?;
+            let divided = rest.f_mul(frequencies)?.f_div_scalar(factor)?;
+            divided.f_add(&share.f_mul(frequencies)?)
         }
         _ => Ok(frequencies.shallow_clone()),
     }

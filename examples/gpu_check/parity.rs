@@ -1,0 +1,229 @@
+//! The same numbers on the device as on the CPU.
+
+use std::ops::ControlFlow;
+
+use settling::capture::{Device, Options, Precision, Transformer};
+use settling::core::{
+    Activations, Architecture, Capture, Component, Gpt2, GptNeox, Gradients, Llama, MatView,
+    Positions, Site, TokenBatch,
+};
+
+use crate::Result;
+use crate::random::{RandomWeights, matrix, tokens};
+
+/// A difference and how large it may be.
+pub(crate) struct Check {
+    pub(crate) name: String,
+    pub(crate) found: f64,
+    pub(crate) allowed: f64,
+    pub(crate) note: String,
+}
+
+impl Check {
+    pub(crate) fn holds(&self) -> bool {
+        self.found <= self.allowed
+    }
+}
+
+const VOCABULARY: usize = 1000;
+const CONTEXT: usize = 128;
+
+/// One small model of each family.
+fn models() -> [(&'static str, Architecture); 3] {
+    let (width, layers, heads) = (256, 4, 4);
+    let neox = GptNeox {
+        vocab_size: VOCABULARY,
+        hidden_size: width,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        intermediate_size: 4 * width,
+        max_position_embeddings: CONTEXT,
+        ..GptNeox::default()
+    };
+    let llama = Llama {
+        vocab_size: VOCABULARY,
+        hidden_size: width,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        num_key_value_heads: 2,
+        head_dim: width / heads,
+        intermediate_size: 3 * width,
+        max_position_embeddings: CONTEXT,
+        ..Llama::default()
+    };
+    let gpt2 = Gpt2 {
+        vocab_size: VOCABULARY,
+        n_embd: width,
+        n_layer: layers,
+        n_head: heads,
+        n_positions: CONTEXT,
+        n_inner: 4 * width,
+        ..Gpt2::default()
+    };
+    [("GPT-NeoX", neox.into()), ("Llama", llama.into()), ("GPT-2", gpt2.into())]
+}
+
+/// Runs every check.
+pub(crate) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+    let batch = tokens(8, CONTEXT + 1, VOCABULARY);
+    for (family, architecture) in models() {
+        model(family, &architecture, &batch, device, tell)?;
+    }
+    out_of_memory(device, quick, tell)
+}
+
+/// Every kind of site of a layer, and all write sites.
+fn sites(architecture: &Architecture) -> Vec<Site> {
+    let mut sites = architecture.write_sites();
+    sites.extend([
+        Site::ov(1),
+        Site::ov(2).of_head(1),
+        Site::write(3, Component::Attention).of_head(2),
+    ]);
+    sites
+}
+
+fn model(
+    family: &str,
+    architecture: &Architecture,
+    batch: &TokenBatch,
+    device: Device,
+    tell: &mut dyn FnMut(Check),
+) -> Result<()> {
+    let weights = RandomWeights::of(architecture);
+    let load = |device, precision, micro_batch| {
+        let options = Options {
+            device,
+            precision,
+            micro_batch,
+            positions: Positions::Every(5),
+            sites: Some(sites(architecture)),
+            ..Options::default()
+        };
+        Transformer::load(architecture, &weights, &options)
+    };
+    let mut check = |what: &str, found: f64, allowed: f64| {
+        tell(Check { name: format!("{family}, {what}"), found, allowed, note: String::new() });
+    };
+    // Exact references on the CPU: what a precision is off is its own rounding.
+    let mut exact = load(Device::Cpu, Precision::F64, None)?;
+    let rows = Activations::of(&mut exact, batch)?;
+    let (loss, gradients) = gradients(&mut exact, batch)?;
+    let logits = exact.logits(batch)?;
+
+    for (precision, off) in [
+        (Precision::F64, 1e-6),
+        (Precision::F32, 1e-5),
+        (Precision::Bf16, 0.1),
+        (Precision::F16, 0.02),
+    ] {
+        if device == Device::Mps && precision == Precision::F64 {
+            continue;
+        }
+        let mut here = load(device, precision, None)?;
+        let found = Activations::of(&mut here, batch)?;
+        check(&format!("{precision}: activations"), difference(&rows, &found), off);
+        let found = largest_difference(&logits, &here.logits(batch)?);
+        check(&format!("{precision}: logits"), found, off);
+        let (found_loss, found) = self::gradients(&mut here, batch)?;
+        check(&format!("{precision}: loss"), (found_loss / loss - 1.0).abs(), off);
+        check(&format!("{precision}: gradients"), difference(&gradients, &found), 2.0 * off);
+    }
+    // What is delivered is f32, so that f64 is compared to f32's rounding; gradients of parameters are f64.
+    if device != Device::Mps {
+        let names: Vec<String> = architecture.parameters().into_iter().map(|one| one.0).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = |model: &mut Transformer| -> Result<Vec<Vec<f64>>> {
+            let mut all = Vec::new();
+            model.parameter_gradients(batch, &names, &mut |_, gradient| {
+                all.push(gradient.to_vec())
+            })?;
+            Ok(all)
+        };
+        let expected = all(&mut exact)?;
+        for micro_batch in [None, Some(3), Some(1)] {
+            let found = all(&mut load(device, Precision::F64, micro_batch)?)?;
+            let off = expected.iter().zip(&found).map(|(a, b)| largest_difference(a, b));
+            let split =
+                micro_batch.map_or("all rows".to_owned(), |rows| format!("{rows} at a time"));
+            check(
+                &format!("f64: every parameter's gradient, {split}"),
+                off.fold(0.0, f64::max),
+                1e-11,
+            );
+        }
+    }
+    for micro_batch in [1, 3] {
+        let mut whole = load(device, Precision::F32, Some(8))?;
+        let mut split = load(device, Precision::F32, Some(micro_batch))?;
+        let found =
+            difference(&Activations::of(&mut whole, batch)?, &Activations::of(&mut split, batch)?);
+        check(&format!("f32: activations, {micro_batch} at a time against 8"), found, 1e-5);
+        let (a, b) = (self::gradients(&mut whole, batch)?.1, self::gradients(&mut split, batch)?.1);
+        check(
+            &format!("f32: gradients, {micro_batch} at a time against 8"),
+            difference(&a, &b),
+            1e-5,
+        );
+    }
+    Ok(())
+}
+
+/// The loss, and the gradients of all sites.
+fn gradients(model: &mut Transformer, batch: &TokenBatch) -> Result<(f64, Activations)> {
+    let mut kept = Activations::new();
+    let loss = model.gradients(batch, &mut kept)?;
+    Ok((loss, kept))
+}
+
+/// A batch whose gradients take more memory than any card has, at once: smaller micro-batches are tried until one fits.
+fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+    if !matches!(device, Device::Cuda(_)) || quick {
+        return Ok(());
+    }
+    let [(_, architecture), ..] = models();
+    let weights = RandomWeights::of(&architecture);
+    // About 140 KB a token, so 290 GB.
+    let batch = tokens(16_384, CONTEXT + 1, VOCABULARY);
+    let load = |micro_batch| {
+        let options = Options { device, micro_batch: Some(micro_batch), ..Options::default() };
+        Transformer::load(&architecture, &weights, &options)
+    };
+    let (_, small) = gradients(&mut load(256)?, &batch)?;
+    let (_, halved) = gradients(&mut load(batch.rows())?, &batch)?;
+    tell(Check {
+        name: "out of memory: gradients, 16384 sequences against 256".to_owned(),
+        found: difference(&small, &halved),
+        allowed: 1e-5,
+        note: String::new(),
+    });
+    let small = Activations::of(&mut load(256)?, &batch)?;
+    let large = Activations::of(&mut load(batch.rows())?, &batch)?;
+    tell(Check {
+        name: "large micro-batch: activations, 16384 sequences against 256".to_owned(),
+        found: difference(&small, &large),
+        allowed: 1e-5,
+        note: String::new(),
+    });
+    Ok(())
+}
+
+/// The largest over the sites.
+fn difference(expected: &Activations, found: &Activations) -> f64 {
+    let of = |(site, expected): (&Site, MatView<'_>)| {
+        let Some(found) = found.get(site) else { return f64::INFINITY };
+        largest_difference(&expected.to_vec(), &found.to_vec())
+    };
+    expected.iter().map(of).fold(0.0, f64::max)
+}
+
+/// The largest difference of two elements, relative to the largest element. Infinite if the lengths differ or one is not a number.
+pub(crate) fn largest_difference<T: Copy + Into<f64>>(expected: &[T], found: &[T]) -> f64 {
+    if expected.len() != found.len() {
+        return f64::INFINITY;
+    }
+    let largest = expected.iter().map(|&x| x.into().abs()).fold(0.0, f64::max);
+    let differences = expected.iter().zip(found).map(|(&a, &b)| (a.into() - b.into()).abs());
+    let nan_is_infinite = |x: f64| if x.is_nan() { f64::INFINITY } else { x };
+    differences.map(nan_is_infinite).fold(0.0, f64::max) / largest
+}

@@ -1,0 +1,138 @@
+//! How long a pass takes on the CPU and on the device.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use settling::capture::{Device, Options, Precision, Transformer};
+use settling::core::{
+    Architecture, Capture, GptNeox, Gradients, MatView, Positions, Site, TokenBatch,
+};
+
+use crate::Result;
+use crate::card::{self, Load};
+use crate::random::{RandomWeights, tokens};
+
+/// What took how long, in seconds.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    /// Not measured where it would take minutes.
+    pub(crate) cpu: Option<f64>,
+    pub(crate) device: f64,
+    pub(crate) tokens: Option<usize>,
+    pub(crate) load: Option<Load>,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        write!(
+            f,
+            "{:<56} {:>10} {:>10.4} {:>7} {:>12} {:>6} {:>9}",
+            self.name,
+            or_dash(self.cpu.map(|seconds| format!("{seconds:.4}"))),
+            self.device,
+            or_dash(self.cpu.map(|seconds| format!("{:.1}", seconds / self.device))),
+            or_dash(self.tokens.map(|tokens| format!("{:.0}", tokens as f64 / self.device))),
+            or_dash(self.load.as_ref().map(|load| format!("{:.0} %", load.utilisation))),
+            or_dash(self.load.as_ref().map(|load| format!("{:.1} GB", load.memory / 1024.0))),
+        )
+    }
+}
+
+/// Runs every timing.
+pub(crate) fn all(
+    device: Device,
+    index: Option<usize>,
+    quick: bool,
+    tell: &mut dyn FnMut(Row),
+) -> Result<()> {
+    // Name, width, layers, heads; whether the CPU is timed too.
+    let shapes: &[(&str, usize, usize, usize, bool)] = if quick {
+        &[("tiny", 64, 2, 2, true)]
+    } else {
+        &[
+            ("pythia-70m", 512, 6, 8, true),
+            ("pythia-160m", 768, 12, 12, true),
+            ("pythia-410m", 1024, 24, 16, false),
+            ("pythia-1.4b", 2048, 24, 16, false),
+            ("pythia-2.8b", 2560, 32, 32, false),
+        ]
+    };
+    let (vocabulary, context) = if quick { (500, 64) } else { (50_304, 2048) };
+    for &(name, width, layers, heads, on_cpu) in shapes {
+        let architecture: Architecture = GptNeox {
+            vocab_size: vocabulary,
+            hidden_size: width,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            intermediate_size: 4 * width,
+            max_position_embeddings: context,
+            ..GptNeox::default()
+        }
+        .into();
+        let weights = RandomWeights::of(&architecture);
+        let batch = tokens(if quick { 4 } else { 16 }, context, vocabulary);
+        // A CPU gets a sixteenth of it: its time is that of so many more.
+        let few = tokens(1, context, vocabulary);
+        for precision in [Precision::F32, Precision::Bf16] {
+            for task in [Task::Last, Task::All, Task::Gradients] {
+                let load = |device, precision| {
+                    let positions =
+                        if task == Task::All { Positions::All } else { Positions::Last };
+                    let options = Options { device, precision, positions, ..Options::default() };
+                    Transformer::load(&architecture, &weights, &options)
+                };
+                let cpu = if on_cpu && precision == Precision::F32 {
+                    let seconds = best(&mut load(Device::Cpu, precision)?, &few, task, 2)?;
+                    Some(seconds * (batch.rows() / few.rows()) as f64)
+                } else {
+                    None
+                };
+                let mut model = load(device, precision)?;
+                let (seconds, load) = card::watch(index, || {
+                    best(&mut model, &batch, task, if quick { 2 } else { 5 })
+                });
+                let name = format!("{name}, {precision}, {} x {context}: {task}", batch.rows());
+                let tokens = Some(batch.rows() * context);
+                tell(Row { name, cpu, device: seconds?, tokens, load });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Task {
+    Last,
+    All,
+    Gradients,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Last => "writes, last position",
+            Self::All => "writes, all positions",
+            Self::Gradients => "gradients of write weights",
+        })
+    }
+}
+
+/// The shortest of `passes` passes, after one to warm up.
+fn best(model: &mut Transformer, batch: &TokenBatch, task: Task, passes: usize) -> Result<f64> {
+    let mut shortest = f64::INFINITY;
+    for pass in 0..=passes {
+        let started = Instant::now();
+        let mut take = |_: &Site, _: MatView<'_>| ControlFlow::Continue(());
+        if task == Task::Gradients {
+            model.gradients(batch, &mut take)?;
+        } else {
+            model.activations(batch, &mut take)?;
+        }
+        if pass > 0 {
+            shortest = shortest.min(started.elapsed().as_secs_f64());
+        }
+    }
+    Ok(shortest)
+}
