@@ -56,6 +56,7 @@ mod device;
 mod error;
 mod family;
 mod gradients;
+mod linalg;
 mod loss;
 mod network;
 mod options;
@@ -69,6 +70,7 @@ mod transformer;
 
 pub use device::{Device, ParseDeviceError, set_threads};
 pub use error::{Error, ErrorKind};
+pub use linalg::{Certified, DeviceCka, DeviceSpectra, Fallback, Method};
 pub use options::{GradientRule, Options, ParsePrecisionError, Precision};
 pub use point::{Intermediate, ParseIntermediateError};
 pub use train::{AdamW, Trainer};
