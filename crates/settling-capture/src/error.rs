@@ -93,7 +93,12 @@ impl<T> Context<T> for Result<T, TchError> {
 /// libtorch has no error codes: the words are its own, for a GPU and for the host.
 fn kind_of(text: &str) -> ErrorKind {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED"]) {
+    if has(&[
+        "out of memory",
+        "can't allocate memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUSOLVER_STATUS_ALLOC_FAILED",
+    ]) {
         ErrorKind::OutOfMemory
     } else if has(&[
         "CUDA error",

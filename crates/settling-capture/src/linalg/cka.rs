@@ -28,7 +28,7 @@ const BLOCK_ROWS: usize = 1024;
 /// # Memory and cost
 ///
 /// For widths `p`, `q`: `8 (p² + q² + p q)` bytes on the device however many rows are seen, up to four times that while a block is
-/// added or another accumulator merged, and `20 (p + q)` bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of
+/// added or another accumulator merged, and some `40 (p + q)` bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of
 /// the gathered block on the host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
 ///
 /// # Example
@@ -140,11 +140,7 @@ impl DeviceCka {
     }
 
     /// Adds rows that have been checked. `moments` take the place of those of `self`, if there are any, once nothing can fail.
-    fn add(
-        &mut self,
-        mut moments: Option<Moments>,
-        [x, y]: [MatView<'_>; 2],
-    ) -> Result<(), Error> {
+    fn add(&mut self, mut moments: Option<Moments>, [x, y]: [MatView<'_>; 2]) -> Result<(), Error> {
         let _guard = no_grad_guard();
         let (mut start, mut waiting) = (0, self.pending_rows());
         while waiting + (x.rows() - start) >= BLOCK_ROWS {
@@ -181,9 +177,9 @@ impl DeviceCka {
 
     fn merged(&self, before: &Moments, more: &Moments) -> Result<Moments, Error> {
         self.device.still_usable()?;
-        before.merged(more).context(|| {
-            format!("adding {} rows to {} on {}", more.rows, before.rows, self.device)
-        })
+        before
+            .merged(more)
+            .context(|| format!("adding {} rows to {} on {}", more.rows, before.rows, self.device))
     }
 
     fn pending_rows(&self) -> usize {

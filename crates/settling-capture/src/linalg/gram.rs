@@ -86,11 +86,7 @@ fn leading_bits(inner: usize) -> i32 {
 }
 
 /// `(batch, rows, cols)`, f64, scaled.
-fn upload(
-    matrices: &[MatView<'_>],
-    exponents: &[i32],
-    device: Device,
-) -> Result<Tensor, TchError> {
+fn upload(matrices: &[MatView<'_>], exponents: &[i32], device: Device) -> Result<Tensor, TchError> {
     let shape = [matrices.len(), matrices[0].rows(), matrices[0].cols()].map(as_i64);
     let mut values = Vec::with_capacity(matrices.iter().map(|m| m.rows() * m.cols()).sum());
     for row in matrices.iter().flat_map(MatView::iter_rows) {
@@ -143,7 +139,11 @@ mod tests {
             let mut ordinary_fails = false;
             for (half, integers) in integers.chunks(rows * cols).enumerate() {
                 let at = |i: usize, k: usize| {
-                    i128::from(if rows <= cols { integers[i * cols + k] } else { integers[k * cols + i] })
+                    i128::from(if rows <= cols {
+                        integers[i * cols + k]
+                    } else {
+                        integers[k * cols + i]
+                    })
                 };
                 let (mut trace, mut squares) = (0.0, 0.0);
                 for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
@@ -165,7 +165,8 @@ mod tests {
                     trace += if i == j { element } else { 0.0 };
                     squares += element * element;
                 }
-                for (found, expected) in [(sizes[4 * half], trace), (sizes[4 * half + 1], squares)] {
+                for (found, expected) in [(sizes[4 * half], trace), (sizes[4 * half + 1], squares)]
+                {
                     assert!((found - expected).abs() <= 1e-12 * expected);
                 }
             }

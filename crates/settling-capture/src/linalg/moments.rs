@@ -81,9 +81,8 @@ impl Centred {
         // Divided by a tensor on the device: by a number, or in a mean, a GPU multiplies with the rounded reciprocal. The rows
         // of a constant side would then keep a variance.
         let count = Tensor::f_from_slice(&[rows as f64])?.f_to_device(device)?;
-        let mean = |values: &Tensor| {
-            values.f_sum_dim_intlist([0_i64], false, Kind::Double)?.f_div(&count)
-        };
+        let mean =
+            |values: &Tensor| values.f_sum_dim_intlist([0_i64], false, Kind::Double)?.f_div(&count);
         // What the rounded mean leaves of the rows is small and has a mean of its own: the low part. Equal rows leave nothing.
         let high = mean(&values)?;
         let values = values.f_sub(&high)?;
@@ -179,11 +178,7 @@ impl<'a> Moving<'a> {
 
 impl Moments {
     /// The sums over one block of `rows` rows, at least one, row-major.
-    pub(super) fn new(
-        [x, y]: [&[f32]; 2],
-        rows: usize,
-        device: Device,
-    ) -> Result<Self, TchError> {
+    pub(super) fn new([x, y]: [&[f32]; 2], rows: usize, device: Device) -> Result<Self, TchError> {
         let (x, y) = (Centred::new(x, rows, device)?, Centred::new(y, rows, device)?);
         let own = [Pair::new(&x, &x)?, Pair::new(&y, &y)?];
         Ok(Self { rows, own, between: Pair::new(&x, &y)?, sides: [x.side, y.side] })
@@ -207,9 +202,8 @@ impl Moments {
             let [norms, left, right] = [0, 1, 2].map(|k| ours[k].f_add(&theirs[k]));
             Ok(Pair { cross, norms: norms?, left: left?, right: right? })
         };
-        let side = |k: usize| {
-            self.sides[k].merged(&other.sides[k], &deltas[k], n_other / n, weight)
-        };
+        let side =
+            |k: usize| self.sides[k].merged(&other.sides[k], &deltas[k], n_other / n, weight);
         Ok(Self {
             rows: self.rows + other.rows,
             sides: [side(0)?, side(1)?],
@@ -223,7 +217,11 @@ impl Moments {
         let frobenius = |pair: &Pair| pair.cross.f_square()?.f_sum(Kind::Double);
         let mut numbers = Vec::new();
         for (side, own) in self.sides.iter().zip(&self.own) {
-            numbers.extend([side.trace.shallow_clone(), frobenius(own)?, own.norms.shallow_clone()]);
+            numbers.extend([
+                side.trace.shallow_clone(),
+                frobenius(own)?,
+                own.norms.shallow_clone(),
+            ]);
         }
         numbers.extend([frobenius(&self.between)?, self.between.norms.shallow_clone()]);
         Tensor::f_stack(&numbers, 0)

@@ -8,12 +8,12 @@ use tch::no_grad_guard;
 use super::certificate::{Certificate, Evidence, Fallback};
 use super::gram::Grams;
 use super::{refused, with_f64};
+use crate::Device;
 use crate::batch::Walk;
 use crate::error::{Context, Error, ErrorKind};
 use crate::tensor::to_host_f64;
-use crate::Device;
 
-/// How many elements are on the device at once: each costs some 50 bytes, 0.8 GiB in all.
+/// How many elements are on the device at once: each costs 50 to 100 bytes, 1.6 GiB in all at the most.
 const ELEMENTS_AT_ONCE: usize = 1 << 24;
 
 /// Singular values on a device, from eigenvalues of Gram matrices, each spectrum with a certificate of its error.
@@ -42,8 +42,8 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// # Cost and memory
 ///
 /// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs for games compute f64 at a
-/// 64th of their speed in f32. Matrices of one shape go through in batches of 2^24 elements or one matrix, with some 50 bytes an
-/// element; where a GPU's memory does not suffice, a batch is halved, again and again.
+/// 64th of their speed in f32. Matrices of one shape go through in batches of 2^24 elements or one matrix, with 50 bytes an element
+/// (100 where a matrix is square); where a GPU's memory does not suffice, a batch is halved, again and again.
 ///
 /// # Example
 ///
@@ -205,10 +205,13 @@ impl DeviceSpectra {
         let (rows, cols) = (matrices[0].rows(), matrices[0].cols());
         let doing = |what: &str| {
             let count = matrices.len();
-            format!("computing {what} of {rows} x {cols} matrices, {count} at once, on {}", self.device)
+            format!(
+                "computing {what} of {rows} x {cols} matrices, {count} at once, on {}",
+                self.device
+            )
         };
-        let grams = Grams::new(&matrices, &exponents, self.torch)
-            .context(|| doing("the Gram matrices"))?;
+        let grams =
+            Grams::new(&matrices, &exponents, self.torch).context(|| doing("the Gram matrices"))?;
         let sizes = to_host_f64(&grams.sizes)?;
         let eigenvalues = grams.values.f_linalg_eigvalsh("L");
         let eigenvalues = match eigenvalues.context(|| doing("the Gram matrices' eigenvalues")) {
