@@ -1,5 +1,5 @@
 //! Captures what the layers of a transformer write to the residual stream, and the gradients of the weights that write it,
-//! through libtorch on a CPU or a GPU.
+//! through libtorch on a CPU or a GPU; and singular values and CKA on a GPU.
 //!
 //! # Should you use this crate?
 //!
@@ -36,11 +36,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Linear algebra
+//!
+//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU, behind the same traits; they need
+//! no model. On a CPU those crates are the better choice.
+//!
 //! # Numerics
 //!
 //! Weights are converted to `f32` whatever their type on disk, and all arithmetic is `f32`, with TF32 off (libtorch's
 //! default). Against Hugging Face transformers on the same weights, activations, logits, loss and gradients agree to 1e-5
 //! relative. Matrix products round differently for different shapes, so two micro-batch sizes agree to rounding, not to the bit.
+//! Singular values and CKA are computed in f64, and spectra certified one by one.
 //!
 //! # Threads
 //!

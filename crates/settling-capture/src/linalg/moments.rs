@@ -82,13 +82,13 @@ impl Centred {
         // of a constant side would then keep a variance.
         let count = Tensor::f_from_slice(&[rows as f64])?.f_to_device(device)?;
         let mean =
-            |values: &Tensor| values.f_sum_dim_intlist([0_i64], false, Kind::Double)?.f_div(&count);
+            |values: &Tensor| values.f_sum_dim_intlist(0, false, Kind::Double)?.f_div(&count);
         // What the rounded mean leaves of the rows is small and has a mean of its own: the low part. Equal rows leave nothing.
         let high = mean(&values)?;
         let values = values.f_sub(&high)?;
         let low = mean(&values)?;
         let values = values.f_sub(&low)?;
-        let norms = values.f_square()?.f_sum_dim_intlist([1_i64], false, Kind::Double)?;
+        let norms = values.f_square()?.f_sum_dim_intlist(1, false, Kind::Double)?;
         let trace = norms.f_sum(Kind::Double)?;
         Ok(Self { side: Side { high, low, trace }, values, norms })
     }
@@ -164,7 +164,7 @@ struct Moving<'a> {
 impl<'a> Moving<'a> {
     /// Every row of `state` moves by `weight` times the differences `deltas` of the means.
     fn new(state: &'a Moments, weight: f64, deltas: &[Tensor; 2]) -> Result<Self, TchError> {
-        let shift = |side: usize| {
+        let shift = |side: usize| -> Result<Shift<'a>, TchError> {
             let by = deltas[side].f_mul_scalar(weight)?;
             Ok(Shift { norm: by.f_dot(&by)?, by, trace: &state.sides[side].trace })
         };
@@ -194,7 +194,7 @@ impl Moments {
         let there = Moving::new(other, n_self / n, &deltas)?;
         let weight = n_self * (n_other / n);
 
-        let pair = |of: fn(&Self) -> &Pair, a: usize, b: usize| {
+        let pair = |of: fn(&Self) -> &Pair, a: usize, b: usize| -> Result<Pair, TchError> {
             let (ours, theirs) = (of(self), of(other));
             let mut cross = ours.cross.f_add(&theirs.cross)?;
             let _ = cross.f_addr_(&deltas[a].f_mul_scalar(weight)?, &deltas[b])?;
@@ -215,15 +215,9 @@ impl Moments {
     /// The numbers of which a CKA is made, still on the device: of `x`, of `y` and of both.
     pub(super) fn numbers(&self) -> Result<Tensor, TchError> {
         let frobenius = |pair: &Pair| pair.cross.f_square()?.f_sum(Kind::Double);
-        let mut numbers = Vec::new();
-        for (side, own) in self.sides.iter().zip(&self.own) {
-            numbers.extend([
-                side.trace.shallow_clone(),
-                frobenius(own)?,
-                own.norms.shallow_clone(),
-            ]);
-        }
-        numbers.extend([frobenius(&self.between)?, self.between.norms.shallow_clone()]);
+        let ([x, y], [xx, yy], xy) = (&self.sides, &self.own, &self.between);
+        let (of_xx, of_yy, of_xy) = (frobenius(xx)?, frobenius(yy)?, frobenius(xy)?);
+        let numbers = [&x.trace, &of_xx, &xx.norms, &y.trace, &of_yy, &yy.norms, &of_xy, &xy.norms];
         Tensor::f_stack(&numbers, 0)
     }
 

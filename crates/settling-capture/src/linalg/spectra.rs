@@ -185,7 +185,7 @@ impl DeviceSpectra {
                 }
             }
         }
-        let finish = |(&a, attempt)| match attempt {
+        let finish = |(&a, attempt): (&MatView<'_>, Attempt)| match attempt {
             Attempt::Passed(Certificate { spectrum, radii, effective_rank_error }) => {
                 Ok(Certified { spectrum, radii, effective_rank_error, method: Method::Gram })
             }
@@ -223,17 +223,18 @@ impl DeviceSpectra {
             }
             Err(error) => return Err(error),
         };
-        let each = eigenvalues.chunks_exact(rows.min(cols)).zip(sizes.as_chunks().0).zip(members);
-        let judge = |((eigenvalues, &[trace, gram, s, l]), (.., scale)): (_, &(_, _, Scale))| {
+        let (inner, (sizes, _)) = (rows.max(cols), sizes.as_chunks::<4>());
+        let each = eigenvalues.chunks_exact(rows.min(cols)).zip(sizes);
+        let mut attempts = Vec::with_capacity(members.len());
+        for ((eigenvalues, &[trace, gram, s, l]), (.., scale)) in each.zip(members) {
             let squared_norm = scale.squared_norm;
-            let inner = rows.max(cols);
             let evidence = Evidence { eigenvalues, inner, trace, gram, s, l, squared_norm };
-            match evidence.certify() {
+            attempts.push(match evidence.certify() {
                 Ok(certificate) => Attempt::Passed(certificate.times_two_to(scale.exponent)),
                 Err(reason) => Attempt::Left(Method::Svd(reason)),
-            }
-        };
-        Ok(each.map(judge).collect())
+            });
+        }
+        Ok(attempts)
     }
 }
 

@@ -48,20 +48,17 @@ fn graded(n: usize, condition: f64) -> Vec<f64> {
 
 /// What training leaves: a bulk as of a random matrix, some large values, a tail.
 fn trained(n: usize, condition: f64) -> Vec<f64> {
+    let (head, tail) = (n / 16, n / 8);
     let value = |k: usize| match k {
-        k if k < n / 16 => 4.0 / (1.0 + k as f64),
-        k if k > n - n / 8 => {
-            4.0 / condition.powf((n - k) as f64 / (n as f64)).max(1.0) / condition.sqrt()
-        }
-        k => 0.8 - 0.7 * k as f64 / n as f64,
+        k if k < head => 4.0 / (1.0 + k as f64),
+        k if k < n - tail => 0.8 - 0.7 * k as f64 / n as f64,
+        k => 0.1 * (40.0 / condition).powf((k + 1 + tail - n) as f64 / tail as f64),
     };
-    let mut values: Vec<f64> = (0..n).map(value).collect();
-    values[n - 1] = 4.0 / condition;
-    values
+    (0..n).map(value).collect()
 }
 
-/// Matrices whose singular values are known exactly: `H diag(s)` has 8 s, for H of 64 signs in orthogonal rows, whatever the
-/// f32 numbers s; so has `H diag(s) Hᵀ / 8` where the sums are exact, without being a diagonal in disguise.
+/// Matrices whose singular values are known exactly, from the 64 x 64 matrix H of signs in orthogonal rows of norm 8: those of
+/// `H diag(s)` are 8 s for any f32 numbers s, those of `H diag(s) Hᵀ` are 64 s where f32 holds the sums.
 #[test]
 fn known_spectra_are_found_within_the_certificate() {
     let n = 64;
