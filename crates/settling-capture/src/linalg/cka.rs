@@ -33,7 +33,7 @@ const BLOCK_ROWS: usize = 1024;
 ///
 /// # Example
 ///
-/// ```no_run
+/// ```
 /// use settling_capture::{Device, DeviceCka};
 /// use settling_core::MatView;
 ///

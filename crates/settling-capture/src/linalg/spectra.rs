@@ -47,7 +47,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 ///
 /// # Example
 ///
-/// ```no_run
+/// ```
 /// use settling_capture::{Device, DeviceSpectra, Method};
 /// use settling_core::MatView;
 ///
