@@ -37,6 +37,7 @@
 //! `‖L‖` is some `2^-q ‖B‖`, so that the second term is well below the first: what is lost is the last rounding of each
 //! element. An ordinary product would lose N times as much. `fl(G)` is symmetric to the bit.
 //!
+//! All this supposes IEEE arithmetic. Where a GPU's library offers to emulate products of f64, that must be off, as it is by default.
 //! No product underflows: elements of f32 are multiples of `2^-149`, scaled of `2^-277` and more, their products of `2^-554`.
 
 use settling_core::MatView;

@@ -20,10 +20,10 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 ///
 /// # When to use it
 ///
-/// On a GPU, for many matrices or large ones. On a CPU [`settling_rank::singular_values`] is as fast, more accurate for small
-/// singular values, and the same bits on every machine; here [`Device::Cpu`] is for tests. What is wanted below is the
-/// effective rank: it is certified to 1e-9, whatever the method. A single small singular value, and so a condition number, is
-/// known to its radius only.
+/// On a GPU, for many matrices or large ones. On a CPU prefer [`settling_rank::singular_values`], which knows small singular values
+/// better, needs no libtorch, and gives the same bits on any number of threads; here [`Device::Cpu`] is for tests. What is
+/// wanted of a spectrum here is its effective rank. A single small singular value, and so a condition number, is known to its
+/// radius only.
 ///
 /// # Method
 ///
@@ -36,8 +36,8 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// computes an SVD, in parallel over such matrices, and [`Certified::method`] says why. The full derivation is in the sources:
 /// `linalg/gram.rs` and `linalg/certificate.rs`.
 ///
-/// A full matrix of width 512 passes while its largest singular value is up to some thousand times its smallest; a matrix of
-/// low rank never does, so that it costs the attempt besides the SVD.
+/// It passes for square Gaussian matrices of width 1024, and for matrices of width 512 whose singular values fall evenly in their
+/// logarithm up to a thousandfold. A matrix of low rank never does, and so costs the attempt besides the SVD.
 ///
 /// # Cost and memory
 ///

@@ -77,6 +77,23 @@ fn features_may_lie_far_from_zero() {
     }
 }
 
+/// Skewed integers with a trend, which f32 holds 15 million away from zero too: the answer is the same to 1e-13, the mean of a block known to
+/// 2^-30 only as one f64 would not do.
+#[test]
+fn an_exact_offset_costs_no_digits() {
+    let (x, y) = pair(4, 10_000, 3, 2);
+    let moved = |m: &Mat, offset: f64| {
+        Mat::new(m.rows, m.cols, |row, col| {
+            m.at(row, col).exp().min(1e3).round() + (row / 300) as f64 + offset
+        })
+    };
+    let near = streamed(&moved(&x, 0.0), &moved(&y, 0.0), 10_000).finish().unwrap();
+    let far = streamed(&moved(&x, 15e6), &moved(&y, -15e6), 10_000).finish().unwrap();
+    for (near, far) in numbers(&near).into_iter().zip(numbers(&far)) {
+        assert!((near - far).abs() <= 1e-13 * near.abs().max(1.0), "{near} {far}");
+    }
+}
+
 #[test]
 fn batches_change_no_bit() {
     let (x, y) = pair(5, 2600, 6, 5);
