@@ -88,5 +88,5 @@ pub(crate) fn with_spectrum(seed: u64, rows: usize, cols: usize, values: &[f64])
 
 /// Sylvester's matrix of signs: its rows are orthogonal, of squared norm `order`, a power of two.
 pub(crate) fn hadamard(row: usize, col: usize) -> f64 {
-    if (row & col).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+    if (row & col).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
 }
