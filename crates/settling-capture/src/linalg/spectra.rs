@@ -13,7 +13,7 @@ use crate::batch::Walk;
 use crate::error::{Context, Error, ErrorKind};
 use crate::tensor::to_host_f64;
 
-/// How many elements are on the device at once: each costs some 50 to 100 bytes, at most 1.6 GiB unless one matrix alone has more.
+/// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all unless one matrix alone has more.
 const ELEMENTS_AT_ONCE: usize = 1 << 24;
 
 /// Singular values on a device, from eigenvalues of Gram matrices, each spectrum with a certificate of its error.
@@ -43,7 +43,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 ///
 /// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs for games compute f64 at a
 /// 64th of their speed in f32. Matrices of one shape go through in batches of 2^24 elements or one matrix, with some 50 bytes an element
-/// (100 where a matrix is square); where a GPU's memory does not suffice, a batch is halved, again and again.
+/// (70 where a matrix is square; measured on a CPU); where a GPU's memory does not suffice, a batch is halved, again and again.
 ///
 /// # Example
 ///
