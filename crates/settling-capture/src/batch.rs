@@ -49,7 +49,7 @@ pub(crate) fn suitable(device: Device, tokens: usize) -> usize {
     (at_once / tokens).max(1)
 }
 
-/// A walk over the rows of a batch in micro-batches that shrink when memory runs out.
+/// A walk over the rows of a batch, or other things in a row, in micro-batches that shrink when memory runs out.
 pub(crate) struct Walk {
     rows: Range<usize>,
     size: usize,
@@ -78,7 +78,7 @@ impl Walk {
         }
         let tried = self.next().map_or(1, |rows| rows.len());
         if tried == 1 {
-            let message = format!("one sequence at a time does not fit either; {error}");
+            let message = format!("one at a time does not fit either; {error}");
             return Err(Error::new(ErrorKind::OutOfMemory, message).with_source(error));
         }
         self.size = tried / 2;
@@ -132,7 +132,7 @@ mod tests {
             }
         };
         assert_eq!((tries, error.kind()), (3, ErrorKind::OutOfMemory));
-        assert!(error.to_string().contains("one sequence at a time"), "{error}");
+        assert!(error.to_string().contains("one at a time"), "{error}");
         assert!(error.to_string().contains("2.00 GiB"), "{error}");
     }
 

@@ -4,7 +4,7 @@ use tch::TchError;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a model could not be loaded or run.
+/// Why a model could not be loaded or run, or a matrix not be dealt with on a device.
 ///
 /// [`kind`](Error::kind) says what sort of problem it is; the message names the tensor, row or operation, what was expected
 /// and what was found.
@@ -25,7 +25,10 @@ pub enum ErrorKind {
     Weights,
     /// The tokens do not fit the model: an id outside the vocabulary, rows too long or too short.
     Tokens,
-    /// The device does not exist, or this libtorch cannot use it.
+    /// A matrix was refused or has no answer: an element is not finite, or a shape does not fit those before. Its
+    /// [source](std::error::Error::source) is the error of `settling-rank` or `settling-cka`, with a kind of its own.
+    Matrix,
+    /// The device does not exist, this libtorch cannot use it, or it lacks the arithmetic.
     Device,
     /// There was not enough memory on the device or the host. Activations on a GPU, gradients and logits say so only when a single
     /// sequence does not fit; activations on a CPU at once.
@@ -90,7 +93,12 @@ impl<T> Context<T> for Result<T, TchError> {
 /// libtorch has no error codes: the words are its own, for a GPU and for the host.
 fn kind_of(text: &str) -> ErrorKind {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"]) {
+    if has(&[
+        "out of memory",
+        "can't allocate memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUSOLVER_STATUS_ALLOC_FAILED",
+    ]) {
         ErrorKind::OutOfMemory
     } else if has(&[
         "CUDA error",
@@ -124,6 +132,10 @@ mod tests {
             ),
             (
                 "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+                ErrorKind::OutOfMemory,
+            ),
+            (
+                "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
                 ErrorKind::OutOfMemory,
             ),
             ("CUDA error: device-side assert triggered", ErrorKind::DeviceFailed),

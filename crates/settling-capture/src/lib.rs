@@ -1,5 +1,5 @@
 //! Captures what the layers of a transformer write to the residual stream, and the gradients of the weights that write it,
-//! through libtorch on a CPU or a GPU.
+//! through libtorch on a CPU or a GPU; and singular values and CKA on a GPU.
 //!
 //! # Should you use this crate?
 //!
@@ -47,6 +47,12 @@
 //! Memory, beside the weights: what one layer needs for a micro-batch, and the rows of one site; on a GPU the rows of all sites of
 //! a micro-batch. A micro-batch that does not fit a GPU is halved until it does.
 //!
+//! # Linear algebra
+//!
+//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU, behind the same traits; they need
+//! no model. On a CPU those crates are the better choice. Singular values and CKA are computed in f64, and spectra certified one
+//! by one.
+//!
 //! # Numerics
 //!
 //! Weights are converted to the [`Precision`] asked for, whatever their type on disk; f32 unless told otherwise, with TF32 off
@@ -70,6 +76,7 @@ mod device;
 mod error;
 mod family;
 mod gradients;
+mod linalg;
 mod loss;
 mod network;
 mod options;
@@ -83,6 +90,7 @@ mod transformer;
 
 pub use device::{Device, ParseDeviceError, set_threads};
 pub use error::{Error, ErrorKind};
+pub use linalg::{Certified, DeviceCka, DeviceSpectra, Fallback, Method};
 pub use options::{GradientRule, Options, ParsePrecisionError, Precision};
 pub use point::{Intermediate, ParseIntermediateError};
 pub use train::{AdamW, Trainer};
