@@ -90,7 +90,7 @@ impl<T> Context<T> for Result<T, TchError> {
 /// libtorch has no error codes: the words are its own, for a GPU and for the host.
 fn kind_of(text: &str) -> ErrorKind {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"]) {
+    if has(&["out of memory", "can't allocate memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"]) {
         ErrorKind::OutOfMemory
     } else if has(&[
         "CUDA error",
@@ -122,6 +122,7 @@ mod tests {
                 "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes.",
                 ErrorKind::OutOfMemory,
             ),
+            ("std::bad_alloc", ErrorKind::OutOfMemory),
             (
                 "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
                 ErrorKind::OutOfMemory,
