@@ -28,7 +28,8 @@ pub enum ErrorKind {
     /// The device does not exist, or this libtorch cannot use it.
     Device,
     /// There was not enough memory on the device or the host. Activations on a GPU, gradients and logits say so only when a single
-    /// sequence does not fit; activations on a CPU at once.
+    /// sequence does not fit; activations on a CPU at once, as some of their rows may have been delivered: use a smaller
+    /// [`micro_batch`](crate::Options::micro_batch).
     OutOfMemory,
     /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used again in this process, and is
     /// not: every later call fails with this kind too.
