@@ -345,7 +345,8 @@ fn run_out_of_memory() {
         Transformer::load(&config.clone().into(), &source, &options).unwrap()
     };
     let (mut few, mut many) = (load(2), load(256));
-    let batch = TokenBatch::new((0..256 * 512).map(|id| id % 61 * (id % 7) % 64).collect(), 512).unwrap();
+    let batch =
+        TokenBatch::new((0..256 * 512).map(|id| id % 61 * (id % 7) % 64).collect(), 512).unwrap();
     let expected = (activations(&mut few, &batch).unwrap(), gradients(&mut few, &batch).unwrap());
 
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
