@@ -285,7 +285,9 @@ fn a_receiver_that_panics_leaves_the_thread_and_the_model_as_they_were() {
                             let parameters = model.architecture().parameters();
                             let names: Vec<&str> =
                                 parameters.iter().map(|(name, _)| name.as_str()).collect();
-                            let mut take = |_: &str, _: MatView<'_, f64>| drop(receive());
+                            let mut take = |_: &str, _: MatView<'_, f64>| {
+                                let _ = receive();
+                            };
                             model.parameter_gradients(&batch, &names, &mut take).map(drop)
                         }
                     };
