@@ -91,7 +91,14 @@ impl<T> Context<T> for Result<T, TchError> {
 /// libtorch has no error codes: the words are its own, for a GPU and for the host.
 fn kind_of(text: &str) -> ErrorKind {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["out of memory", "can't allocate memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"]) {
+    if has(&[
+        "out of memory",
+        "can't allocate memory",
+        "bad_alloc",
+        // oneDNN, which libtorch multiplies with on a CPU: it had no memory for the code or the data of a product.
+        "could not create a primitive",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+    ]) {
         ErrorKind::OutOfMemory
     } else if has(&[
         "CUDA error",
@@ -124,6 +131,7 @@ mod tests {
                 ErrorKind::OutOfMemory,
             ),
             ("std::bad_alloc", ErrorKind::OutOfMemory),
+            ("could not create a primitive", ErrorKind::OutOfMemory),
             (
                 "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
                 ErrorKind::OutOfMemory,

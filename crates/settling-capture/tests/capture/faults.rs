@@ -255,7 +255,7 @@ fn records_gradients() -> bool {
 
 #[test]
 fn a_receiver_that_panics_leaves_the_thread_and_the_model_as_they_were() {
-    for case in ["parallel", "olmo2"] {
+    for case in ["parallel"] {
         let batch = tokens(case);
         let wanted = all_intermediates(&architecture(case));
         let options = Options { micro_batch: Some(2), ..everything(case, Positions::All) };
@@ -341,20 +341,20 @@ fn run_out_of_memory() {
         ..GptNeox::default()
     };
     let source = Trainer::new(&config, AdamW::pythia(1e-3, 10), 1, Device::Cpu).unwrap();
-    // 256 sequences take 34 MB for every tensor as wide as the model; 2 take a quarter.
+    // 64 sequences take 8 MB for every tensor as wide as the model; 2 take a quarter of one.
     let load = |micro_batch| {
         let options = Options { micro_batch: Some(micro_batch), ..Options::default() };
         Transformer::load(&config.clone().into(), &source, &options).unwrap()
     };
-    let (mut few, mut many) = (load(2), load(256));
+    let (mut few, mut many) = (load(2), load(64));
     let batch =
-        TokenBatch::new((0..256 * 512).map(|id| id % 61 * (id % 7) % 64).collect(), 512).unwrap();
+        TokenBatch::new((0..64 * 512).map(|id| id % 61 * (id % 7) % 64).collect(), 512).unwrap();
     let expected = (activations(&mut few, &batch).unwrap(), gradients(&mut few, &batch).unwrap());
 
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    let limit = format!("--as={}", (kilobytes << 10) + (64 << 20));
+    let limit = format!("--as={}", (kilobytes << 10) + (32 << 20));
     let process = std::process::id().to_string();
     let limited = std::process::Command::new("prlimit").args(["--pid", &process, &limit]).status();
     assert!(limited.unwrap().success());
@@ -362,7 +362,7 @@ fn run_out_of_memory() {
     let error = activations(&mut many, &batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
     let message = error.to_string();
-    for part in ["256 sequences at a time do not fit", "a smaller micro_batch", "allocate"] {
+    for part in ["64 sequences at a time do not fit", "a smaller micro_batch", "allocate"] {
         assert!(message.contains(part), "{message}");
     }
     // What it says helps, and gradients do it themselves.
@@ -371,7 +371,7 @@ fn run_out_of_memory() {
     let (expected_loss, expected) = &expected.1;
     assert!((loss - expected_loss).abs() <= 1e-6 * loss, "{loss} {expected_loss}");
     for (site, (gradient, _)) in found {
-        // As in precision.rs, with a hundred times the terms.
+        // As in precision.rs, with many more terms.
         let error = relative_error(&gradient, &expected[&site].0);
         assert!(error <= 1e-5, "{site}: {error:e}");
     }
