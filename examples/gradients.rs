@@ -223,7 +223,8 @@ mod tests {
         // Two heads of 6 in a width of 12.
         let count = |count| Denominator::Count(NonZeroUsize::new(count).unwrap());
         assert_eq!(attainable(&Site::ov(0).of_head(1), &sizes), count(12));
-        let narrow = ModelSizes { head_dim: 2, ..sizes };
+        let mut narrow = sizes;
+        narrow.head_dim = 2;
         assert_eq!(attainable(&Site::ov(0).of_head(1), &narrow), count(4));
         assert_eq!(attainable(&Site::ov(0), &narrow), Denominator::Attainable);
         // Zeros beyond what can be reached count for nothing: rank 4 of 4 is 1.
