@@ -195,6 +195,8 @@ fn matrix(rows: &[f32]) -> MatView<'_> {
 }
 
 fn compare(args: &Args) -> Result<Compared, Box<dyn Error>> {
+    // Threads would cost so small a model more than they gain.
+    tch::set_num_threads(1);
     tch::manual_seed(args.seed.into());
     let store = nn::VarStore::new(Device::Cpu);
     let mut model = Model::new(&store.root());
@@ -263,12 +265,12 @@ mod tests {
     #[test]
     fn a_model_becomes_what_it_will_be() {
         let _alone = GENERATOR.lock().unwrap();
-        let compare = || compare(&Args { steps: 120, seed: 1 }).unwrap();
-        let compared = compare();
+        let compare = |steps| compare(&Args { steps, seed: 1 }).unwrap();
+        let compared = compare(120);
         assert_eq!(compared.steps, [0, 3, 10, 30, 100, 120]);
-        // From about ln 32 = 3.47, of which three quarters or more can be learned: the first two tokens tell the others.
+        // No better than a guess, which costs ln 32 = 3.47, and then well below it.
         assert!(
-            compared.losses[0] > 3.0 && compared.losses[5] < 0.75 * compared.losses[0],
+            compared.losses[0] > 3.4 && compared.losses[5] < 0.75 * 3.47,
             "{:?}",
             compared.losses
         );
@@ -277,8 +279,8 @@ mod tests {
             assert!((values[5] - 1.0).abs() < 1e-12, "{site}: {values:?}");
             assert!(values[4] > values[0] && values[0] < 0.9, "{site}: {values:?}");
         }
-        let again = compare();
-        assert_eq!((compared.losses, compared.cka), (again.losses, again.cka), "it is seeded");
+        let [one, two] = [compare(5), compare(5)];
+        assert_eq!((one.losses, one.cka), (two.losses, two.cka), "it is seeded");
     }
 
     #[test]

@@ -255,7 +255,7 @@ fn records_gradients() -> bool {
 
 #[test]
 fn a_receiver_that_panics_leaves_the_thread_and_the_model_as_they_were() {
-    for case in ["parallel"] {
+    for case in ["parallel", "olmo2"] {
         let batch = tokens(case);
         let wanted = all_intermediates(&architecture(case));
         let options = Options { micro_batch: Some(2), ..everything(case, Positions::All) };
