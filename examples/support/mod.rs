@@ -2,9 +2,8 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
 use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::{
     Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
@@ -14,14 +13,16 @@ use settling::hub::{Hub, HubSeries};
 use settling::records::MccRow;
 use settling::tokens::NpyTokens;
 use settling::{
-    ErrorKind, ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject, study_model,
-    write_tables,
+    ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject, study_model, write_tables,
 };
 
 mod downloads;
 mod some_steps;
+mod terminal;
 
 use some_steps::SomeSteps;
+use terminal::Failure;
+pub(crate) use terminal::{bar, fail};
 
 /// What to study and how.
 pub(crate) struct Plan {
@@ -160,7 +161,7 @@ impl Study<'_> {
                 "{model}: not every checkpoint is what its name says.\n\n{audit}\n\
                  Choose --steps without these, or --allow them if you know better."
             );
-            return Err(Refused(message).into());
+            return Err(Failure { code: 3, message }.into());
         }
         let options = Options {
             device: self.plan.device,
@@ -198,50 +199,6 @@ fn print_audit(study: &ModelStudy) {
     for finding in &audit.findings {
         println!("  {finding}");
     }
-}
-
-/// What was asked for can be read, and should not be studied.
-#[derive(Debug)]
-struct Refused(String);
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Refused {}
-
-/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output, 1 anything else.
-pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("error: {error}");
-    let code = match error.downcast_ref::<settling::Error>().map(settling::Error::kind) {
-        Some(ErrorKind::Usage) => 2,
-        Some(ErrorKind::Input) => 3,
-        Some(ErrorKind::Compute) => 4,
-        Some(ErrorKind::Output) => 5,
-        None if error.is::<settling::checkpoint::Error>()
-            || error.is::<settling::tokens::Error>()
-            || error.is::<Refused>() =>
-        {
-            3
-        }
-        _ => match error.downcast_ref::<settling::hub::Error>().map(settling::hub::Error::kind) {
-            Some(settling::hub::ErrorKind::Usage) => 2,
-            Some(settling::hub::ErrorKind::Cache | settling::hub::ErrorKind::Network) => 5,
-            Some(_) => 3,
-            None => 1,
-        },
-    };
-    ExitCode::from(code)
-}
-
-/// A progress bar on a terminal, nothing elsewhere.
-pub(crate) fn bar(doing: &'static str) -> ProgressBar {
-    // The template is fixed and valid; the default style is the fallback.
-    let style = ProgressStyle::with_template("{prefix} {bar:32} {pos}/{len}  {eta} left  {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style).with_prefix(doing)
 }
 
 fn show(path: &Path) -> String {

@@ -112,10 +112,11 @@ impl Observed<'_> {
         while let Some(rows) = walk.next() {
             let mut take = |index: usize, rows: MatView<'_>| deliver(index, rows);
             let mut recorder = self.recorder(Some(&mut take));
-            self.run(rows, &mut recorder)?;
-            if !recorder.stopped {
-                recorder.flush()?;
-            }
+            // Some of its rows may have been delivered: it cannot be tried again in halves.
+            let ran = self.run(rows, &mut recorder);
+            let flushed =
+                ran.and_then(|()| if recorder.stopped { Ok(()) } else { recorder.flush() });
+            flushed.map_err(|error| walk.gave_up(error))?;
             if recorder.stopped {
                 break;
             }

@@ -73,16 +73,26 @@ impl Walk {
 
     /// After `error` of the rows that came next: tries half as many, or gives up with an error.
     pub(crate) fn retreat(&mut self, error: Error) -> Result<(), Error> {
-        if error.kind() != ErrorKind::OutOfMemory {
-            return Err(error);
-        }
         let tried = self.next().map_or(1, |rows| rows.len());
-        if tried == 1 {
-            let message = format!("one at a time does not fit either; {error}");
-            return Err(Error::new(ErrorKind::OutOfMemory, message).with_source(error));
+        if error.kind() != ErrorKind::OutOfMemory || tried == 1 {
+            return Err(self.gave_up(error));
         }
         self.size = tried / 2;
         Ok(())
+    }
+
+    /// What to say of `error` of the rows that came next, where they are not tried again.
+    pub(crate) fn gave_up(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::OutOfMemory {
+            return error;
+        }
+        let message = match self.next().map_or(1, |rows| rows.len()) {
+            1 => format!("one at a time does not fit; {error}"),
+            more => {
+                format!("{more} sequences at a time do not fit: use a smaller micro_batch; {error}")
+            }
+        };
+        Error::new(ErrorKind::OutOfMemory, message).with_source(error)
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -134,6 +144,17 @@ mod tests {
         assert_eq!((tries, error.kind()), (3, ErrorKind::OutOfMemory));
         assert!(error.to_string().contains("one at a time"), "{error}");
         assert!(error.to_string().contains("2.00 GiB"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_tried_again_says_what_to_do() {
+        let error = Walk::new(0..5, 4).gave_up(out_of_memory());
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+        for part in ["4 sequences at a time", "a smaller micro_batch", "2.00 GiB"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        let error = Walk::new(4..5, 4).gave_up(out_of_memory()).to_string();
+        assert!(error.contains("one sequence") && !error.contains("smaller"), "{error}");
     }
 
     #[test]

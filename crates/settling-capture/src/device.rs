@@ -58,18 +58,13 @@ impl Device {
                 Err(Error::new(ErrorKind::Device, message))
             }
             Self::Mps => Ok(tch::Device::Mps),
-            Self::Cuda(_) if !tch::utils::has_cuda() => missing(
-                "libtorch's CUDA part, libtorch_cuda.so, is not loaded: this is a CPU build, or that file is missing. \
-                 docs/LIBTORCH.md says how to use a CUDA one",
-            ),
-            Self::Cuda(index) => match usize::try_from(tch::Cuda::device_count()).unwrap_or(0) {
-                0 => missing(
-                    "libtorch has its CUDA part but sees no GPU: there is none, its driver is not installed or too old for \
-                     CUDA 13, or CUDA_VISIBLE_DEVICES hides it. nvidia-smi tells which",
-                ),
-                found if index < found => Ok(tch::Device::Cuda(index)),
-                found => missing(&format!("libtorch sees {found}, counted from cuda:0")),
-            },
+            Self::Cuda(index) => {
+                let found = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+                match why_no_gpu(index, tch::utils::has_cuda(), found) {
+                    None => Ok(tch::Device::Cuda(index)),
+                    Some(why) => missing(&why),
+                }
+            }
         }
     }
 
@@ -84,6 +79,24 @@ impl Device {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Why there is no CUDA device with this index, where libtorch has its CUDA part or not and finds so many.
+fn why_no_gpu(index: usize, has_cuda: bool, found: usize) -> Option<String> {
+    match found {
+        _ if !has_cuda => Some(
+            "libtorch's CUDA part, libtorch_cuda.so, is not loaded: this is a CPU build, or that file is missing. \
+             docs/LIBTORCH.md says how to use a CUDA one"
+                .to_owned(),
+        ),
+        0 => Some(
+            "libtorch has its CUDA part but sees no GPU: there is none, its driver is not installed or too old for CUDA 13, or \
+             CUDA_VISIBLE_DEVICES hides it. nvidia-smi tells which"
+                .to_owned(),
+        ),
+        _ if index < found => None,
+        _ => Some(format!("libtorch sees {found}, counted from cuda:0")),
     }
 }
 
@@ -139,4 +152,50 @@ impl std::error::Error for ParseDeviceError {}
 pub fn set_threads(threads: usize) {
     assert!(threads > 0, "an operation needs at least one thread");
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Context;
+    use tch::TchError;
+
+    #[test]
+    fn no_libtorch_for_gpus_no_gpu_and_no_such_gpu_are_told_apart() {
+        let why = |index, has_cuda, found| why_no_gpu(index, has_cuda, found).unwrap_or_default();
+        assert!(why(0, false, 0).contains("libtorch_cuda.so, is not loaded"));
+        assert!(why(0, true, 0).contains("sees no GPU"));
+        assert!(why(2, true, 2).contains("libtorch sees 2"));
+        assert_eq!(why_no_gpu(1, true, 2), None);
+    }
+
+    /// One test, in this order: a failure is remembered until the process ends.
+    #[test]
+    fn a_gpu_that_failed_is_not_used_again() {
+        let far = Device::Cuda(4096);
+        let before = far.check(Precision::F32).unwrap_err();
+        assert_eq!(before.kind(), ErrorKind::Device, "{before}");
+        assert!(before.to_string().contains("cuda:4096"), "{before}");
+
+        let fail = |text: &str| {
+            let failed = Err::<(), _>(TchError::Torch(text.to_owned()));
+            failed.context(|| "running a model on cuda:0".to_owned()).unwrap_err()
+        };
+        // Neither of these is for ever.
+        assert_eq!(fail("CUDA out of memory").kind(), ErrorKind::OutOfMemory);
+        assert_eq!(fail("shapes do not match").kind(), ErrorKind::Libtorch);
+        assert!(far.still_usable().is_ok());
+
+        let failure = fail("CUDA error: device-side assert triggered\nand a stack trace");
+        assert_eq!(failure.kind(), ErrorKind::DeviceFailed);
+        fail("CUDA error: an illegal memory access was encountered");
+        for device in [far, Device::Cuda(0), Device::Mps] {
+            let error = device.check(Precision::F32).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DeviceFailed);
+            // The first one, which is the cause of the others.
+            assert!(error.to_string().contains("device-side assert"), "{error}");
+            assert!(error.to_string().contains("start a new"), "{error}");
+        }
+        assert!(Device::Cpu.check(Precision::F32).is_ok());
+    }
 }

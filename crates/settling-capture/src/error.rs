@@ -31,7 +31,8 @@ pub enum ErrorKind {
     /// The device does not exist, this libtorch cannot use it, or it lacks the arithmetic.
     Device,
     /// There was not enough memory on the device or the host. Activations on a GPU, gradients and logits say so only when a single
-    /// sequence does not fit; activations on a CPU at once.
+    /// sequence does not fit; activations on a CPU at once, as some of their rows may have been delivered: use a smaller
+    /// [`micro_batch`](crate::Options::micro_batch).
     OutOfMemory,
     /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used again in this process, and is
     /// not: every later call fails with this kind too.
@@ -96,6 +97,9 @@ fn kind_of(text: &str) -> ErrorKind {
     if has(&[
         "out of memory",
         "can't allocate memory",
+        "bad_alloc",
+        // oneDNN, which libtorch multiplies with on a CPU: it had no memory for the code or the data of a product.
+        "could not create a primitive",
         "CUBLAS_STATUS_ALLOC_FAILED",
         "CUSOLVER_STATUS_ALLOC_FAILED",
     ]) {
@@ -130,6 +134,8 @@ mod tests {
                 "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes.",
                 ErrorKind::OutOfMemory,
             ),
+            ("std::bad_alloc", ErrorKind::OutOfMemory),
+            ("could not create a primitive", ErrorKind::OutOfMemory),
             (
                 "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
                 ErrorKind::OutOfMemory,

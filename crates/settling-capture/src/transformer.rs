@@ -18,6 +18,9 @@ use crate::tensor::{flatten_rows, ids, to_host};
 ///
 /// Where a model normalises what a component writes before it is added (OLMo 2), a write site's activation is what is added,
 /// and its weight and the shares of its heads are those of the projection before.
+///
+/// Values that are not finite, because a weight is not or because the precision overflows, are delivered as they are, and so is a
+/// loss: what they mean is for the receiver to say. What does not depend on them keeps every bit.
 #[derive(Debug)]
 pub struct Transformer {
     pub(crate) architecture: Architecture,

@@ -1,5 +1,6 @@
 //! One binary, so that libtorch is linked once.
 
+mod faults;
 mod golden;
 mod model;
 mod precision;

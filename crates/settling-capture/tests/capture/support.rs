@@ -83,13 +83,13 @@ impl File {
 
     /// Multiplies the f32 elements of a tensor for whose index `chosen` holds.
     pub(crate) fn scale(&mut self, name: &str, factor: f32, chosen: impl Fn(usize) -> bool) {
-        let mut values = self.f32(name);
-        for (index, value) in values.iter_mut().enumerate() {
-            if chosen(index) {
-                *value *= factor;
-            }
-        }
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.change(name, |index, value| if chosen(index) { factor * value } else { value });
+    }
+
+    /// Changes the f32 elements of a tensor by their index.
+    pub(crate) fn change(&mut self, name: &str, change: impl Fn(usize, f32) -> f32) {
+        let values = self.f32(name).into_iter().enumerate();
+        let bytes = values.flat_map(|(index, value)| change(index, value).to_le_bytes()).collect();
         self.values.insert(name.to_owned(), bytes);
     }
 }
