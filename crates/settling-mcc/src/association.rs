@@ -1,4 +1,4 @@
-use crate::permutation::{PermutationP, Tally, classes};
+use crate::permutation::{PermutationTest, Tally, classes};
 use crate::{Error, ErrorKind, Permutation};
 
 /// A measure of association that needs no threshold: [`association`], [`Permutation::test`].
@@ -108,7 +108,7 @@ impl Permutation {
     /// assert_eq!((test.p.greater, test.p.two_sided), (1.0 / 24.0, 2.0 / 24.0));
     /// # Ok::<(), settling_mcc::Error>(())
     /// ```
-    pub fn test(&self, measure: Measure, x: &[f64], y: &[f64]) -> Result<PermutationP, Error> {
+    pub fn test(&self, measure: Measure, x: &[f64], y: &[f64]) -> Result<PermutationTest, Error> {
         let pairing = Pairing::new(measure, x, y)?;
         // Equal values need not be told apart: any observation with the value will do.
         let classes = classes(y);

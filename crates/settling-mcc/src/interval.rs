@@ -14,14 +14,13 @@ impl Contingency {
     /// The counts are multinomial with unknown probabilities. For each coefficient the likelihood is that of the best
     /// probabilities with this coefficient; the interval holds the coefficients for which twice the logarithm of its ratio to the
     /// best of all is at most the `level` quantile of the chi-squared distribution with one degree of freedom. That calibration
-    /// is for many observations. Over a grid of probabilities the 95 % interval was found to hold the truth in at least 88 % of
-    /// samples of six, 90 % of twelve and 93 % of 24, except where one class is so rare that most samples have none of it
-    /// (`tests/it/coverage.rs`).
+    /// is for many observations. For few, over margins from 1/6 to 5/6 and coefficients to 0.9, the 95 % interval holds the truth in
+    /// at least 90 % of samples of six and 89 % of samples of twelve (all tables counted out in `tests/it/coverage.rs`).
     ///
     /// # Numerics
     ///
     /// The ends are within 1e-6 for totals up to 10^6; above, rounding costs digits in proportion to the total, while the interval
-    /// narrows with its root. It takes about 20 ms.
+    /// narrows with its root. It takes milliseconds.
     ///
     /// # Panics
     ///
@@ -45,25 +44,39 @@ impl Contingency {
     /// Venzon & Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals", Applied Statistics 37.
     #[must_use]
     pub fn profile_interval(&self, level: f64) -> (f64, f64) {
-        let limit = quantile_of_level(level).powi(2);
+        let limit = quantile_of_level(level);
         let counts = self.cells().map(|count| count as f64);
         let total = self.total() as f64;
         if total == 0.0 {
             return (-1.0, 1.0);
         }
-        let likely = |mcc: f64| deviance(counts, total, mcc) <= limit;
+        // The root of the deviance is nearly linear.
+        let excess = |mcc: f64| deviance(counts, total, mcc).max(0.0).sqrt() - limit;
         // Where there is no estimate, the likelihood comes arbitrarily close to its supremum with a coefficient of 0.
         let estimate = self.mcc().value().unwrap_or(0.0);
         let end = |extreme: f64| {
-            if likely(extreme) {
+            let (mut inside, mut outside) = ((estimate, -limit), (extreme, excess(extreme)));
+            if outside.1 <= 0.0 {
                 return extreme;
             }
-            let (mut inside, mut outside) = (estimate, extreme);
-            while (inside - outside).abs() > 1e-9 {
-                let middle = f64::midpoint(inside, outside);
-                *(if likely(middle) { &mut inside } else { &mut outside }) = middle;
+            let mut moved_inside = None;
+            while (inside.0 - outside.0).abs() > 1e-8 {
+                // Where the line between the ends crosses 0, or half-way where the far one is infinite.
+                let share =
+                    if outside.1.is_finite() { inside.1 / (inside.1 - outside.1) } else { 0.5 };
+                let middle = inside.0 + share.clamp(0.01, 0.99) * (outside.0 - inside.0);
+                let value = excess(middle);
+                // The Illinois rule: an end that stays twice counts half, so that both ends move.
+                if value <= 0.0 {
+                    inside = (middle, value);
+                    outside.1 *= if moved_inside == Some(true) { 0.5 } else { 1.0 };
+                } else {
+                    outside = (middle, value);
+                    inside.1 *= if moved_inside == Some(false) { 0.5 } else { 1.0 };
+                }
+                moved_inside = Some(value <= 0.0);
             }
-            inside
+            inside.0
         };
         (end(-1.0), end(1.0))
     }
@@ -110,7 +123,7 @@ const FAR: f64 = 40.0;
 
 /// The largest value of a function with one maximum in [-bound, bound]: around the best point of a grid, by golden section.
 fn maximum(bound: f64, function: impl Fn(f64) -> f64) -> f64 {
-    const INTERVALS: i32 = 16;
+    const INTERVALS: i32 = 8;
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let place =
         |index: i32| bound * f64::from(index.clamp(-INTERVALS, INTERVALS)) / f64::from(INTERVALS);
@@ -126,7 +139,7 @@ fn maximum(bound: f64, function: impl Fn(f64) -> f64) -> f64 {
     let (mut left, mut right) = inner(low, high);
     let (mut at_left, mut at_right) = (function(left), function(right));
     // Near a maximum the value changes with the square of the distance.
-    while high - low > 1e-8 {
+    while high - low > 1e-7 {
         if at_left > at_right {
             (high, right, at_right) = (right, left, at_left);
             left = inner(low, high).0;

@@ -92,7 +92,7 @@ pub use exact::PValues;
 pub use mcc::{Margin, Mcc};
 pub use multiclass::{Confusion, Constant, MulticlassMcc};
 pub use null::PermutationNull;
-pub use permutation::{Permutation, PermutationP};
+pub use permutation::{Permutation, PermutationTest};
 pub use pooling::{Pooling, stratified_exact, stratified_mcc};
 pub use sweep::{GridShare, MaxStatistic, Sweep, SweepGrid, SweepPoint, SweepUnit};
 pub use trajectory::{

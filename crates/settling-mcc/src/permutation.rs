@@ -23,7 +23,7 @@ impl Default for Permutation {
 
 /// P-values by [`Permutation`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PermutationP {
+pub struct PermutationTest {
     /// The p-values. If arrangements were drawn, the data's own counts as one more, so that none is 0; they are uncertain by about
     /// sqrt(p / arrangements).
     pub p: PValues,
@@ -77,7 +77,7 @@ impl Tally {
         self.less += u32::from(less);
     }
 
-    pub(crate) fn p(&self, exact: bool) -> PermutationP {
+    pub(crate) fn p(&self, exact: bool) -> PermutationTest {
         let own = u32::from(!exact);
         let share = |count: u32| f64::from(count + own) / f64::from(self.seen + own);
         let p = PValues {
@@ -85,7 +85,7 @@ impl Tally {
             greater: share(self.greater),
             less: share(self.less),
         };
-        PermutationP { p, exact, arrangements: self.seen }
+        PermutationTest { p, exact, arrangements: self.seen }
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::permutation::{PermutationP, Tally, classes};
+use crate::permutation::{PermutationTest, Tally, classes};
 use crate::{Contingency, Error, ErrorKind, Permutation, Threshold, Trajectory, Unknown, Window};
 
 /// A layer, as a [`Sweep`] sees it.
@@ -42,9 +42,9 @@ pub struct SweepGrid {
 /// let share = sweep.share(|mcc| mcc > 0.0);
 /// assert_eq!((share.holds, share.undefined, share.points), (6, 2, 8));
 ///
-/// // Twice it is 1. That the largest of so many is 1 happens in 5 of 24 pairings by chance.
-/// let p = sweep.max_statistic(&Permutation::default())?.p.greater;
-/// assert!(p > 0.1);
+/// // Twice it is 1: but that the largest of so many is 1 happens in 8 of 24 pairings by chance.
+/// let test = sweep.max_statistic(&Permutation::default())?.test;
+/// assert_eq!(test.p.greater, 8.0 / 24.0);
 /// # Ok::<(), settling_mcc::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -100,10 +100,10 @@ impl GridShare {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxStatistic {
     /// How likely the most extreme MCC of the grid is at least as extreme as the one found, if there is no association.
-    pub p: PermutationP,
+    pub test: PermutationTest,
     /// For each definition, in the order of [`Sweep::points`], the p-values corrected for having tried all of them: how likely the
     /// most extreme MCC of the grid is at least as extreme as the one found *here*. `None` where the MCC is undefined.
-    pub adjusted: Vec<Option<PermutationP>>,
+    pub adjusted: Vec<Option<PermutationTest>>,
 }
 
 impl Sweep {
@@ -224,7 +224,7 @@ impl Sweep {
         let (lowest, highest) =
             (defined().fold(f64::INFINITY, f64::min), defined().fold(f64::NEG_INFINITY, f64::max));
         // Many definitions share a coefficient.
-        let mut known: Vec<(f64, PermutationP)> = Vec::new();
+        let mut known: Vec<(f64, PermutationTest)> = Vec::new();
         let mut adjusted = |mcc: f64| {
             if let Some((_, p)) = known.iter().find(|(other, _)| *other == mcc) {
                 return *p;
@@ -233,7 +233,7 @@ impl Sweep {
             p(mcc, mcc)
         };
         let adjusted = observed.iter().map(|mcc| mcc.map(&mut adjusted)).collect();
-        Ok(MaxStatistic { p: p(lowest, highest), adjusted })
+        Ok(MaxStatistic { test: p(lowest, highest), adjusted })
     }
 
     /// The definitions that have an MCC, each pair of variables once.
