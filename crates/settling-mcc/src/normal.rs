@@ -162,3 +162,46 @@ const TAIL_F: [f64; 8] = [
     1.421511758316446e-07,
     2.0442631033899397e-15,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn golden(name: &str) -> Vec<(f64, f64)> {
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../tests/golden/inference.json")).unwrap();
+        let number = |value: &serde_json::Value| value.as_str().unwrap().parse().unwrap();
+        let pairs = file["normal"][name].as_array().unwrap().iter();
+        pairs.map(|pair| (number(&pair[0]), number(&pair[1]))).collect()
+    }
+
+    #[test]
+    fn probabilities_have_fourteen_digits() {
+        for (z, expected) in golden("probability") {
+            let tolerance = if z > -30.0 { 1e-14 } else { 1e-12 };
+            assert!((probability(z) - expected).abs() <= tolerance * expected, "{z}");
+        }
+    }
+
+    #[test]
+    fn quantiles_have_fifteen_digits() {
+        for (p, expected) in golden("quantile") {
+            let found = quantile(p);
+            assert!(
+                (found - expected).abs() <= 1e-15 * expected.abs() + 1e-16,
+                "{p}: {found:e}, {expected:e}"
+            );
+        }
+        assert_eq!((quantile(0.0), quantile(1.0)), (f64::NEG_INFINITY, f64::INFINITY));
+    }
+
+    #[test]
+    fn they_undo_each_other() {
+        for z in (-80..=80).map(|tenth| f64::from(tenth) / 10.0) {
+            // Near 1 a probability has lost the digits of its complement.
+            let tolerance =
+                if z < 0.0 { 1e-13 } else { f64::EPSILON * (z * z / 2.0).exp() * 3.0 + 1e-13 };
+            assert!((quantile(probability(z)) - z).abs() <= tolerance, "{z}");
+        }
+    }
+}

@@ -2,5 +2,8 @@
 
 mod coverage;
 mod golden;
+mod inference;
 mod properties;
+mod rational;
+mod rules;
 mod undefined;
