@@ -53,7 +53,7 @@
 //! # What six layers can say
 //!
 //! Little. If three of six layers are predicted and the same three actual, the MCC is 1, Fisher's two-sided p is 0.1, and
-//! coefficients down to about 0.4 are about as plausible. With one of six, p is 1/6 at best. A coefficient of 0.5 is compatible
+//! the 95 % interval reaches down to 0.45. With one of six, p is 1/6 at best. A coefficient of 0.5 is compatible
 //! with none.
 //!
 //! # What no test can tell
