@@ -51,8 +51,9 @@ pub fn layer_trajectories(
         .filter(|record| record.model == model && record.protocol == protocol.name)
         .collect();
     let Some(last) = of_model.iter().map(|record| record.step).max() else { return Vec::new() };
-    let of_layers =
-        of_model.iter().filter(|record| record.site.view == View::Write && record.site.head.is_none());
+    let of_layers = of_model
+        .iter()
+        .filter(|record| record.site.view == View::Write && record.site.head.is_none());
 
     type Points = BTreeMap<u64, Option<f64>>;
     let mut sites: BTreeMap<Site, [Points; 3]> = BTreeMap::new();
@@ -99,7 +100,8 @@ pub fn layer_variables(
             .early(Window::UpTo(protocol.early_fraction), Threshold::AtLeast(protocol.early_cka))
             .ok(),
         large_weight_per: large(&layer.weight_per, protocol.large_weight_per),
-        large_gradient_per: large_gradient.and_then(|threshold| large(&layer.gradient_per, threshold)),
+        large_gradient_per: large_gradient
+            .and_then(|threshold| large(&layer.gradient_per, threshold)),
     };
     layers.iter().map(variables).collect()
 }
