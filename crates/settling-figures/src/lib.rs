@@ -14,6 +14,9 @@
 //! let records = settling_records::read_records(File::open("study/records.csv")?)?;
 //! let figure = settling_figures::main_figure(&records)?;
 //! figure.save("study/main")?; // study/main.svg and study/main.png
+//!
+//! let rows = settling_records::read_mcc(File::open("study/mcc.csv")?)?;
+//! settling_figures::mcc_figure(&rows)?.save("study/mcc")?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -31,6 +34,7 @@ mod figure;
 mod grid;
 mod legend;
 mod main_figure;
+mod mcc_figure;
 mod palette;
 mod panel;
 mod series;
@@ -41,6 +45,7 @@ mod text;
 pub use error::{Error, ErrorKind};
 pub use figure::Figure;
 pub use main_figure::main_figure;
+pub use mcc_figure::mcc_figure;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,9 +1,9 @@
-use std::ops::{Add, Mul};
+use std::ops::{Add, Mul, Neg};
 
 /// An unevaluated sum of two f64, the second below the rounding error of the first: about 106 bits.
 ///
 /// Reference: Dekker (1971), "A floating-point technique for extending the available precision".
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Double {
     high: f64,
     low: f64,
@@ -32,6 +32,12 @@ impl Double {
         let quotient = self.high / divisor.high;
         let rest = quotient.mul_add(-divisor.high, self.high) + self.low - quotient * divisor.low;
         Self::new(quotient, rest / divisor.high)
+    }
+}
+
+impl From<f64> for Double {
+    fn from(value: f64) -> Self {
+        Self { high: value, low: 0.0 }
     }
 }
 
@@ -71,5 +77,13 @@ impl Mul for Double {
         let product = self.high * other.high;
         let lost = self.high.mul_add(other.high, -product);
         Self::new(product, lost + self.high * other.low + self.low * other.high)
+    }
+}
+
+impl Neg for Double {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self { high: -self.high, low: -self.low }
     }
 }

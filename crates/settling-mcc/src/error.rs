@@ -1,21 +1,30 @@
 use std::fmt;
 
-/// Why a table could not be counted.
+/// Why there is no answer. The message says what was expected and found, and what to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
-    predicted: usize,
-    actual: usize,
+    kind: ErrorKind,
+    message: String,
 }
 
 impl Error {
-    pub(crate) fn lengths(predicted: usize, actual: usize) -> Self {
-        Self { predicted, actual }
+    pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
+        Self { kind, message }
+    }
+
+    pub(crate) fn lengths(first: (&str, usize), second: (&str, usize)) -> Self {
+        let ((one, length), (other, found)) = (first, second);
+        let message = format!(
+            "expected one {other} value for each {one} one, found {length} {one} and {found} {other} values; pair them by \
+             observation first"
+        );
+        Self::new(ErrorKind::LengthMismatch, message)
     }
 
     /// What went wrong, to match on. The message has the particulars.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::LengthMismatch
+        self.kind
     }
 }
 
@@ -23,18 +32,21 @@ impl Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The two variables have different numbers of observations.
+    /// Two variables have different numbers of observations.
     LengthMismatch,
+    /// A number is not finite, or outside the range that its documentation names.
+    InvalidValue,
+    /// The counts add up to more than 2^64 - 1.
+    TooMany,
+    /// The definition is 0 / 0 here: a variable is constant, or nothing is left to estimate from.
+    Undefined,
+    /// The steps of a trajectory do not ascend.
+    UnorderedSteps,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { predicted, actual } = self;
-        write!(
-            f,
-            "expected one actual value for each predicted one, found {predicted} predicted and {actual} actual values; \
-             pair them by observation first"
-        )
+        f.write_str(&self.message)
     }
 }
 

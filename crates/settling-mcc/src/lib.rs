@@ -1,10 +1,24 @@
-//! Matthews correlation of two binary variables, with an honest answer where it is undefined.
+//! How two binary variables go together over a few observations, and how sure one can be: the Matthews correlation coefficient
+//! (MCC), with intervals, exact tests, and what becomes of it under other thresholds.
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you have yes/no predictions and outcomes and want to know how well they agree: the Matthews correlation coefficient
-//! (the phi coefficient, Pearson's correlation of zeros and ones) and Fisher's exact test, from counts or from pairs. It has no
-//! dependencies. It does not know more than two classes, nor weights.
+//! Yes, if you have yes/no predictions and outcomes and want to know how well they agree (the MCC is the phi coefficient, Pearson's
+//! correlation of zeros and ones), above all if they are few, or were made from numbers by thresholds. It has no dependencies. For a
+//! whole battery of classification scores use another crate; this one is about one of them, and its uncertainty.
+//!
+//! | question | answer |
+//! |---|---|
+//! | How strong is the association? | [`Contingency::mcc`], of k classes [`Confusion::mcc`], with weights [`WeightedContingency::mcc`] |
+//! | ... compared with the strongest these margins allow? | [`Contingency::attainable_mcc`] |
+//! | How uncertain is it? | [`Contingency::profile_interval`], or [`Bootstrap`] |
+//! | Could it be chance? | [`Contingency::fisher_exact`], [`fisher_mid_p`](Contingency::fisher_mid_p), [`permutation_exact`](Contingency::permutation_exact) |
+//! | Is one predictor better than another? | [`Bootstrap::mcc_difference`] |
+//! | What do several models say together? | [`stratified_mcc`], [`stratified_exact`], [`Bootstrap::clusters`] |
+//! | Does it hang on the thresholds? | [`Sweep`]: the surface, the share of it on which a conclusion holds, one p-value for all of it |
+//! | What if no threshold is used? | [`association`], [`roc_auc`], [`Permutation::test`] |
+//! | When does a layer converge? | [`Trajectory`]: early convergence, settling step, large and stable |
+//! | What would another library say where it is undefined? | [`Contingency::mcc_as`] |
 //!
 //! ```
 //! use settling_mcc::{Contingency, Margin, Mcc};
@@ -18,6 +32,11 @@
 //! let mcc = table.mcc().value().unwrap();
 //! assert!((mcc - 0.5_f64.sqrt()).abs() < 1e-15);
 //!
+//! // Six layers: it might be anything but clearly negative, and happens by chance in 6 of 15 pairings.
+//! let (low, high) = table.profile_interval(0.95);
+//! assert!(low < 0.0 && high > 0.9);
+//! assert!((table.fisher_exact().two_sided - 0.4).abs() < 1e-15);
+//!
 //! // If every layer settles early, there is nothing to correlate with.
 //! let table = Contingency::from_slices(&large, &[true; 6])?;
 //! assert_eq!(table.mcc(), Mcc::Undefined(Margin::NotActual));
@@ -28,25 +47,58 @@
 //!
 //! - [`Contingency::mcc`] is within one unit in the last place for all counts, and has the right sign; it never returns NaN, nor
 //!   0 for "undefined".
-//! - [`Contingency::fisher_exact`] states its error and its limits.
+//! - Tests are exact where they say so; what is random comes from a seed, and is the same on every machine.
+//! - Every function states its error and its limits. Nothing undefined is passed over.
+//!
+//! # What six layers can say
+//!
+//! Little. If three of six layers are predicted and the same three actual, the MCC is 1, Fisher's two-sided p is 0.1, and
+//! the 95 % interval reaches down to 0.45. With one of six, p is 1/6 at best. A coefficient of 0.5 is compatible
+//! with none.
 //!
 //! # What no test can tell
 //!
 //! The layers of one model are not independent samples: they are trained together, and neighbours resemble each other. The
-//! effective number of observations is smaller than the number of layers, by an unknown factor, and p-values are too small by
-//! another. Report the table beside any coefficient.
+//! effective number of observations is smaller than the number of layers, by an unknown factor; intervals are too narrow and
+//! p-values too small. What can be resampled are models, and better still training runs with other seeds. Report the table
+//! beside any coefficient.
 #![forbid(unsafe_code)]
 
+mod association;
+mod bootstrap;
 mod contingency;
+mod convention;
 mod double;
 mod error;
-mod fisher;
+mod exact;
+mod interval;
 mod mcc;
+mod multiclass;
+mod normal;
+mod null;
+mod permutation;
+mod pooling;
+mod random;
+mod sweep;
+mod trajectory;
+mod weighted;
 
+pub use association::{Measure, association, roc_auc};
+pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 pub use contingency::Contingency;
+pub use convention::Convention;
 pub use error::{Error, ErrorKind};
-pub use fisher::FisherExact;
+pub use exact::PValues;
 pub use mcc::{Margin, Mcc};
+pub use multiclass::{Confusion, Constant, MulticlassMcc};
+pub use null::PermutationNull;
+pub use permutation::{Permutation, PermutationTest};
+pub use pooling::{Pooling, stratified_exact, stratified_mcc};
+pub use sweep::{GridShare, MaxStatistic, Sweep, SweepGrid, SweepPoint, SweepUnit};
+pub use trajectory::{
+    Crossing, Settling, Threshold, Trajectory, Unknown, Window, share_of_largest,
+};
+pub use weighted::WeightedContingency;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -62,7 +62,7 @@ impl Contingency {
     ///
     /// Where a variable is constant this is 0 / 0. Some libraries answer 0 and some NaN; here the answer is
     /// [`Mcc::Undefined`], with the [`Margin`] that is empty. A study that counts such cases as "no correlation" should say so
-    /// itself.
+    /// itself, and [`mcc_as`](Self::mcc_as) has the answers of other libraries.
     ///
     /// # Numerics
     ///
@@ -93,14 +93,7 @@ impl Contingency {
     /// attributes".
     #[must_use]
     pub fn mcc(&self) -> Mcc {
-        let margins = [
-            (self.total(), Margin::Total),
-            (self.predicted(), Margin::Predicted),
-            (self.not_predicted(), Margin::NotPredicted),
-            (self.actual(), Margin::Actual),
-            (self.not_actual(), Margin::NotActual),
-        ];
-        if let Some((_, empty)) = margins.into_iter().find(|&(count, _)| count == 0) {
+        if let Some(empty) = self.empty_margin() {
             return Mcc::Undefined(empty);
         }
 
@@ -109,11 +102,55 @@ impl Contingency {
         let agreement = product(self.true_positives, self.true_negatives);
         let disagreement = product(self.false_positives, self.false_negatives);
 
+        let magnitude =
+            Double::from(agreement.abs_diff(disagreement)).divided_by(self.spread().sqrt()).round();
+        Mcc::Value(if agreement < disagreement { -magnitude } else { magnitude })
+    }
+    /// The range of the coefficient among the tables with the same margins, or `None` where it is undefined.
+    ///
+    /// If the variables are true for different numbers of observations, they cannot agree everywhere, and 1 cannot be reached. A
+    /// coefficient is large or small within this range.
+    ///
+    /// ```
+    /// use settling_mcc::Contingency;
+    ///
+    /// // Of six layers one is predicted and three are actual: at best, 1 * 3 / sqrt(1 * 5 * 3 * 3); at worst, its negative.
+    /// let table = Contingency { true_positives: 1, false_positives: 0, false_negatives: 2, true_negatives: 3 };
+    /// let (low, high) = table.attainable_mcc().unwrap();
+    /// assert!((high - 0.2_f64.sqrt()).abs() < 1e-15);
+    /// assert_eq!(low, -high);
+    /// ```
+    #[must_use]
+    pub fn attainable_mcc(&self) -> Option<(f64, f64)> {
+        if self.empty_margin().is_some() {
+            return None;
+        }
+        let (predicted, actual) = (self.predicted(), self.actual());
+        let root = self.spread().sqrt();
+        // At both ends a cell is empty, so that one product is the whole numerator.
+        let most = predicted.min(actual);
+        let [most_tp, _, _, most_tn] = self.with_true_positives(most);
+        let [_, fp, missed, _] =
+            self.with_true_positives((predicted + actual).saturating_sub(self.total()));
+        let share = |x: u128, y: u128| (Double::from(x) * Double::from(y)).divided_by(root).round();
+        Some((-share(fp, missed), share(most_tp, most_tn)))
+    }
+
+    fn empty_margin(&self) -> Option<Margin> {
+        let margins = [
+            (self.total(), Margin::Total),
+            (self.predicted(), Margin::Predicted),
+            (self.not_predicted(), Margin::NotPredicted),
+            (self.actual(), Margin::Actual),
+            (self.not_actual(), Margin::NotActual),
+        ];
+        margins.into_iter().find(|&(count, _)| count == 0).map(|(_, empty)| empty)
+    }
+
+    /// The product of the margins.
+    pub(crate) fn spread(&self) -> Double {
         let predicted = Double::from(self.predicted()) * Double::from(self.not_predicted());
         let actual = Double::from(self.actual()) * Double::from(self.not_actual());
-        let magnitude = Double::from(agreement.abs_diff(disagreement))
-            .divided_by((predicted * actual).sqrt())
-            .round();
-        Mcc::Value(if agreement < disagreement { -magnitude } else { magnitude })
+        predicted * actual
     }
 }

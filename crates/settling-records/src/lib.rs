@@ -25,7 +25,8 @@
 //!
 //! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`: a 2x2 table over the `n`
 //! layers of a model, its Matthews correlation (empty where it is undefined; `status` is `ok` or the reason), and Fisher's exact
-//! two-sided p. `ci_low` and `ci_high` are empty unless whoever wrote the table computed an interval.
+//! two-sided p. `ci_low` and `ci_high` are empty unless whoever wrote the table computed an interval; a study writes the 95 %
+//! profile-likelihood interval wherever the correlation is defined.
 //!
 //! # Example
 //!

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | activations (any matrices of paired rows) | `settling-cka` | [`cka`] |
 //! | weights or gradients (any matrix) | `settling-rank` | [`rank`] |
-//! | two binary variables | `settling-mcc` | [`mcc`] |
+//! | two binary variables, or numbers over training to make such from | `settling-mcc` | [`mcc`] |
 //! | checkpoint files | `settling-checkpoint` | [`checkpoint`] |
 //! | token files or text | `settling-tokens` | [`tokens`] |
 //! | records of a study | `settling-records` | [`records`] |
@@ -79,7 +79,9 @@ pub use store::{Store, Unit};
 pub use study::{ModelStudy, Progress, Settings, StepStudy, Subject, study_model};
 #[cfg(feature = "capture")]
 pub use transformer::TransformerSubject;
-pub use variables::{LayerVariables, layer_variables, mcc_table};
+pub use variables::{
+    LayerTrajectories, LayerVariables, layer_trajectories, layer_variables, mcc_table,
+};
 
 #[cfg(feature = "capture")]
 pub use settling_capture as capture;

@@ -1,9 +1,9 @@
 //! From records to the paper's binary variables and their association.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use settling_core::{Component, Signal, Site, View};
-use settling_mcc::{Contingency, Margin, Mcc};
+use settling_mcc::{Contingency, Margin, Mcc, Threshold, Trajectory, Window, share_of_largest};
 use settling_records::{MccRow, Record};
 
 use crate::Protocol;
@@ -13,12 +13,70 @@ use crate::Protocol;
 pub struct LayerVariables {
     /// Which layer and component.
     pub site: Site,
-    /// Whether CKA with the last checkpoint is large early; `None` if it is undefined at every early step.
+    /// Whether CKA with the last checkpoint is large at some early step; `None` if it is at none, and undefined at one of them, or if
+    /// there is no early step.
     pub early: Option<bool>,
-    /// Whether the weight's PER is large at the last step.
+    /// Whether the weight's PER is large at the last step; `None` if it is undefined there.
     pub large_weight_per: Option<bool>,
-    /// Whether the gradient's PER is large at the last step.
+    /// Whether the gradient's PER is large at the last step; `None` if it is undefined there.
     pub large_gradient_per: Option<bool>,
+}
+
+/// One layer's component over training, as the paper's variables look at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerTrajectories {
+    /// Which layer and component.
+    pub site: Site,
+    /// CKA with the last checkpoint, by the estimator of the protocol.
+    pub cka: Trajectory,
+    /// PER of the weight.
+    pub weight_per: Trajectory,
+    /// PER of the gradient.
+    pub gradient_per: Trajectory,
+}
+
+/// Collects the trajectories of every layer of `model`, in the order of the sites: what [`layer_variables`] decides by, for whoever
+/// wants to decide otherwise ([`settling_mcc::Sweep`]).
+///
+/// `records` are those of one protocol, one for each number. The last step among them is the end of training, and the last point of
+/// every trajectory, undefined where it was not measured.
+#[must_use]
+pub fn layer_trajectories(
+    records: &[Record],
+    model: &str,
+    protocol: &Protocol,
+) -> Vec<LayerTrajectories> {
+    let of_model: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.model == model && record.protocol == protocol.name)
+        .collect();
+    let Some(last) = of_model.iter().map(|record| record.step).max() else { return Vec::new() };
+    let of_layers = of_model
+        .iter()
+        .filter(|record| record.site.view == View::Write && record.site.head.is_none());
+
+    type Points = BTreeMap<u64, Option<f64>>;
+    let mut sites: BTreeMap<Site, [Points; 3]> = BTreeMap::new();
+    for record in of_layers {
+        let trajectories = sites.entry(record.site).or_default();
+        let place = match (record.signal, record.metric.as_str()) {
+            (Signal::Activation, "cka") if record.estimator == protocol.cka.name() => 0,
+            (Signal::Weight, "per") => 1,
+            (Signal::Gradient, "per") => 2,
+            _ => continue,
+        };
+        let value = record.value.as_ref().ok().copied().filter(|value| value.is_finite());
+        trajectories[place].insert(record.step.0, value);
+    }
+    let trajectory = |mut points: Points| {
+        points.entry(last.0).or_insert(None);
+        Trajectory::new(points).expect("a map is sorted by step, and its values are finite")
+    };
+    let layer = |(site, points): (Site, [Points; 3])| {
+        let [cka, weight_per, gradient_per] = points.map(trajectory);
+        LayerTrajectories { site, cka, weight_per, gradient_per }
+    };
+    sites.into_iter().map(layer).collect()
 }
 
 /// Decides the binary variables of every layer of `model`, in the order of the sites.
@@ -30,51 +88,29 @@ pub fn layer_variables(
     model: &str,
     protocol: &Protocol,
 ) -> Vec<LayerVariables> {
-    let of_model = || {
-        records.iter().filter(|record| record.model == model && record.protocol == protocol.name)
+    let layers = layer_trajectories(records, model, protocol);
+    // A gradient without a rank, which is 0 or not finite, is not the largest.
+    let gradients = layers.iter().filter_map(|layer| layer.gradient_per.last().ok());
+    let large_gradient = share_of_largest(gradients, protocol.large_gradient_per_share);
+    let large = |per: &Trajectory, threshold| per.large_at_end(Threshold::AtLeast(threshold)).ok();
+    let variables = |layer: &LayerTrajectories| LayerVariables {
+        site: layer.site,
+        early: layer
+            .cka
+            .early(Window::UpTo(protocol.early_fraction), Threshold::AtLeast(protocol.early_cka))
+            .ok(),
+        large_weight_per: large(&layer.weight_per, protocol.large_weight_per),
+        large_gradient_per: large_gradient
+            .and_then(|threshold| large(&layer.gradient_per, threshold)),
     };
-    let Some(last) = of_model().map(|record| record.step).max() else { return Vec::new() };
-
-    let mut early: BTreeMap<Site, f64> = BTreeMap::new();
-    let mut per: BTreeMap<(Signal, Site), f64> = BTreeMap::new();
-    let mut sites = BTreeSet::new();
-    for record in
-        of_model().filter(|record| record.site.view == View::Write && record.site.head.is_none())
-    {
-        sites.insert(record.site);
-        let Ok(value) = record.value else { continue };
-        match (record.signal, record.metric.as_str()) {
-            (Signal::Activation, "cka")
-                if record.estimator == protocol.cka.name()
-                    && protocol.is_early(record.step, last) =>
-            {
-                let best = early.entry(record.site).or_insert(value);
-                *best = best.max(value);
-            }
-            (signal, "per") if record.step == last => {
-                per.insert((signal, record.site), value);
-            }
-            _ => {}
-        }
-    }
-    let gradients = per.iter().filter(|((signal, _), _)| *signal == Signal::Gradient);
-    let largest_gradient = gradients.map(|(_, &value)| value).reduce(f64::max);
-    let large =
-        |signal, site, threshold: f64| per.get(&(signal, site)).map(|&value| value >= threshold);
-    let variables = |site| LayerVariables {
-        site,
-        early: early.get(&site).map(|&cka| cka >= protocol.early_cka),
-        large_weight_per: large(Signal::Weight, site, protocol.large_weight_per),
-        large_gradient_per: largest_gradient
-            .and_then(|max| large(Signal::Gradient, site, protocol.large_gradient_per_share * max)),
-    };
-    sites.into_iter().map(variables).collect()
+    layers.iter().map(variables).collect()
 }
 
 /// The paper's table: for every model (in order of appearance) and component, the Matthews correlation over layers of early
 /// convergence with large PER of the weight and of the gradient.
 ///
-/// Layers of one model are not independent samples, so the p-value, which takes them as such, is a description and no test.
+/// Beside it is its 95 % profile-likelihood interval ([`Contingency::profile_interval`]). Layers of one model are not independent
+/// samples; the interval and the p-value, which take them as such, are descriptions: the true uncertainty is larger.
 #[must_use]
 pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     let mut models: Vec<&str> = Vec::new();
@@ -106,6 +142,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                         layers.len()
                     )),
                 };
+                let interval = mcc.is_ok().then(|| counts.profile_interval(INTERVAL_LEVEL));
                 table.push(MccRow {
                     model: model.to_owned(),
                     component,
@@ -116,7 +153,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                     false_negative: counts.false_negatives,
                     true_negative: counts.true_negatives,
                     mcc,
-                    interval: None,
+                    interval,
                     p_exact: counts.fisher_exact().two_sided,
                     protocol: protocol.name.clone(),
                 });
@@ -125,6 +162,8 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     }
     table
 }
+
+const INTERVAL_LEVEL: f64 = 0.95;
 
 fn undefined(margin: Margin) -> &'static str {
     match margin {

@@ -1,5 +1,6 @@
 //! The public API on synthetic records.
 
 mod main_figure;
+mod mcc_figure;
 mod saving;
 mod study;

@@ -12,7 +12,7 @@ use crate::study::{STEPS, curves, line, parse, records, texts};
 
 /// Fails on a text that leaves the page or touches another, measured as the renderer measures them.
 #[track_caller]
-fn assert_texts_are_legible(figure: &Figure) {
+pub(crate) fn assert_texts_are_legible(figure: &Figure) {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_source(fontdb::Source::Binary(Arc::new(dejavu::sans::regular())));
     let options = Options { fontdb: Arc::new(fonts), ..Options::default() };

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use settling_mcc::{Contingency, FisherExact, Mcc};
+use settling_mcc::{Contingency, Mcc, PValues};
 
 fn table(cells: [u64; 4]) -> Contingency {
     let [true_positives, false_positives, false_negatives, true_negatives] = cells;
@@ -121,7 +121,7 @@ proptest! {
             kept as f64 / choose(predicted + not_predicted, actual) as f64
         };
         let p = table.fisher_exact();
-        let expected = FisherExact {
+        let expected = PValues {
             two_sided: share(&|tp| ways(tp) <= observed),
             greater: share(&|tp| tp >= table.true_positives),
             less: share(&|tp| tp <= table.true_positives),

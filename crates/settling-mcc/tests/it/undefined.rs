@@ -1,4 +1,4 @@
-use settling_mcc::{Contingency, ErrorKind, FisherExact, Margin, Mcc};
+use settling_mcc::{Contingency, ErrorKind, Margin, Mcc, PValues};
 
 fn table(cells: [u64; 4]) -> Contingency {
     let [true_positives, false_positives, false_negatives, true_negatives] = cells;
@@ -22,7 +22,7 @@ fn every_empty_margin_is_named_and_has_no_p_value_below_one() {
     for (cells, margin) in cases {
         assert_eq!(table(cells).mcc(), Mcc::Undefined(margin), "{cells:?}");
         assert_eq!(table(cells).mcc().value(), None);
-        let one = FisherExact { two_sided: 1.0, greater: 1.0, less: 1.0 };
+        let one = PValues { two_sided: 1.0, greater: 1.0, less: 1.0 };
         assert_eq!(table(cells).fisher_exact(), one, "{cells:?}");
     }
 }
@@ -37,10 +37,10 @@ fn slices_of_different_lengths_are_an_error() {
 #[test]
 fn a_table_too_unlikely_for_f64_has_p_zero_on_its_side() {
     let p = table([3_000, 0, 0, 3_000]).fisher_exact(); // 1 / C(6000, 3000), about 1e-1804
-    assert_eq!(p, FisherExact { two_sided: 0.0, greater: 0.0, less: 1.0 });
+    assert_eq!(p, PValues { two_sided: 0.0, greater: 0.0, less: 1.0 });
     let p = table([0, 3_000, 3_000, 0]).fisher_exact();
-    assert_eq!(p, FisherExact { two_sided: 0.0, greater: 1.0, less: 0.0 });
+    assert_eq!(p, PValues { two_sided: 0.0, greater: 1.0, less: 0.0 });
     // 60 standard deviations out, about exp(-1800), where neighbouring probabilities are nearly equal.
     let p = table([265_000, 235_000, 235_000, 265_000]).fisher_exact();
-    assert_eq!(p, FisherExact { two_sided: 0.0, greater: 0.0, less: 1.0 });
+    assert_eq!(p, PValues { two_sided: 0.0, greater: 0.0, less: 1.0 });
 }
