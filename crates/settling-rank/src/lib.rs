@@ -38,23 +38,35 @@
 //! - One thread per call, whatever the number of cores, so that results do not depend on it.
 #![forbid(unsafe_code)]
 
+mod certified;
+mod condition;
 mod error;
+mod gram;
 mod jacobi;
 mod ladder;
 mod measures;
+mod method;
+mod product;
 mod scale;
+mod scaled;
 mod sensitivity;
+mod spectrum;
 mod sum;
 mod svd;
 
+pub use certified::Certified;
+pub use condition::{ConditionNumber, condition_number};
 pub use error::{Error, ErrorKind, Undefined};
 pub use measures::{
     Denominator, effective_rank, frobenius_norm, nuclear_norm, participation_ratio,
     proportional_effective_rank, spectral_norm, stable_rank,
 };
+pub use method::Method;
+pub use product::{product_spectra, product_spectrum, sum_of_products_spectrum};
 pub use sensitivity::{effective_rank_error, effective_rank_sensitivity};
 #[doc(no_inline)]
 pub use settling_core::{MatView, SingularValues, Spectrum};
+pub use spectrum::{TOLERANCE, spectra, spectrum, spectrum_within};
 pub use svd::{Svd, singular_values};
 
 #[cfg(doctest)]

@@ -51,12 +51,16 @@ use crate::{Error, sum::sum};
 ///
 /// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO, definition 1.
 pub fn effective_rank(spectrum: &Spectrum) -> Result<f64, Error> {
-    let (_, values) = relative(spectrum)?;
+    relative(spectrum).map(|(_, values)| effective_rank_of(values))
+}
+
+/// Of values as fractions of the largest, in any order.
+pub(crate) fn effective_rank_of(values: impl Iterator<Item = f64> + Clone) -> f64 {
     // With s = sigma / sigma_1 and S = sum(s), the definition is S * exp(-sum(s ln s) / S). Both factors are at least 1, also
     // after rounding, and equal values give their number exactly.
     let total = sum(values.clone());
     let weighted_logs = sum(values.filter(|&s| s > 0.0).map(|s| s * s.ln()));
-    Ok(total * (-weighted_logs / total).exp())
+    total * (-weighted_logs / total).exp()
 }
 
 /// What [`proportional_effective_rank`] divides by.
