@@ -40,12 +40,16 @@
 
 mod certified;
 mod condition;
+mod decay;
+mod entries;
+mod entropy;
 mod error;
 mod gram;
 mod jacobi;
 mod ladder;
 mod measures;
 mod method;
+mod null;
 mod product;
 mod scale;
 mod scaled;
@@ -56,12 +60,16 @@ mod svd;
 
 pub use certified::Certified;
 pub use condition::{ConditionNumber, condition_number};
+pub use decay::spectral_decay;
+pub use entries::{gini, hoyer};
+pub use entropy::{matrix_entropy, rankme};
 pub use error::{Error, ErrorKind, Undefined};
 pub use measures::{
-    Denominator, effective_rank, frobenius_norm, nuclear_norm, participation_ratio,
+    Denominator, effective_rank, frobenius_norm, nuclear_norm, numerical_rank, participation_ratio,
     proportional_effective_rank, spectral_norm, stable_rank,
 };
 pub use method::Method;
+pub use null::marchenko_pastur_per;
 pub use product::{product_spectra, product_spectrum, sum_of_products_spectrum};
 pub use sensitivity::{effective_rank_error, effective_rank_sensitivity};
 #[doc(no_inline)]
