@@ -55,9 +55,8 @@ pub fn spectral_decay(spectrum: &Spectrum, ranks: RangeInclusive<usize>) -> Resu
     } else if spectrum.values().get(last - 1).is_none_or(|&value| value == 0.0) {
         Undefined::Range
     } else {
-        let points: Vec<(f64, f64)> = (first..=last)
-            .map(|k| ((k as f64).ln(), spectrum.values()[k - 1].ln()))
-            .collect();
+        let points: Vec<(f64, f64)> =
+            (first..=last).map(|k| ((k as f64).ln(), spectrum.values()[k - 1].ln())).collect();
         let mean_x = sum(points.iter().map(|(x, _)| *x)) / points.len() as f64;
         let mean_y = sum(points.iter().map(|(_, y)| *y)) / points.len() as f64;
         let slope = sum(points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)));

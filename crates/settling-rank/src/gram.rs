@@ -146,12 +146,8 @@ fn frobenius(g: &Mat<f64>) -> f64 {
 fn eigenvalues(g: &Mat<f64>) -> Option<Vec<f64>> {
     let n = g.nrows();
     let mut values = Diag::<f64>::zeros(n);
-    let scratch = self_adjoint_evd_scratch::<f64>(
-        n,
-        ComputeEigenvectors::No,
-        Par::Seq,
-        Default::default(),
-    );
+    let scratch =
+        self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::No, Par::Seq, Default::default());
     self_adjoint_evd(
         g.as_ref(),
         values.as_mut(),

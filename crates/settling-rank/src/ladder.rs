@@ -145,8 +145,7 @@ mod tests {
             for (rows, n) in [(1, 1), (7, 1), (9, 9), (40, 30), (130, 129), (300, 20)] {
                 let (a, expected) = triangle_of_ones(rows, n);
                 let found = climb(a.as_ref(), &[rung]);
-                let (method, found) =
-                    found.unwrap_or_else(|| panic!("{} on {rows} x {n}", rung.0));
+                let (method, found) = found.unwrap_or_else(|| panic!("{} on {rows} x {n}", rung.0));
                 assert_eq!(method, rung.0);
                 assert_close(found, expected, rows);
             }

@@ -66,8 +66,7 @@ pub(crate) fn svd<T: Copy + Into<f64>>(
 ) -> Result<Certified, Error> {
     let (rows, cols) = a.shape();
     let tall = a.tall();
-    let (method, values) =
-        climb(tall.as_ref(), rungs).ok_or(Repr::NoConvergence { rows, cols })?;
+    let (method, values) = climb(tall.as_ref(), rungs).ok_or(Repr::NoConvergence { rows, cols })?;
     let largest = values.iter().copied().fold(0.0, f64::max);
     let uncertainty = value_error(rows.max(cols), tall.norm_l2() / largest);
     Certified::scaled(values, a.exponent, (rows, cols), method, uncertainty)

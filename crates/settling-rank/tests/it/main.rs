@@ -1,7 +1,10 @@
 //! The public interface, against mpmath, against closed forms and against mathematics.
 
+mod certified;
 mod golden;
 mod hard;
 mod measures;
+mod null;
 mod properties;
 mod sensitivity;
+mod structured;
