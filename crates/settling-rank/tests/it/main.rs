@@ -4,6 +4,7 @@ mod certified;
 mod golden;
 mod hard;
 mod measures;
+mod million;
 mod null;
 mod properties;
 mod sensitivity;
