@@ -3,3 +3,4 @@
 mod main_figure;
 mod saving;
 mod study;
+mod weight_figure;
