@@ -101,7 +101,8 @@ impl Certified {
         uncertainty: Uncertainty,
     ) -> Result<Self, Error> {
         for value in &mut values {
-            *value = times_two_to(*value, exponent);
+            // Twice, for the exponents of a product.
+            *value = times_two_to(times_two_to(*value, exponent / 2), exponent - exponent / 2);
             if value.is_infinite() {
                 return Err(Repr::Overflow { rows, cols }.into());
             }

@@ -13,6 +13,7 @@ impl Error {
             Repr::NonFinite { .. } => ErrorKind::NonFinite,
             Repr::NoConvergence { .. } => ErrorKind::NoConvergence,
             Repr::Overflow { .. } => ErrorKind::Overflow,
+            Repr::Underflow { .. } => ErrorKind::Underflow,
             Repr::Undefined(why) => ErrorKind::Undefined(why),
         }
     }
@@ -28,6 +29,8 @@ pub enum ErrorKind {
     NoConvergence,
     /// The largest singular value is greater than [`f64::MAX`]. Only f64 input with elements near that limit can do this.
     Overflow,
+    /// The largest singular value of a product is positive and less than [`f64::MIN_POSITIVE`], where digits are lost.
+    Underflow,
     /// The measure has no value for this spectrum.
     Undefined(Undefined),
 }
@@ -74,6 +77,11 @@ pub(crate) enum Repr {
          divide the matrix by a power of two first"
     )]
     Overflow { rows: usize, cols: usize },
+    #[error(
+        "the largest singular value of this {rows} x {cols} product is below the smallest normal f64; \
+         multiply a factor by a power of two first"
+    )]
+    Underflow { rows: usize, cols: usize },
     #[error("the measure is undefined: {0}")]
     Undefined(Undefined),
 }

@@ -4,7 +4,9 @@ use rayon::prelude::*;
 use settling_core::MatView;
 
 use crate::certified::{Quantity, Uncertainty};
+use crate::error::Repr;
 use crate::ladder::{LADDER, climb, triangular_factor};
+use crate::scale::times_two_to;
 use crate::scaled::Scaled;
 use crate::svd::value_error;
 use crate::{Certified, Error};
@@ -18,7 +20,8 @@ use crate::{Certified, Error};
 ///
 /// # Errors
 ///
-/// As [`singular_values`](crate::singular_values), of either factor.
+/// As [`singular_values`](crate::singular_values), of either factor; [`Underflow`](crate::ErrorKind::Underflow) if the largest value is
+/// not zero and below [`f64::MIN_POSITIVE`].
 ///
 /// # Panics
 ///
@@ -29,7 +32,7 @@ use crate::{Certified, Error};
 /// Everything is f64. The QR decomposition is stable column by column: with n the largest of the three sizes, the root of the
 /// sum of the squared errors of all values is within `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and
 /// `4 n eps` times the Frobenius norm of the product. Where the factors cancel in the product, the first term is the larger
-/// one, and [`Certified::radii`] say so. Values below 1e-308 are subnormal and lose digits.
+/// one, and [`Certified::radii`] say so.
 ///
 /// # Example
 ///
@@ -80,14 +83,19 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     let largest = values.iter().copied().fold(0.0, f64::max);
     let longest = rows.max(inner).max(cols);
     let factoring = 4.0 * longest as f64 * f64::EPSILON * lengths;
-    let factoring = crate::scale::times_two_to(factoring, -core.exponent) / largest;
+    let factoring = times_two_to(factoring, -core.exponent) / largest;
     let solving = value_error(longest, tall.norm_l2() / largest);
     let uncertainty = Uncertainty {
         of: Quantity::Values,
         each: factoring + solving.each,
         together: factoring + solving.together,
     };
-    Certified::scaled(values, exponent + core.exponent, (rows, cols), method, uncertainty)
+    let found =
+        Certified::scaled(values, exponent + core.exponent, (rows, cols), method, uncertainty)?;
+    if found.spectrum().values()[0] < f64::MIN_POSITIVE {
+        return Err(Repr::Underflow { rows, cols }.into());
+    }
+    Ok(found)
 }
 
 /// The singular values of `left_1 right_1 + left_2 right_2`, without forming it: `min(rows, inner_1 + inner_2, cols)` of them.

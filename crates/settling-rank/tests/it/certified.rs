@@ -160,10 +160,16 @@ fn faults_name_the_factor() {
 }
 
 #[test]
-fn a_product_that_overflows_is_an_error() {
-    let huge = [f64::MAX; 2];
-    let error = product_spectrum(MatView::new(&huge, 2, 1), MatView::new(&huge, 1, 2));
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Overflow);
+fn a_product_outside_the_range_is_an_error() {
+    for (element, kind) in [
+        (f64::MAX, ErrorKind::Overflow),
+        (f64::from_bits(1), ErrorKind::Underflow),
+        (1e-160, ErrorKind::Underflow),
+    ] {
+        let factor = [element; 2];
+        let found = product_spectrum(MatView::new(&factor, 2, 1), MatView::new(&factor, 1, 2));
+        assert_eq!(found.unwrap_err().kind(), kind);
+    }
 }
 
 fn product(left: &[f32], right: &[f32], (rows, inner, cols): (usize, usize, usize)) -> Vec<f64> {
