@@ -41,11 +41,13 @@ mod series;
 mod stroke;
 mod svg;
 mod text;
+mod weight_figure;
 
 pub use error::{Error, ErrorKind};
 pub use figure::Figure;
 pub use main_figure::main_figure;
 pub use mcc_figure::mcc_figure;
+pub use weight_figure::weight_figure;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

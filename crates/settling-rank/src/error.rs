@@ -13,6 +13,7 @@ impl Error {
             Repr::NonFinite { .. } => ErrorKind::NonFinite,
             Repr::NoConvergence { .. } => ErrorKind::NoConvergence,
             Repr::Overflow { .. } => ErrorKind::Overflow,
+            Repr::Underflow { .. } => ErrorKind::Underflow,
             Repr::Undefined(why) => ErrorKind::Undefined(why),
         }
     }
@@ -28,24 +29,33 @@ pub enum ErrorKind {
     NoConvergence,
     /// The largest singular value is greater than [`f64::MAX`]. Only f64 input with elements near that limit can do this.
     Overflow,
+    /// The largest singular value of a product is positive and less than [`f64::MIN_POSITIVE`], where digits are lost.
+    Underflow,
     /// The measure has no value for this spectrum.
     Undefined(Undefined),
 }
 
 /// Why a measure has no value.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Undefined {
     /// The matrix has no rows or no columns.
     Empty,
-    /// Every singular value is zero.
+    /// Every singular value (for [`gini`](crate::gini) and [`hoyer`](crate::hoyer): every element) is zero.
     Zero,
+    /// There is one value only, or one above the tolerance: nothing to spread over, no slope to fit.
+    One,
+    /// A value in the range to be fitted is zero, or the range ends behind the last value.
+    Range,
 }
 
 impl fmt::Display for Undefined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the matrix has no rows or no columns",
-            Self::Zero => "every singular value is zero",
+            Self::Zero => "every value is zero",
+            Self::One => "it has one value only",
+            Self::Range => "a value of the range is zero or missing",
         })
     }
 }
@@ -53,10 +63,10 @@ impl fmt::Display for Undefined {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Repr {
     #[error(
-        "expected finite elements, found {value} at row {row}, column {col} (from 0); \
+        "expected finite elements, found {value} at row {row}, column {col} (from 0){of}; \
          find out where it came from, or leave this matrix out"
     )]
-    NonFinite { row: usize, col: usize, value: String },
+    NonFinite { row: usize, col: usize, value: String, of: &'static str },
     #[error(
         "no singular values of this {rows} x {cols} matrix passed the check of their squared sum against the squared \
          norm of the matrix, by any method; please report the matrix"
@@ -67,6 +77,11 @@ pub(crate) enum Repr {
          divide the matrix by a power of two first"
     )]
     Overflow { rows: usize, cols: usize },
-    #[error("expected a matrix with a nonzero element, but {0}; the measure is undefined")]
+    #[error(
+        "the largest singular value of this {rows} x {cols} product is below the smallest normal f64; \
+         multiply a factor by a power of two first"
+    )]
+    Underflow { rows: usize, cols: usize },
+    #[error("the measure is undefined: {0}")]
     Undefined(Undefined),
 }

@@ -11,22 +11,28 @@ use faer::linalg::qr::no_pivoting::factor::{
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
 
-use crate::{jacobi, sum::sum};
+use crate::{Method, jacobi, sum::sum};
 
 /// A way to the singular values of a tall matrix with largest element near 1, in any order.
 pub(crate) type Rung = fn(MatRef<'_, f64>) -> Option<Vec<f64>>;
 
-pub(crate) const LADDER: [Rung; 5] = [direct, triangle, reversed, divided, rotations];
+pub(crate) const LADDER: [(Method, Rung); 5] = [
+    (Method::Svd, direct),
+    (Method::SvdOfTriangle, triangle),
+    (Method::SvdReversed, reversed),
+    (Method::SvdDivided, divided),
+    (Method::Jacobi, rotations),
+];
 
 /// The result of the first rung that passes [`sound`].
-pub(crate) fn climb(a: MatRef<'_, f64>, rungs: &[Rung]) -> Option<Vec<f64>> {
+pub(crate) fn climb(a: MatRef<'_, f64>, rungs: &[(Method, Rung)]) -> Option<(Method, Vec<f64>)> {
     let squared_norm = sum(a.col_iter().flat_map(|col| col.iter().map(|x| x * x)));
     let tolerance = 8.0 * a.nrows().max(a.ncols()) as f64 * f64::EPSILON;
     rungs
         .iter()
-        .filter_map(|rung| rung(a))
-        .map(|values| values.into_iter().map(f64::abs).collect::<Vec<_>>())
-        .find(|values| sound(values, squared_norm, tolerance))
+        .filter_map(|(method, rung)| Some((*method, rung(a)?)))
+        .map(|(method, values)| (method, values.into_iter().map(f64::abs).collect::<Vec<_>>()))
+        .find(|(_, values)| sound(values, squared_norm, tolerance))
 }
 
 /// Whether the squares of `values` add up to the squared norm of the matrix, as those of its singular values do. False for
@@ -84,7 +90,7 @@ fn rotations(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
 }
 
 /// R of the QR decomposition, square, for a tall matrix.
-fn triangular_factor(a: MatRef<'_, f64>) -> Mat<f64> {
+pub(crate) fn triangular_factor(a: MatRef<'_, f64>) -> Mat<f64> {
     let (rows, cols) = a.shape();
     let block_size = recommended_block_size::<f64>(rows, cols);
     let mut qr = a.to_owned();
@@ -135,17 +141,13 @@ mod tests {
 
     #[test]
     fn every_rung_alone_is_accurate() {
-        for (rung, name) in
-            LADDER.iter().zip(["direct", "triangle", "reversed", "divided", "rotations"])
-        {
+        for rung in LADDER {
             for (rows, n) in [(1, 1), (7, 1), (9, 9), (40, 30), (130, 129), (300, 20)] {
                 let (a, expected) = triangle_of_ones(rows, n);
-                let found = climb(a.as_ref(), &[*rung]);
-                assert_close(
-                    found.unwrap_or_else(|| panic!("{name} on {rows} x {n}")),
-                    expected,
-                    rows,
-                );
+                let found = climb(a.as_ref(), &[rung]);
+                let (method, found) = found.unwrap_or_else(|| panic!("{} on {rows} x {n}", rung.0));
+                assert_eq!(method, rung.0);
+                assert_close(found, expected, rows);
             }
         }
     }
@@ -155,7 +157,7 @@ mod tests {
         let (a, expected) = circulant();
         // From the first rung, which fails here; from the second, in case it does not on your machine; and without iteration.
         for first in [0, 1, 4] {
-            assert_close(climb(a.as_ref(), &LADDER[first..]).unwrap(), expected.clone(), 16);
+            assert_close(climb(a.as_ref(), &LADDER[first..]).unwrap().1, expected.clone(), 16);
         }
     }
 
@@ -173,8 +175,10 @@ mod tests {
         for failed in 1..LADDER.len() {
             for failure in failures {
                 let mut rungs = LADDER;
-                rungs[..failed].fill(failure);
-                assert_close(climb(a.as_ref(), &rungs).unwrap(), expected.clone(), 40);
+                rungs[..failed].fill((Method::Svd, failure));
+                let (method, found) = climb(a.as_ref(), &rungs).unwrap();
+                assert_eq!(method, LADDER[failed].0);
+                assert_close(found, expected.clone(), 40);
                 assert_eq!(climb(a.as_ref(), &rungs[..failed]), None);
             }
         }
@@ -184,6 +188,6 @@ mod tests {
     fn signs_are_dropped() {
         let negated: Rung = |a| Some(direct(a)?.into_iter().map(|value| -value).collect());
         let (a, expected) = triangle_of_ones(9, 9);
-        assert_close(climb(a.as_ref(), &[negated]).unwrap(), expected, 9);
+        assert_close(climb(a.as_ref(), &[(Method::Svd, negated)]).unwrap().1, expected, 9);
     }
 }

@@ -18,8 +18,9 @@ use crate::{Error, sum::sum};
 /// effective rank = exp(-sum(p_k ln p_k))
 /// ```
 ///
-/// Other tools use the name for other things: the entropy of the *squared* values, of the largest k only, or the ratio of the
-/// nuclear to the spectral norm. The differences are not small: for `sigma_k = k^(-1/2)`, k = 1 to 512, the shares of the
+/// The result has no unit. [`rankme`](crate::rankme) adds an epsilon to the shares. Other tools use the name for other things: the
+/// entropy of the *squared* values (whose logarithm, normalised, is [`matrix_entropy`](crate::matrix_entropy)), of the largest
+/// k only, or the ratio of the nuclear to the spectral norm. The differences are not small: for `sigma_k = k^(-1/2)`, k = 1 to 512, the shares of the
 /// values give 0.80 of 512 and the shares of their squares 0.23.
 ///
 /// # Errors
@@ -51,32 +52,48 @@ use crate::{Error, sum::sum};
 ///
 /// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO, definition 1.
 pub fn effective_rank(spectrum: &Spectrum) -> Result<f64, Error> {
-    let (_, values) = relative(spectrum)?;
+    relative(spectrum).map(|(_, values)| effective_rank_of(values))
+}
+
+/// Of values as fractions of the largest, in any order.
+pub(crate) fn effective_rank_of(values: impl Iterator<Item = f64> + Clone) -> f64 {
     // With s = sigma / sigma_1 and S = sum(s), the definition is S * exp(-sum(s ln s) / S). Both factors are at least 1, also
     // after rounding, and equal values give their number exactly.
     let total = sum(values.clone());
     let weighted_logs = sum(values.filter(|&s| s > 0.0).map(|s| s * s.ln()));
-    Ok(total * (-weighted_logs / total).exp())
+    total * (-weighted_logs / total).exp()
 }
 
 /// What [`proportional_effective_rank`] divides by.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Denominator {
-    /// The largest rank that the matrix can have: the length of its spectrum. The result is then at most 1.
+    /// The largest rank that the matrix can have: the length of its spectrum, `min(rows, cols)` for a matrix. The result is then
+    /// at most 1.
     #[default]
     Attainable,
-    /// A number of your own, such as the hidden size of the model. The result can then exceed 1, or be unable to reach it.
-    Count(NonZeroUsize),
+    /// The number of columns of the matrix, or the hidden size of the model, which is the paper's H taken literally. A matrix with
+    /// fewer rows cannot reach 1.
+    Columns(NonZeroUsize),
+    /// The width of a head: what the output-value circuit of one head can reach, whatever shape it is stored in. The spectrum of a
+    /// formed product, with its rounding errors in place of zeros, can exceed 1.
+    HeadDim(NonZeroUsize),
+    /// Only the k largest singular values count, and k is the denominator: the "rank-k PER" of code that truncates the spectrum.
+    /// With fewer than k values, the missing ones are zeros.
+    TopK(NonZeroUsize),
 }
 
-/// The proportional effective rank (PER): [`effective_rank`] divided by a number of dimensions.
+/// The proportional effective rank (PER): [`effective_rank`] divided by a number of dimensions. No unit.
 ///
 /// # Definition
 ///
 /// Diehl Martinez et al. write `PER = effective rank / H` and call H the number of hidden dimensions. The weight that writes an
 /// MLP's output has the shape `(D, 4 D)` and so D singular values: with `H = 4 D` its PER cannot exceed 1/4, while the
 /// figures of the paper show more. [`Denominator::Attainable`] divides by the number of singular values instead, so that every
-/// matrix can reach 1 and none can exceed it; [`Denominator::Count`] takes a literal H.
+/// matrix can reach 1 and none can exceed it; [`Denominator::Columns`] takes a literal H. What a random matrix reaches says
+/// [`marchenko_pastur_per`](crate::marchenko_pastur_per).
+///
+/// pico-analyze calls this `per`, with the attainable rank.
 ///
 /// # Errors
 ///
@@ -90,10 +107,13 @@ pub enum Denominator {
 ///
 /// // Three equal values of four possible: an effective rank of 3.
 /// let spectrum = Spectrum::new(vec![5.0, 5.0, 5.0, 0.0])?;
-/// assert_eq!(proportional_effective_rank(&spectrum, Denominator::Attainable)?, 0.75);
+/// let per = |denominator| proportional_effective_rank(&spectrum, denominator);
+/// assert_eq!(per(Denominator::Attainable)?, 0.75);
 ///
-/// let literal = Denominator::Count(NonZeroUsize::new(16).unwrap());
-/// assert_eq!(proportional_effective_rank(&spectrum, literal)?, 0.1875);
+/// let count = |n| NonZeroUsize::new(n).unwrap();
+/// assert_eq!(per(Denominator::Columns(count(16)))?, 0.1875);
+/// assert_eq!(per(Denominator::HeadDim(count(3)))?, 1.0);
+/// assert_eq!(per(Denominator::TopK(count(2)))?, 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -105,16 +125,19 @@ pub fn proportional_effective_rank(
     spectrum: &Spectrum,
     denominator: Denominator,
 ) -> Result<f64, Error> {
-    let dimensions = match denominator {
-        Denominator::Attainable => spectrum.len(),
-        Denominator::Count(count) => count.get(),
+    let (_, values) = relative(spectrum)?;
+    let (dimensions, counted) = match denominator {
+        Denominator::Attainable => (spectrum.len(), spectrum.len()),
+        Denominator::Columns(count) | Denominator::HeadDim(count) => (count.get(), spectrum.len()),
+        Denominator::TopK(count) => (count.get(), count.get()),
     };
-    Ok(effective_rank(spectrum)? / dimensions as f64)
+    Ok(effective_rank_of(values.take(counted)) / dimensions as f64)
 }
 
 /// The stable rank: the squared Frobenius norm over the squared spectral norm, `sum(sigma^2) / sigma_1^2`.
 ///
-/// It lies between 1 and the rank, and hardly moves when small singular values do.
+/// It lies between 1 and the rank, has no unit, and hardly moves when small singular values do. WeightWatcher calls it
+/// `stable_rank` too; some papers call it the numerical rank, which here is [`numerical_rank`](crate::numerical_rank).
 ///
 /// # Errors
 ///
@@ -140,7 +163,7 @@ pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
 
 /// The participation ratio of the *squared* singular values, `sum(sigma^2)^2 / sum(sigma^4)`.
 ///
-/// For a centred data matrix the squared values are the variances along the principal axes, up to a factor. The result lies
+/// Neuroscience calls it the dimensionality of the covariance; it has no unit. For a centred data matrix the squared values are the variances along the principal axes, up to a factor. The result lies
 /// between 1 and the rank.
 ///
 /// # Errors
@@ -167,7 +190,9 @@ pub fn participation_ratio(spectrum: &Spectrum) -> Result<f64, Error> {
     Ok(total * total / sum(squares.map(|s| s * s)))
 }
 
-/// The spectral norm: the largest singular value. 0 for an empty matrix.
+/// The spectral norm: the largest singular value, in the unit of the elements. 0 for an empty matrix.
+///
+/// Also the operator norm or 2-norm; numpy's `norm(a, 2)`; the square root of WeightWatcher's `lambda_max`.
 ///
 /// ```
 /// use settling_rank::{Spectrum, spectral_norm};
@@ -180,7 +205,9 @@ pub fn spectral_norm(spectrum: &Spectrum) -> f64 {
     spectrum.values().first().copied().unwrap_or(0.0)
 }
 
-/// The Frobenius norm: the root of the sum of the squared singular values. 0 for an empty matrix.
+/// The Frobenius norm: the root of the sum of the squared singular values, in the unit of the elements. 0 for an empty matrix.
+///
+/// numpy's `norm(a)` and torch's `norm(a)`; pico-analyze's `norm` of type `frobenius`.
 ///
 /// Infinite only if the norm itself is greater than [`f64::MAX`]; the squares of the values do not overflow.
 ///
@@ -196,7 +223,9 @@ pub fn frobenius_norm(spectrum: &Spectrum) -> f64 {
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values.map(|s| s * s)).sqrt())
 }
 
-/// The nuclear norm: the sum of the singular values. 0 for an empty matrix.
+/// The nuclear norm: the sum of the singular values, in the unit of the elements. 0 for an empty matrix.
+///
+/// Also the trace norm or Schatten 1-norm; numpy's `norm(a, "nuc")`; pico-analyze's `norm` of type `nuclear`.
 ///
 /// Infinite only if the norm itself is greater than [`f64::MAX`].
 ///
@@ -209,6 +238,37 @@ pub fn frobenius_norm(spectrum: &Spectrum) -> f64 {
 #[must_use]
 pub fn nuclear_norm(spectrum: &Spectrum) -> f64 {
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values))
+}
+
+/// The numerical rank: how many singular values are greater than `tolerance` times the largest. 0 for an empty matrix and for one
+/// of zeros.
+///
+/// numpy's and torch's `matrix_rank` take `tolerance = max(rows, cols) * eps`, with the eps of the type of the elements:
+/// `f32::EPSILON` for a weight in f32, whose rounding alone fills up the spectrum to there.
+///
+/// # Panics
+///
+/// If the tolerance is negative or NaN.
+///
+/// # Example
+///
+/// ```
+/// use settling_rank::{Spectrum, numerical_rank};
+///
+/// let spectrum = Spectrum::new(vec![2.0, 1.0, 1e-9, 0.0])?;
+/// assert_eq!(numerical_rank(&spectrum, 1e-6), 2);
+/// assert_eq!(numerical_rank(&spectrum, 0.0), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # References
+///
+/// Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.4.1.
+#[must_use]
+#[track_caller]
+pub fn numerical_rank(spectrum: &Spectrum, tolerance: f64) -> usize {
+    assert!(tolerance >= 0.0, "a tolerance is not negative");
+    relative(spectrum).map_or(0, |(_, values)| values.filter(|&value| value > tolerance).count())
 }
 
 /// The largest value and all values as fractions of it, so that no power of them overflows and none that matters underflows.

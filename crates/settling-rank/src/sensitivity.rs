@@ -2,7 +2,8 @@
 
 use settling_core::Spectrum;
 
-use crate::measures::relative;
+use crate::certified::{Quantity, Uncertainty};
+use crate::measures::{effective_rank_of, relative};
 use crate::{Error, sum::sum};
 
 /// The derivative of the [effective rank](crate::effective_rank) by each singular value.
@@ -135,6 +136,62 @@ fn entropy_change(values: &[f64], radii: &[f64]) -> f64 {
     let second = pairs.map(|(value, radius)| radius * (radius / value));
     sum(first) / total / rest + sum(second) / total / (rest * rest)
 }
+
+/// [`effective_rank_error`], where the errors of all values (or squares) together are known to be small: to first order they
+/// add up as the root of the sum of their squares, by Cauchy-Schwarz, and no longer as their sum. Rounding of the rank included.
+///
+/// Values in the order of their error are handled as one: with M1 a bound of their sum and M2 of the sum of their squares, each is
+/// replaced by the mean M1 / t, which is a known change, and then by the true one.
+pub(crate) fn joint_error(spectrum: &Spectrum, uncertainty: Uncertainty) -> Result<f64, Error> {
+    let (_, values) = relative(spectrum)?;
+    let values: Vec<f64> = values.collect();
+    let error = uncertainty.together;
+    let measured = |value: f64| match uncertainty.of {
+        Quantity::Values => value,
+        Quantity::Squares => value * value,
+    };
+    let (known, small) =
+        values.split_at(values.partition_point(|&value| measured(value) >= 2.0 * error));
+
+    let t = small.len() as f64;
+    // Of the true values, by the inequality of Hölder.
+    let norm = sum(small.iter().map(|&value| measured(value).powi(2))).sqrt() + error;
+    let (m1, m2) = match uncertainty.of {
+        Quantity::Values => (t.sqrt() * norm, norm * norm),
+        Quantity::Squares => (t.powf(0.75) * norm.sqrt(), t.sqrt() * norm),
+    };
+    let centre = m1 / t;
+    let centres = || known.iter().copied().chain(small.iter().map(|_| centre));
+    let replacing = (effective_rank_of(centres()) / effective_rank_of(values.iter().copied())).ln();
+
+    // The change of a known value is at most that of its measured quantity times this.
+    let gain = |value: f64| match uncertainty.of {
+        Quantity::Values => 1.0,
+        Quantity::Squares => 1.0 / (value + (value * value - error).sqrt()),
+    };
+    let mean_log = mean_log(centres());
+    let root = |terms: &dyn Fn(f64) -> f64| sum(known.iter().map(|&v| terms(v).powi(2))).sqrt();
+    let mut moved = error * root(&gain);
+    let mut first = error * root(&|value| gain(value) * excess(value, mean_log));
+    let steepest = known.iter().map(|&v| gain(v).powi(2) / v).fold(0.0, f64::max);
+    let mut second = error * error * steepest;
+    if !small.is_empty() {
+        moved += 2.0 * m1;
+        first += 2.0 * m1 * excess(centre, mean_log).abs();
+        second += m2 / centre + m1;
+    }
+    let total = sum(centres());
+    let rest = total - moved;
+    // Also for NaN.
+    if known.is_empty() || rest.is_nan() || rest <= 0.0 {
+        return Ok(f64::INFINITY);
+    }
+    let bound = replacing.abs() + first / rest + second * total / (rest * rest);
+    Ok(bound.exp_m1() + ROUNDING)
+}
+
+/// Of two effective ranks, as documented there.
+const ROUNDING: f64 = 2e-14;
 
 /// `sum(p ln s)` for values `s` with shares `p`.
 fn mean_log(values: impl Iterator<Item = f64> + Clone) -> f64 {

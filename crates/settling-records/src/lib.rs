@@ -18,7 +18,7 @@
 //! | `value` | the number, in the shortest form that reads back to the same f64; empty where it is undefined |
 //! | `n`, `width` | the shape of what was measured: observations and features, or rows and columns of the matrix |
 //! | `positions` | `last`, `all`, `every:K` or `index:I`; empty for weights |
-//! | `estimator` | how: `biased`, `debiased`, `floor`, `svd`, ...; where undefined, followed by `:` and the reason |
+//! | `estimator` | how: `biased`, `debiased`, `floor`, `gram`, `svd`, ...; where undefined, followed by `:` and the reason |
 //! | `protocol` | the protocol that fixed every other choice |
 //!
 //! # `mcc.csv`

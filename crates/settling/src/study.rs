@@ -10,7 +10,7 @@ use settling_core::{
     Activations, Capture, CheckpointSeries, Gradients, MatView, Positions, Signal, Site, Step,
     TensorSource, TokenBatch, TokenSource, WeightBlock,
 };
-use settling_rank::{Denominator, effective_rank, proportional_effective_rank, singular_values};
+use settling_rank::{Denominator, effective_rank, proportional_effective_rank, spectra};
 use settling_records::Record;
 use sha2::{Digest, Sha256};
 
@@ -408,10 +408,8 @@ impl<S> Measure<'_, S> {
     }
 
     fn spectra(&self, signal: Signal, matrices: &[(Site, Matrix)], unit: &mut Unit) {
-        // Each on one thread, all of them in parallel: the bits do not depend on the number of threads.
-        let spectra: Vec<_> =
-            matrices.par_iter().map(|(_, matrix)| singular_values(matrix.view())).collect();
-        for ((site, matrix), spectrum) in matrices.iter().zip(spectra) {
+        let views: Vec<_> = matrices.iter().map(|(_, matrix)| matrix.view()).collect();
+        for ((site, matrix), found) in matrices.iter().zip(spectra(&views)) {
             let mut add = |metric: &str, estimator: &str, value: Result<f64, String>| {
                 unit.records.push(Record {
                     metric: metric.to_owned(),
@@ -422,10 +420,13 @@ impl<S> Measure<'_, S> {
                     ..self.record(site, signal)
                 });
             };
-            match spectrum {
-                Ok(spectrum) => {
+            match found {
+                Ok(found) => {
+                    // How the spectrum was found: that of the matrix, or of its Gram matrix where the rank is certain to 1e-9.
+                    let method = found.method().as_str();
+                    let spectrum = found.into_spectrum();
                     let reason = |error: settling_rank::Error| error.to_string();
-                    add("effective_rank", "svd", effective_rank(&spectrum).map_err(reason));
+                    add("effective_rank", method, effective_rank(&spectrum).map_err(reason));
                     let per = proportional_effective_rank(&spectrum, Denominator::Attainable);
                     add("per", "attainable", per.map_err(reason));
                     unit.spectra.push((*site, signal, spectrum));

@@ -4,3 +4,4 @@ mod main_figure;
 mod mcc_figure;
 mod saving;
 mod study;
+mod weight_figure;

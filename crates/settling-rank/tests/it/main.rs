@@ -1,7 +1,11 @@
 //! The public interface, against mpmath, against closed forms and against mathematics.
 
+mod certified;
 mod golden;
 mod hard;
 mod measures;
+mod million;
+mod null;
 mod properties;
 mod sensitivity;
+mod structured;

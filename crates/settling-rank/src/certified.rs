@@ -1,0 +1,132 @@
+use settling_core::Spectrum;
+
+use crate::error::Repr;
+use crate::scale::times_two_to;
+use crate::sensitivity::joint_error;
+use crate::{ConditionNumber, Error, Method, condition_number};
+
+/// Singular values with how they were found and how far off they can be.
+///
+/// ```
+/// use settling_rank::{MatView, Method, effective_rank, spectrum};
+///
+/// // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
+/// let a = spectrum(MatView::new(&[1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0], 2, 3))?;
+/// assert_eq!(effective_rank(a.spectrum())?, 2.0);
+/// assert_eq!(a.method(), Method::Gram);
+/// assert!(a.effective_rank_error()? < 1e-9);
+/// # Ok::<(), settling_rank::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certified {
+    spectrum: Spectrum,
+    method: Method,
+    uncertainty: Uncertainty,
+}
+
+impl Certified {
+    /// The singular values.
+    #[must_use]
+    pub fn spectrum(&self) -> &Spectrum {
+        &self.spectrum
+    }
+
+    /// The singular values, by value.
+    #[must_use]
+    pub fn into_spectrum(self) -> Spectrum {
+        self.spectrum
+    }
+
+    /// How they were found.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// How far each singular value can be from the true one, in the unit of the values.
+    #[must_use]
+    pub fn radii(&self) -> Vec<f64> {
+        let values = self.spectrum.values();
+        let Some(&largest) = values.first().filter(|&&largest| largest > 0.0) else {
+            return vec![0.0; values.len()];
+        };
+        let each = self.uncertainty.each;
+        let radius = |value: f64| match self.uncertainty.of {
+            Quantity::Values => each,
+            // |x - y| = |x^2 - y^2| / (x + y), and at most the root of |x^2 - y^2|.
+            Quantity::Squares => {
+                (each / (value + (value * value - each).max(0.0).sqrt())).min(each.sqrt())
+            }
+        };
+        values.iter().map(|value| radius(value / largest) * largest).collect()
+    }
+
+    /// How far the [effective rank](crate::effective_rank) of the values can be from that of the matrix, relative to it.
+    ///
+    /// Sharper than [`effective_rank_error`](crate::effective_rank_error) of the [`radii`](Self::radii), because the errors of
+    /// all values together are bounded, and not only each.
+    ///
+    /// # Errors
+    ///
+    /// [`Undefined`](crate::ErrorKind::Undefined), for an empty matrix and for one of zeros.
+    pub fn effective_rank_error(&self) -> Result<f64, Error> {
+        joint_error(&self.spectrum, self.uncertainty)
+    }
+
+    /// The ratio of the largest to the smallest singular value, or that it is "at least" so much: [`condition_number`], with
+    /// the error of the smallest value.
+    ///
+    /// The Gram matrix loses small values first. Ask [`spectrum_within`](crate::spectrum_within) a tolerance of 0 if this is
+    /// what you are after.
+    ///
+    /// # Errors
+    ///
+    /// [`Undefined`](crate::ErrorKind::Undefined), for an empty matrix and for one of zeros.
+    pub fn condition_number(&self) -> Result<ConditionNumber, Error> {
+        condition_number(&self.spectrum, self.radii().last().copied().unwrap_or(0.0))
+    }
+
+    /// Of an empty matrix, or one of zeros.
+    pub(crate) fn zeros(count: usize) -> Self {
+        let uncertainty = Uncertainty { of: Quantity::Values, each: 0.0, together: 0.0 };
+        Self { spectrum: checked(vec![0.0; count]), method: Method::Zero, uncertainty }
+    }
+
+    /// The values times `2^exponent`.
+    pub(crate) fn scaled(
+        mut values: Vec<f64>,
+        exponent: i32,
+        (rows, cols): (usize, usize),
+        method: Method,
+        uncertainty: Uncertainty,
+    ) -> Result<Self, Error> {
+        for value in &mut values {
+            // Twice, for the exponents of a product.
+            *value = times_two_to(times_two_to(*value, exponent / 2), exponent - exponent / 2);
+            if value.is_infinite() {
+                return Err(Repr::Overflow { rows, cols }.into());
+            }
+        }
+        Ok(Self { spectrum: checked(values), method, uncertainty })
+    }
+}
+
+fn checked(values: Vec<f64>) -> Spectrum {
+    Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
+}
+
+/// Bounds of the errors of singular values, or of their squares, as fractions of the largest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Uncertainty {
+    pub(crate) of: Quantity,
+    /// Of each error.
+    pub(crate) each: f64,
+    /// Of the root of the sum of the squares of all errors.
+    pub(crate) together: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Quantity {
+    Values,
+    Squares,
+}

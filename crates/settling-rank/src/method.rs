@@ -1,0 +1,45 @@
+use std::fmt;
+
+/// How singular values were found. Part of the answer, so that a number can be traced to it.
+///
+/// [`as_str`](Self::as_str) and `Display` give the names in brackets.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Method {
+    /// No element differs from zero, or there is none: nothing was computed (`zero`).
+    Zero,
+    /// Roots of the eigenvalues of the Gram matrix of the shorter side (`gram`).
+    Gram,
+    /// Bidiagonal singular value decomposition (`svd`).
+    Svd,
+    /// The same of the triangular factor of the QR decomposition, after [`Svd`](Self::Svd) failed (`svd_of_triangle`).
+    SvdOfTriangle,
+    /// The same of the matrix with its columns reversed, after those before failed (`svd_reversed`).
+    SvdReversed,
+    /// The same of the matrix divided by its largest element, after those before failed (`svd_divided`).
+    SvdDivided,
+    /// One-sided Jacobi rotations, after those before failed (`jacobi`).
+    Jacobi,
+}
+
+impl Method {
+    /// The name, in lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Gram => "gram",
+            Self::Svd => "svd",
+            Self::SvdOfTriangle => "svd_of_triangle",
+            Self::SvdReversed => "svd_reversed",
+            Self::SvdDivided => "svd_divided",
+            Self::Jacobi => "jacobi",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
