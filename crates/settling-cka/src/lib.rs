@@ -52,12 +52,18 @@ mod accumulator;
 mod block;
 mod cka;
 mod error;
+mod gram;
+mod grid;
 mod moments;
+mod null;
 mod product;
+mod random;
+mod stream;
 
-pub use accumulator::{LinearCka, check_pair, linear_cka};
+pub use accumulator::{LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram};
 pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};
 pub use error::{Error, ErrorKind, Side};
+pub use null::{NullSummary, PermutationNull, permutation_null};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
