@@ -310,7 +310,7 @@ pub fn check_pair<T: Copy + Into<f64>>(
     Ok(())
 }
 
-fn check_widths(found: [usize; 2], before: Option<[usize; 2]>) -> Result<(), Fault> {
+pub(crate) fn check_widths(found: [usize; 2], before: Option<[usize; 2]>) -> Result<(), Fault> {
     let before = before.unwrap_or(found);
     for (index, side) in [Side::X, Side::Y].into_iter().enumerate() {
         let (expected, found) = (before[index], found[index]);

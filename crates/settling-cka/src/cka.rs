@@ -24,6 +24,12 @@ pub enum Undefined {
     /// far from each other, or one of them is millions of times farther away than the others.
     #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
     SelfTermNotPositive(Side),
+    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance is to be the width of a kernel.
+    #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
+    ZeroBandwidth(Side),
+    /// No singular value decomposition that passes its check was found. No matrix is known that does this.
+    #[error("the singular value decomposition did not converge; please report this")]
+    NoConvergence,
     /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹² outside: an error of this crate or
     /// of the machine, or a given Gram matrix that is none of a kernel.
     #[error("internal error: a value between 0 and 1 is not; please report this")]
@@ -269,6 +275,19 @@ impl Cka {
         let (h_xx, h_yy) = (self_term(x, Side::X)?, self_term(y, Side::Y)?);
         let (h_xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
         Ok(DebiasedTerms { h_xy, h_xx, h_yy })
+    }
+
+    /// HSIC₁ of xy, xx and yy.
+    pub(crate) fn unbiased_hsic(&self) -> Result<[f64; 3], Undefined> {
+        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
+        if rows < 4 {
+            return Err(Undefined::TooFewRows { needed: 4, found: rows });
+        }
+        let n = rows as f64;
+        let own =
+            |s: SideSums| self.hsic(s.frobenius_squared, s.squared_norms, s.trace * s.trace).0;
+        let (xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
+        Ok([xy, own(x), own(y)].map(|h| h / (n * (n - 3.0))))
     }
 
     /// How far products in f32 may have moved [`debiased`](Self::debiased); as [`biased_error`](Self::biased_error).

@@ -77,7 +77,7 @@ impl From<Undefined> for Error {
 impl Fault {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::RowsDiffer { .. } => ErrorKind::RowsDiffer,
+            Self::RowsDiffer { .. } | Self::SiteRowsDiffer { .. } => ErrorKind::RowsDiffer,
             Self::WidthDiffers { .. } => ErrorKind::WidthDiffers,
             Self::NoFeatures { .. } => ErrorKind::NoFeatures,
             Self::NotFinite { .. } | Self::SumNotFinite { .. } => ErrorKind::NotFinite,
@@ -130,6 +130,10 @@ pub(crate) enum Fault {
     },
     #[error("{side} has {found} sites, but {expected} were expected: pass the same sites every time")]
     SitesDiffer { side: Side, expected: String, found: usize },
+    #[error(
+        "{found} rows, but the first site of x has {expected}: row i of all sites must be the same observation"
+    )]
+    SiteRowsDiffer { expected: usize, found: usize },
     #[error("the Gram matrix of {side} is {rows} x {cols}: expected as many columns as rows")]
     NotSquare { side: Side, rows: usize, cols: usize },
     #[error(

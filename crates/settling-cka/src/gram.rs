@@ -12,7 +12,7 @@ use crate::product::{dot, gram_of_rows};
 /// A centred Gram matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct Gram {
-    /// The lower triangle, row-major `(rows, rows)`.
+    /// Row-major `(rows, rows)`; only the lower triangle counts.
     values: Vec<f64>,
     diagonal: Vec<f64>,
     sums: SideSums,
@@ -25,7 +25,7 @@ impl Gram {
         Self::of_centred(gram_of_rows(&centred.columns), m.rows(), m.cols())
     }
 
-    /// `values` is the lower triangle of a centred matrix, row-major `(rows, rows)`.
+    /// `values` is a centred matrix, row-major `(rows, rows)`, of which the lower triangle is looked at.
     pub(crate) fn of_centred(values: Vec<f64>, rows: usize, features: usize) -> Self {
         let diagonal: Vec<f64> = (0..rows).map(|row| values[row * (rows + 1)]).collect();
         let sums = SideSums {
@@ -39,6 +39,11 @@ impl Gram {
 
     pub(crate) fn rows(&self) -> usize {
         self.diagonal.len()
+    }
+
+    /// The squared norms of the centred rows.
+    pub(crate) fn diagonal(&self) -> &[f64] {
+        &self.diagonal
     }
 
     /// The lower triangle, row-major.

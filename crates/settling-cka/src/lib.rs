@@ -50,20 +50,35 @@
 
 mod accumulator;
 mod block;
+mod bootstrap;
+mod cca;
 mod cka;
 mod error;
 mod gram;
 mod grid;
+mod kernel;
+mod matrix;
+mod minibatch;
 mod moments;
 mod null;
+mod procrustes;
 mod product;
 mod random;
+mod similarity;
 mod stream;
+mod svd;
 
 pub use accumulator::{LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram};
+pub use bootstrap::{Bootstrap, Interval, bootstrap};
+pub use cca::{Pwcca, Svcca};
 pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};
 pub use error::{Error, ErrorKind, Side};
+pub use kernel::{Bandwidth, kernel_cka, rbf_cka};
+pub use matrix::CkaMatrix;
+pub use minibatch::MinibatchCka;
 pub use null::{NullSummary, PermutationNull, permutation_null};
+pub use procrustes::Procrustes;
+pub use similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-//! The dense products, and the one place that multiplies with faer: always with [`Par::Seq`], so that bits depend on no thread
+//! The dense products, and the one place beside `svd.rs` that calls faer: always with [`Par::Seq`], so that bits depend on no thread
 //! count.
 //!
 //! Operands are stored feature by feature, a few elements apart, and multiplied some hundred rows at a time: that is where faer's
@@ -36,6 +36,10 @@ impl<T: Copy + Default> Columns<T> {
     fn part(&self, start: usize, end: usize) -> MatRef<'_, T> {
         let values = &self.values[start..];
         MatRef::from_row_major_slice_with_stride(values, self.cols, end - start, self.stride)
+    }
+
+    pub(crate) fn as_mat(&self) -> MatRef<'_, T> {
+        MatRef::from_column_major_slice_with_stride(&self.values, self.rows, self.cols, self.stride)
     }
 
     /// The rows in the order of `order`.
