@@ -17,6 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`heat_map`] draws a table of similarities of your own, of all layers of two models say.
+//!
 //! # What can be relied on
 //!
 //! - The same records give the same SVG, byte for byte, and text in a PNG never depends on the fonts of the machine.
@@ -29,6 +31,7 @@ mod axis;
 mod error;
 mod figure;
 mod grid;
+mod heat_map;
 mod legend;
 mod main_figure;
 mod palette;
@@ -40,6 +43,7 @@ mod text;
 
 pub use error::{Error, ErrorKind};
 pub use figure::Figure;
+pub use heat_map::{HeatMap, heat_map};
 pub use main_figure::main_figure;
 
 #[cfg(doctest)]
