@@ -2,7 +2,7 @@
 
     pip install numpy
     cargo build --release -p settling-benches --example run_cka
-    python benches/cka_peers/peers.py [--rows 65536] [--cols 512] [--threads 1,2]
+    python benches/cka/peers.py [--rows 65536] [--cols 512] [--threads 1,2]
 
 - stream: rows in batches of 4096 through one accumulator a thread, against numpy's two passes over matrices in memory (centre, three
   products, norms; what papers run), in f64, and in f32 with `with_f32_products` here. numpy's OpenBLAS has as many threads.
