@@ -60,11 +60,8 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let load = |path: &Path| -> Result<Transformer, Box<dyn Error>> {
         let checkpoint = Checkpoint::open(path)?;
-        let options = Options {
-            device: args.device,
-            positions: args.positions,
-            ..Options::default()
-        };
+        let options =
+            Options { device: args.device, positions: args.positions, ..Options::default() };
         Ok(Transformer::load(&checkpoint.architecture()?, &checkpoint, &options)?)
     };
     let (mut a, mut b) = (load(&args.a)?, load(&args.b)?);
@@ -104,7 +101,10 @@ fn show(
     table: &[Vec<Cka>],
 ) -> Result<(), Box<dyn Error>> {
     let columns = table.first().map_or(0, Vec::len);
-    println!("{component}: debiased CKA over {rows} rows; a row is a layer of {}", args.a.display());
+    println!(
+        "{component}: debiased CKA over {rows} rows; a row is a layer of {}",
+        args.a.display()
+    );
     for (layer, row) in table.iter().enumerate() {
         let value = |cka: &Cka| match cka.debiased() {
             Ok(value) => format!("{value:>6.3}"),
@@ -114,13 +114,15 @@ fn show(
     }
     let names: Vec<String> = (0..table.len().max(columns)).map(|layer| layer.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let values: Vec<Option<f64>> =
-        table.iter().flatten().map(|cka| cka.debiased().ok()).collect();
+    let values: Vec<Option<f64>> = table.iter().flatten().map(|cka| cka.debiased().ok()).collect();
     let undefined = table.iter().flatten().find_map(|cka| cka.debiased().err());
     let reason = undefined.map(|reason| format!(" A dash: {reason}.")).unwrap_or_default();
     let figure = heat_map(&HeatMap {
         title: &format!("What {component} writes: CKA, layer by layer"),
-        note: &format!("Debiased linear CKA over {rows} rows (positions {}).{reason}", args.positions),
+        note: &format!(
+            "Debiased linear CKA over {rows} rows (positions {}).{reason}",
+            args.positions
+        ),
         row_title: &args.a.display().to_string(),
         column_title: &args.b.display().to_string(),
         rows: &names[..table.len()],

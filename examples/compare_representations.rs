@@ -148,7 +148,9 @@ fn read_safetensors(path: &str) -> Result<Matrix, Box<dyn Error>> {
         (None, [only]) => only.name.clone(),
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|meta| meta.name.as_str()).collect();
-            return Err(format!("name one of its tensors as {file}:NAME: {}", names.join(", ")).into());
+            return Err(
+                format!("name one of its tensors as {file}:NAME: {}", names.join(", ")).into()
+            );
         }
     };
     let tensor = tensors.read(&name)?;

@@ -209,8 +209,7 @@ mod tests {
     fn weights_are_rows_without_the_terms_of_copies() {
         let x: Vec<f64> = (0..14).map(|k| (f64::from(k) * 1.3).sin()).collect();
         let y: Vec<f64> = (0..7).map(|k| (f64::from(k) * 0.9).cos()).collect();
-        let (k, l) =
-            (Gram::of_rows(MatView::new(&x, 7, 2)), Gram::of_rows(MatView::new(&y, 7, 1)));
+        let (k, l) = (Gram::of_rows(MatView::new(&x, 7, 2)), Gram::of_rows(MatView::new(&y, 7, 1)));
         let debiased = k.cka(&l).debiased().unwrap();
         let (k, l) = (without_diagonal(&k), without_diagonal(&l));
         assert!((weighted(&k, &l, &[1.0; 7]).unwrap() - debiased).abs() < 1e-13);
@@ -230,7 +229,8 @@ mod tests {
         };
         let hsic = |k: &[f64], l: &[f64]| {
             let (k, l) = (|i: usize, j: usize| k[i * 7 + j], |i: usize, j: usize| l[i * 7 + j]);
-            mean(&|r| k(r[0], r[1]) * l(r[0], r[1]), 2) + mean(&|r| k(r[0], r[1]) * l(r[2], r[3]), 4)
+            mean(&|r| k(r[0], r[1]) * l(r[0], r[1]), 2)
+                + mean(&|r| k(r[0], r[1]) * l(r[2], r[3]), 4)
                 - 2.0 * mean(&|r| k(r[0], r[1]) * l(r[0], r[2]), 3)
         };
         let expected = hsic(&k, &l) / (hsic(&k, &k) * hsic(&l, &l)).sqrt();

@@ -119,7 +119,8 @@ fn components(m: MatView<'_, f64>, side: Side, share: f64) -> Result<Svd, Undefi
     // numpy's rank, of as many directions as centred rows have.
     let tolerance = rows.max(m.cols()) as f64 * f64::EPSILON * largest;
     let rank = values.iter().take(rows - 1).take_while(|&&value| value > tolerance).count();
-    let squares: Vec<f64> = values[..rank].iter().map(|value| value * value / (largest * largest)).collect();
+    let squares: Vec<f64> =
+        values[..rank].iter().map(|value| value * value / (largest * largest)).collect();
     let total: f64 = squares.iter().sum();
     let mut sum = 0.0;
     let reached = squares.iter().position(|square| {

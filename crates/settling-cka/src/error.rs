@@ -128,7 +128,9 @@ pub(crate) enum Fault {
         found: &'static str,
         found_draws: usize,
     },
-    #[error("{side} has {found} sites, but {expected} were expected: pass the same sites every time")]
+    #[error(
+        "{side} has {found} sites, but {expected} were expected: pass the same sites every time"
+    )]
     SitesDiffer { side: Side, expected: String, found: usize },
     #[error(
         "{found} rows, but the first site of x has {expected}: row i of all sites must be the same observation"

@@ -63,8 +63,8 @@ impl Gram {
         for (i, k) in self.values.chunks_exact(rows).enumerate() {
             let at = order[i];
             let element = |(k, &j): (&f64, &usize)| k * y.values[at.max(j) * rows + at.min(j)];
-            cross += 2.0 * k[..i].iter().zip(order).map(element).sum::<f64>()
-                + k[i] * y.diagonal[at];
+            cross +=
+                2.0 * k[..i].iter().zip(order).map(element).sum::<f64>() + k[i] * y.diagonal[at];
             norms += self.diagonal[i] * y.diagonal[at];
         }
         self.finish(y, cross, norms)

@@ -75,12 +75,13 @@ impl Grid {
             };
             moved
         });
-        let multiply = |pair: &mut Pair, (shift_x, x): &(Shift, Centred), shift_y: &Shift, y: &Centred| {
-            if !first {
-                pair.shift(before, shift_x, shift_y);
-            }
-            pair.add_rows(x, y);
-        };
+        let multiply =
+            |pair: &mut Pair, (shift_x, x): &(Shift, Centred), shift_y: &Shift, y: &Centred| {
+                if !first {
+                    pair.shift(before, shift_x, shift_y);
+                }
+                pair.add_rows(x, y);
+            };
         let pair = |(index, pair): (usize, &mut Pair)| {
             let (shift, y) = &ys[index % ys.len()];
             multiply(pair, &xs[index / ys.len()], shift, y);

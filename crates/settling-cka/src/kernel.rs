@@ -45,10 +45,7 @@ pub enum Bandwidth {
 /// assert!((cka.debiased()? - linear.debiased()?).abs() < 1e-14);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn kernel_cka<T: Copy + Into<f64>>(
-    k: MatView<'_, T>,
-    l: MatView<'_, T>,
-) -> Result<Cka, Error> {
+pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> Result<Cka, Error> {
     if k.rows() != l.rows() {
         return Err(Fault::RowsDiffer { x: k.rows(), y: l.rows() }.into());
     }
@@ -94,10 +91,7 @@ pub fn rbf_cka<T: Copy + Into<f64>>(
     bandwidth: Bandwidth,
 ) -> Result<Cka, Error> {
     let (Bandwidth::Distance(factor) | Bandwidth::Median(factor)) = bandwidth;
-    assert!(
-        factor > 0.0 && factor.is_finite(),
-        "a bandwidth is a positive number, found {factor}"
-    );
+    assert!(factor > 0.0 && factor.is_finite(), "a bandwidth is a positive number, found {factor}");
     check_pair(x, y, None)?;
     if x.rows() == 0 {
         return Ok(Cka::default());

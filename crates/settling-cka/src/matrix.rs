@@ -91,7 +91,10 @@ impl CkaMatrix {
             let site = |(index, m): (usize, &MatView<'_, T>)| {
                 let at = |fault| Fault::AtSite { side, index, fault: Box::new(fault) };
                 if m.rows() != xs[0].rows() {
-                    return Err(at(Fault::SiteRowsDiffer { expected: xs[0].rows(), found: m.rows() }));
+                    return Err(at(Fault::SiteRowsDiffer {
+                        expected: xs[0].rows(),
+                        found: m.rows(),
+                    }));
                 }
                 let expected = before.map_or(m.cols(), |before| before[index]);
                 if m.cols() != expected {

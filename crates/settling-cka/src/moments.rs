@@ -118,9 +118,14 @@ impl Single {
         axpy(&mut self.squared_sums, 1.0, &other.squared_sums);
     }
 
+    /// `√s / T` of the [`Centred::squared_sums`] s: in the middle of the range of f64, where eighth powers of rows would not be.
+    fn weights(&self) -> Vec<f64> {
+        self.squared_sums.iter().map(|sum| sum.sqrt() / self.trace).collect()
+    }
+
     /// The squared Frobenius norm of `C`, and the error that products in f32 may have left in it.
     pub(crate) fn frobenius_squared(&self) -> (f64, f64) {
-        let weights = sqrt(&self.squared_sums);
+        let weights = self.weights();
         let (mut sum, mut weighted) = (0.0, 0.0);
         for (i, row) in self.cross.chunks_exact(self.cols()).enumerate() {
             sum += 2.0 * dot(&row[..i], &row[..i]) + row[i] * row[i];
@@ -130,7 +135,7 @@ impl Single {
                 weighted += weight * (4.0 * below + row[i] * row[i] * weight);
             }
         }
-        (sum, rounding(weighted, &self.squared_sums, &self.squared_sums))
+        (sum, rounding(weighted, self, self))
     }
 }
 
@@ -223,15 +228,11 @@ impl Pair {
             c.chunks_exact(cols).map(|row| dot(row, row)).sum()
         };
         let (a, b) = self.sorted(x, y);
-        let (left, right) = (sqrt(&a.squared_sums), sqrt(&b.squared_sums));
+        let (left, right) = (a.weights(), b.weights());
         let row = |(row, weight): (&[f64], &f64)| weight * weighted_squares(row, &right);
         let weighted = c.chunks_exact(cols).zip(&left).map(row).sum();
-        (sum, rounding(weighted, &a.squared_sums, &b.squared_sums))
+        (sum, rounding(weighted, a, b))
     }
-}
-
-fn sqrt(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|value| value.sqrt()).collect()
 }
 
 fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {
@@ -243,10 +244,14 @@ fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {
 /// A stretch of k rows is k products of numbers rounded to f32, added up with a rounding each: an element of `C` is off by at most
 /// `√(k + 2) u Σ|a b|` in the root of the mean square (Higham & Mary 2019), and `(Σ|a b|)² <= Σa² Σb²`. Stretches add up their
 /// squares, bounded by Cauchy and Schwarz once more with the [`Centred::squared_sums`] s of the two sides: the variance of
-/// element ij is at most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j)`. To first order the error is
-/// `2 ⟨C, E⟩`; the second is the mean of `‖E‖²`.
-fn rounding(weighted: f64, s_a: &[f64], s_b: &[f64]) -> f64 {
+/// element ij is at most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j) / (T_a T_b)`. To first order the
+/// error is `2 ⟨C, E⟩`; the second term is the mean of `‖E‖²`.
+fn rounding(weighted: f64, a: &Single, b: &Single) -> f64 {
+    if a.squared_sums.is_empty() || a.trace == 0.0 || b.trace == 0.0 {
+        return 0.0;
+    }
     let variance = (SINGLE_ROWS + 2) as f64 * UNIT * UNIT;
-    let square = sqrt(s_a).iter().sum::<f64>() * sqrt(s_b).iter().sum::<f64>();
-    4.0 * 2.0 * (variance * weighted).sqrt() + variance * square
+    let [a_sum, b_sum] = [a, b].map(|side| side.weights().iter().sum::<f64>());
+    let traces = a.trace * b.trace;
+    4.0 * 2.0 * (variance * weighted).sqrt() * traces.sqrt() + variance * a_sum * b_sum * traces
 }

@@ -110,8 +110,7 @@ pub(crate) fn gram_of_rows(a: &Columns<f64>) -> Vec<f64> {
     for start in (0..a.cols).step_by(DEPTH) {
         let end = a.cols.min(start + DEPTH);
         let values = &a.values[start * a.stride..];
-        let part =
-            MatRef::from_row_major_slice_with_stride(values, end - start, a.rows, a.stride);
+        let part = MatRef::from_row_major_slice_with_stride(values, end - start, a.rows, a.stride);
         lower(&mut out, Accum::Add, part.transpose(), part);
     }
     out

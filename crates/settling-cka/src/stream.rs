@@ -70,7 +70,8 @@ impl Stream {
 
     /// Adds rows that were checked: as many of every side, in the widths of the rows before.
     pub(crate) fn update<T: Copy + Into<f64> + Sync>(&mut self, sides: [&[MatView<'_, T>]; 2]) {
-        self.widths.get_or_insert_with(|| sides.map(|side| side.iter().map(MatView::cols).collect()));
+        self.widths
+            .get_or_insert_with(|| sides.map(|side| side.iter().map(MatView::cols).collect()));
         for (pending, side) in self.pending.iter_mut().zip(sides) {
             pending.resize(side.len(), Vec::new());
         }
@@ -81,9 +82,8 @@ impl Stream {
                 self.multiply_pending();
             }
             let end = rows.min(start + (self.block_rows - self.pending_rows));
-            let [xs, ys] = sides.map(|side| {
-                side.iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>()
-            });
+            let [xs, ys] =
+                sides.map(|side| side.iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
             // Whole blocks are multiplied where they lie; but not the first one as long as it may be the only one.
             let whole = end - start == self.block_rows;
             if whole && (self.grid.is_some() || end < rows) {
@@ -112,7 +112,8 @@ impl Stream {
             }
         }
         self.widths.get_or_insert_with(|| widths.clone());
-        let [xs, ys] = [0, 1].map(|side| views(&other.pending[side], &widths[side], other.pending_rows));
+        let [xs, ys] =
+            [0, 1].map(|side| views(&other.pending[side], &widths[side], other.pending_rows));
         self.update([&xs, &ys]);
     }
 

@@ -77,7 +77,8 @@ mod tests {
                 assert!(values.is_sorted_by(|a, b| a >= b));
                 for row in 0..rows {
                     for col in 0..cols {
-                        let terms = (0..values.len()).map(|k| u[(row, k)] * values[k] * v[(col, k)]);
+                        let terms =
+                            (0..values.len()).map(|k| u[(row, k)] * values[k] * v[(col, k)]);
                         let error = (terms.sum::<f64>() - a[(row, col)]).abs();
                         let n = rows.max(cols) as f64;
                         assert!(error <= 8.0 * n * f64::EPSILON * values[0], "{rows} x {cols}");

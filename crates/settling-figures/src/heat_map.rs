@@ -75,7 +75,8 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, Error> {
     }
     if let Some(at) = map.values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
         let (row, column) = (map.rows[at / columns], map.columns[at % columns]);
-        let message = format!("the value at row {row}, column {column} is not finite: leave it out");
+        let message =
+            format!("the value at row {row}, column {column} is not finite: leave it out");
         return Err(Error::new(ErrorKind::InvalidRecords, message));
     }
 

@@ -1,5 +1,7 @@
 use serde_json::Value;
-use settling_cka::{Bandwidth, MinibatchCka, Procrustes, Pwcca, Similarity, Svcca, kernel_cka, linear_cka};
+use settling_cka::{
+    Bandwidth, MinibatchCka, Procrustes, Pwcca, Similarity, Svcca, kernel_cka, linear_cka,
+};
 use settling_cka::{linear_cka_features, linear_cka_gram, rbf_cka};
 use settling_core::MatView;
 

@@ -20,7 +20,8 @@ fn draws_scatter_about_the_floor() {
         let (x, y) = related(1, rows, cols, 0.5);
         let mut all = LinearCka::new().with_null(200, 7);
         all.update(x.view(), y.view()).unwrap();
-        for null in [all.finish_with_null(), permutation_null(x.view(), y.view(), 200, 7).unwrap()] {
+        for null in [all.finish_with_null(), permutation_null(x.view(), y.view(), 200, 7).unwrap()]
+        {
             assert_eq!(null.draws().len(), 200);
             assert_eq!(null.observed().biased(), null.summary(|c| c.biased()).map(|s| s.observed));
             let biased = null.summary(|cka| cka.biased()).unwrap();

@@ -1,4 +1,6 @@
-use settling_cka::{Bandwidth, ErrorKind, RbfCka, Side, Similarity, Undefined, kernel_cka, rbf_cka};
+use settling_cka::{
+    Bandwidth, ErrorKind, RbfCka, Side, Similarity, Undefined, kernel_cka, rbf_cka,
+};
 use settling_core::MatView;
 
 use crate::data::Mat;
@@ -15,10 +17,22 @@ fn what_is_no_kernel_is_refused() {
     let mut nan = IDENTITY;
     nan[5] = f64::NAN;
     for (bad, kind, text) in [
-        (MatView::new(&crooked, 3, 3), ErrorKind::NotAKernel, "the Gram matrix of y is not symmetric: 0.5 at row 0, column 1, and 0"),
-        (MatView::new(&negative, 3, 3), ErrorKind::NotAKernel, "the centred Gram matrix of y has -"),
+        (
+            MatView::new(&crooked, 3, 3),
+            ErrorKind::NotAKernel,
+            "the Gram matrix of y is not symmetric: 0.5 at row 0, column 1, and 0",
+        ),
+        (
+            MatView::new(&negative, 3, 3),
+            ErrorKind::NotAKernel,
+            "the centred Gram matrix of y has -",
+        ),
         (MatView::new(&nan, 3, 3), ErrorKind::NotFinite, "y is NaN at row 1, column 2"),
-        (MatView::new(&IDENTITY[..6], 3, 2), ErrorKind::NotAKernel, "the Gram matrix of y is 3 x 2"),
+        (
+            MatView::new(&IDENTITY[..6], 3, 2),
+            ErrorKind::NotAKernel,
+            "the Gram matrix of y is 3 x 2",
+        ),
         (MatView::new(&IDENTITY[..4], 2, 2), ErrorKind::RowsDiffer, "x has 3 rows and y has 2"),
     ] {
         let error = kernel_cka(good, bad).unwrap_err();

@@ -15,8 +15,8 @@ fn finish(sites: [&[Mat]; 2], batch: usize) -> Vec<Vec<settling_cka::Cka>> {
     let rows = sites[0][0].rows;
     for start in (0..rows).step_by(batch) {
         let end = rows.min(start + batch);
-        let [xs, ys] =
-            sites.map(|side| views(side).iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
+        let [xs, ys] = sites
+            .map(|side| views(side).iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
         matrix.update(&xs, &ys).unwrap();
     }
     assert_eq!(matrix.rows(), rows);
@@ -29,8 +29,10 @@ fn every_pair_has_the_bits_of_its_own_accumulator() {
     for (rows, x_widths, y_widths) in
         [(20, [30, 40], [25, 17, 30]), (40, [3, 50], [2, 9, 5]), (2500, [3, 8], [4, 3, 1])]
     {
-        let site = |side: u64| move |(index, &width): (usize, &usize)| {
-            Mat::normal(side + 2 * index as u64, rows, width).offset(|col| col as f64)
+        let site = |side: u64| {
+            move |(index, &width): (usize, &usize)| {
+                Mat::normal(side + 2 * index as u64, rows, width).offset(|col| col as f64)
+            }
         };
         let xs: Vec<Mat> = x_widths.iter().enumerate().map(site(0)).collect();
         let ys: Vec<Mat> = y_widths.iter().enumerate().map(site(1)).collect();
@@ -95,7 +97,12 @@ fn refusals_name_the_site_and_change_nothing() {
         (vec![], vec![bv, av], ErrorKind::SitesDiffer, "x has 0 sites, but 1 were expected"),
         (vec![av], vec![bv, bv], ErrorKind::WidthDiffers, "site 1 of y: y has 3 features, but 2"),
         (vec![av], vec![short.view(), av], ErrorKind::RowsDiffer, "site 0 of y: 5 rows, but"),
-        (vec![av], vec![bad.view(), av], ErrorKind::NotFinite, "site 0 of y: y is inf at row 1, column 1"),
+        (
+            vec![av],
+            vec![bad.view(), av],
+            ErrorKind::NotFinite,
+            "site 0 of y: y is inf at row 1, column 1",
+        ),
     ] {
         let error = matrix.update(&xs, &ys).unwrap_err();
         assert_eq!(error.kind(), kind);

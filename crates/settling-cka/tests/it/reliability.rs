@@ -60,7 +60,8 @@ fn too_few_rows_are_an_answer() {
 /// Row 54: constant features, on either side and on both.
 #[test]
 fn constant_features_are_an_answer() {
-    let (good, constant) = (Mat::normal(1, 20, 3), Mat { values: vec![0.1; 60], rows: 20, cols: 3 });
+    let (good, constant) =
+        (Mat::normal(1, 20, 3), Mat { values: vec![0.1; 60], rows: 20, cols: 3 });
     for (x, y, side) in
         [(&constant, &good, Side::X), (&good, &constant, Side::Y), (&constant, &constant, Side::X)]
     {
@@ -89,13 +90,15 @@ fn features_like_themselves_are_one() {
 #[test]
 fn features_at_right_angles_are_zero() {
     // Columns of a Hadamard matrix: orthogonal, and to the constant one.
-    let column = |mask: usize| move |row: usize| f64::from(1 - 2 * ((row & mask).count_ones() as i32 % 2));
+    let column =
+        |mask: usize| move |row: usize| f64::from(1 - 2 * ((row & mask).count_ones() as i32 % 2));
     let side = |masks: [usize; 2]| {
         let values = (0..16).flat_map(|row| masks.map(|mask| column(mask)(row))).collect();
         Mat { values, rows: 16, cols: 2 }
     };
     let (x, y) = (side([1, 2]), side([4, 8]));
-    for similarity in [&BiasedCka as &dyn Similarity, &Svcca { variance: 1.0 }, &Pwcca, &Procrustes] {
+    for similarity in [&BiasedCka as &dyn Similarity, &Svcca { variance: 1.0 }, &Pwcca, &Procrustes]
+    {
         let found = similarity.similarity(x.view(), y.view()).unwrap();
         assert!(found.abs() <= 1e-15, "{}: {found}", similarity.name());
     }
