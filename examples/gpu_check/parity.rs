@@ -1,11 +1,11 @@
 //! The same numbers on the device as on the CPU.
 
-use std::ops::ControlFlow;
+use std::num::NonZeroUsize;
 
 use settling::capture::{Device, Options, Precision, Transformer};
 use settling::core::{
-    Activations, Architecture, Capture, Component, Gpt2, GptNeox, Gradients, Llama, MatView,
-    Positions, Site, TokenBatch,
+    Activations, Architecture, Component, Gpt2, GptNeox, Gradients, Llama, MatView, Positions,
+    Site, TokenBatch,
 };
 
 use crate::Result;
@@ -96,7 +96,7 @@ fn model(
             device,
             precision,
             micro_batch,
-            positions: Positions::Every(5),
+            positions: Positions::Every(NonZeroUsize::MIN.saturating_add(4)),
             sites: Some(sites(architecture)),
             ..Options::default()
         };

@@ -180,6 +180,8 @@ impl Observed<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use settling_core::{GptNeox, Positions};
 
     use super::*;
@@ -225,7 +227,9 @@ mod tests {
     #[test]
     fn both_ways_deliver_the_same() {
         let batch = TokenBatch::new((0..30).map(|id| id * 7 % 32).collect(), 6).unwrap();
-        for positions in [Positions::Last, Positions::All, Positions::Every(2)] {
+        for positions in
+            [Positions::Last, Positions::All, Positions::Every(NonZeroUsize::MIN.saturating_add(1))]
+        {
             let model = model(positions);
             // All of it; to the end of a micro-batch; from the middle of one.
             for enough in [usize::MAX, 8, 1, 11] {

@@ -19,8 +19,9 @@ pub(crate) struct Loss {
     pub(crate) output_embedding: Option<Tensor>,
 }
 
-/// About how many logits are held at a time.
-const LOGITS: i64 = 1 << 22;
+/// About how many logits are held at a time: 270 MB with their softmax, in f32. The whole output embedding is read for each piece,
+/// twice, so fewer take longer: a sixteenth of it 1.7 times as long.
+const LOGITS: i64 = 1 << 25;
 
 /// Of `x`, `(rows, width)`, what the output embedding reads, and the tokens that follow, `(rows)`.
 pub(crate) fn next_token_loss(
@@ -36,24 +37,34 @@ pub(crate) fn next_token_loss(
     let wide = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
     let weight = network.output_embedding.f_detach()?;
     let gradient = x.f_empty_like()?;
-    let mut of_weight = None;
+    let mut of_weight: Option<Tensor> = None;
     let mut sum = 0.0;
-    let piece = (LOGITS / as_i64(network.sizes.vocabulary_rows)).max(16);
+    let vocabulary = as_i64(network.sizes.vocabulary_rows);
+    let piece = (LOGITS / vocabulary).max(16).min(count);
+    // Written over by every piece: to find fresh memory each time would take as long as to fill it.
+    let [all_logits, all_log_p] = [x.kind(), wide].map(|kind| (kind, x.device()));
+    let all_logits = Tensor::f_empty([piece, vocabulary], all_logits)?;
+    let all_log_p = Tensor::f_empty([piece, vocabulary], all_log_p)?;
     let mut start = 0;
     while start < count {
         let length = piece.min(count - start);
         let rows = x.f_narrow(0, start, length)?;
         let targets = targets.f_narrow(0, start, length)?.f_unsqueeze(1)?;
-        let mut log_p = rows.f_linear(&weight, None::<&Tensor>)?.f_log_softmax(1, wide)?;
+        let logits = all_logits.f_narrow(0, 0, length)?;
+        let mut log_p = all_log_p.f_narrow(0, 0, length)?;
+        let _ = rows.f_linear_out(&logits, &weight, None::<&Tensor>)?;
+        let _ = logits.f_log_softmax_int_out(&log_p, 1, wide)?;
         let losses = log_p.f_gather(1, &targets, false)?;
         sum -= losses.f_sum(Kind::Double)?.f_double_value(&[])?;
-        // Softmax less one at the target: the gradient of the logits.
+        // Softmax less one at the target: the gradient of the logits, but for the scale.
         let ones = Tensor::f_full([length, 1], -1.0, (wide, x.device()))?;
-        let p = log_p.f_exp_()?.f_scatter_add_(1, &targets, &ones)?.f_mul_scalar_(scale)?;
+        let p = log_p.f_exp_()?.f_scatter_add_(1, &targets, &ones)?;
         let p = p.f_to_kind(x.kind())?;
-        gradient.f_narrow(0, start, length)?.f_copy_(&p.f_matmul(&weight)?)?;
+        gradient
+            .f_narrow(0, start, length)?
+            .f_copy_(&p.f_matmul(&weight)?.f_mul_scalar_(scale)?)?;
         if output_embedding {
-            let part = p.f_transpose(0, 1)?.f_matmul(&rows)?;
+            let part = p.f_transpose(0, 1)?.f_matmul(&rows)?.f_mul_scalar_(scale)?;
             of_weight = Some(match of_weight {
                 None => part,
                 Some(sum) => part.f_add(&sum)?,

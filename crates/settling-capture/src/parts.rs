@@ -172,7 +172,7 @@ pub(crate) enum Up {
 
 /// About how many elements of the hidden activation are computed at a time where nothing else wants them: few enough to stay in
 /// a cache until they are read again, many enough that the products are as fast as larger ones.
-const HIDDEN_ELEMENTS: i64 = 1 << 20;
+const HIDDEN_ELEMENTS: i64 = 1 << 21;
 
 impl Mlp {
     pub(crate) fn hidden(&self, x: &Tensor, in_place: bool) -> Result<Tensor, TchError> {

@@ -1,6 +1,6 @@
+use crate::ModelSizes;
 use crate::layout::{Layout, Values};
 use crate::validate::{self, ArchitectureError, check};
-use crate::{ModelSizes, Site};
 
 /// The architecture of a GPT-NeoX language model (the Pythia family): all that its forward pass depends on besides weights.
 ///
