@@ -1,11 +1,15 @@
-use std::mem;
-
 use settling_core::{MatView, PairAccumulator};
 
-use crate::block::{Centred, check};
+use crate::block::check;
 use crate::cka::Cka;
 use crate::error::{Error, Fault, Side};
-use crate::moments::Moments;
+use crate::gram::Gram;
+use crate::grid::{Grid, Options};
+use crate::null::PermutationNull;
+use crate::stream::Stream;
+
+/// How many rows are multiplied at once.
+pub(crate) const BLOCK_ROWS: usize = 1024;
 
 /// Linear CKA of two streams of paired rows.
 ///
@@ -16,9 +20,10 @@ use crate::moments::Moments;
 ///
 /// # Memory and cost
 ///
-/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes however many rows are seen, twice that while a block is added or another
-/// accumulator merged, and up to `8 (p + q)` bytes for each of the 1024 rows of a block. A row costs `p² + q² + 2 p q`
-/// floating-point operations; a merge O((p + q)²).
+/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes however many rows are seen, twice that while another accumulator is merged, and
+/// up to `16 (p + q)` bytes for each of the 1024 rows of a block. A row costs `p² + q² + 2 p q` floating-point operations; a merge
+/// O((p + q)²). Where all rows fit one block and are fewer than `p + q`, the products are those of rows with rows, which are fewer:
+/// `n² (p + q)` operations for n rows.
 ///
 /// # Example
 ///
@@ -43,20 +48,14 @@ use crate::moments::Moments;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LinearCka {
-    block_rows: usize,
-    /// Of `x` and `y`.
-    widths: Option<[usize; 2]>,
-    /// The narrower side comes first here and in `pending`, so that a pair and the pair swapped run through the same arithmetic.
-    moments: Option<Moments>,
-    /// The rows of the block that is being gathered, row-major.
-    pending: [Vec<f64>; 2],
+    stream: Stream,
 }
 
 impl LinearCka {
     /// An accumulator that has seen no rows. The first update decides the widths.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_block_rows(1024)
+        Self::with_block_rows(BLOCK_ROWS)
     }
 
     /// As [`new`](Self::new), with blocks of `block_rows` rows instead of 1024. Smaller blocks take less memory and more time;
@@ -69,13 +68,62 @@ impl LinearCka {
     #[track_caller]
     pub fn with_block_rows(block_rows: usize) -> Self {
         assert!(block_rows > 0, "a block needs at least one row");
-        Self { block_rows, widths: None, moments: None, pending: Default::default() }
+        Self { stream: Stream::new(block_rows, Options::default()) }
+    }
+
+    /// From now on products are f32, of rows centred in f64, and sums of up to 512 of them; those are added up in f64. Faster,
+    /// and less exact: [`Cka::biased_error`] and [`Cka::debiased_error`] say how far the value may be off, about 10⁻⁷ for wide features
+    /// and many rows. All else is as with f64.
+    ///
+    /// # Panics
+    ///
+    /// If rows were seen already.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use settling_cka::LinearCka;
+    /// use settling_core::MatView;
+    ///
+    /// let x: Vec<f32> = (0..6000).map(|k| (k as f32 * 0.7).sin()).collect();
+    /// let x = MatView::new(&x, 3000, 2);
+    /// let mut cka = LinearCka::new().with_f32_products();
+    /// cka.update(x, x)?;
+    /// let cka = cka.finish();
+    /// assert!((cka.biased()? - 1.0).abs() <= cka.biased_error()?);
+    /// assert!(cka.biased_error()? > 0.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn with_f32_products(mut self) -> Self {
+        assert_eq!(self.rows(), 0, "the arithmetic has to be chosen before the first rows");
+        self.stream.options_mut().single = true;
+        self
+    }
+
+    /// Also gathers `draws` draws of the value with the rows of `y` in another order within each block:
+    /// [`finish_with_null`](Self::finish_with_null). Each takes the memory and the time of `Cxy` once more.
+    ///
+    /// The orders depend on `seed`, the number of the draw and the number of the block alone. Accumulators that are to be merged
+    /// should have different seeds, so that their blocks are not reordered alike.
+    ///
+    /// # Panics
+    ///
+    /// If rows were seen already.
+    #[must_use]
+    #[track_caller]
+    pub fn with_null(mut self, draws: usize, seed: u64) -> Self {
+        assert_eq!(self.rows(), 0, "a null has to be asked for before the first rows");
+        let options = self.stream.options_mut();
+        (options.draws, options.seed) = (draws, seed);
+        self
     }
 
     /// The number of rows seen.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.moments.as_ref().map_or(0, |moments| moments.rows) + self.pending_rows()
+        self.stream.rows()
     }
 
     /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the same observation. Elements of
@@ -85,17 +133,13 @@ impl LinearCka {
     ///
     /// If the numbers of rows differ, a width is 0 or not that of the update before, or an element is not finite or beyond
     /// ±2^200. The accumulator is then as it was before.
-    pub fn update<T: Copy + Into<f64>>(
+    pub fn update<T: Copy + Into<f64> + Sync>(
         &mut self,
         x: MatView<'_, T>,
         y: MatView<'_, T>,
     ) -> Result<(), Error> {
-        check_pair(x, y, self.widths)?;
-        self.widths = Some([x.cols(), y.cols()]);
-        let (a, b) = if self.swapped() { (y, x) } else { (x, y) };
-        for (a, b) in a.iter_rows().zip(b.iter_rows()) {
-            self.push(a, b);
-        }
+        check_pair(x, y, self.widths())?;
+        self.stream.update([&[x], &[y]]);
         Ok(())
     }
 
@@ -103,64 +147,47 @@ impl LinearCka {
     ///
     /// # Errors
     ///
-    /// If the widths differ. The accumulator is then as it was before.
+    /// If the widths differ, or one has another arithmetic or number of draws than the other. The accumulator is then as it was
+    /// before.
     pub fn merge(&mut self, other: Self) -> Result<(), Error> {
-        let Some(widths) = other.widths else { return Ok(()) };
-        check_widths(widths, self.widths)?;
-        self.widths = Some(widths);
-        if let Some(moments) = other.moments {
-            self.add(moments);
-        }
-        let [a, b] = &other.pending;
-        let [a_cols, b_cols] = self.sorted_widths();
-        for (a, b) in a.chunks_exact(a_cols).zip(b.chunks_exact(b_cols)) {
-            self.push(a, b);
-        }
+        let Some(widths) = other.widths() else { return Ok(()) };
+        check_widths(widths, self.widths())?;
+        self.stream.check_options(&other.stream)?;
+        self.stream.merge(other.stream);
         Ok(())
     }
 
     /// The CKA of all rows seen. For an interim answer finish a clone.
     #[must_use]
-    pub fn finish(mut self) -> Cka {
-        if self.pending_rows() > 0 {
-            self.multiply_pending();
-        }
-        Cka::new(self.moments.as_ref(), self.swapped())
+    pub fn finish(self) -> Cka {
+        self.finish_with_null().observed()
     }
 
-    fn push<T: Copy + Into<f64>>(&mut self, a: &[T], b: &[T]) {
-        for (pending, row) in self.pending.iter_mut().zip([a, b]) {
-            pending.extend(row.iter().map(|&value| -> f64 { value.into() }));
-        }
-        if self.pending_rows() == self.block_rows {
-            self.multiply_pending();
-        }
+    /// The CKA of all rows seen beside its draws from the null: see [`with_null`](Self::with_null).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use settling_cka::LinearCka;
+    /// use settling_core::MatView;
+    ///
+    /// let x: Vec<f64> = (0..100).map(|k| f64::from(k * k % 37)).collect();
+    /// let (x, y) = (MatView::new(&x, 50, 2), MatView::new(&x[..50], 50, 1));
+    /// let mut cka = LinearCka::new().with_null(99, 7);
+    /// cka.update(x, y)?;
+    /// let null = cka.finish_with_null();
+    /// let summary = null.summary(|cka| cka.debiased())?;
+    /// assert!(summary.p_value > 0.01 && summary.p_value <= 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn finish_with_null(self) -> PermutationNull {
+        let finished = self.stream.finish();
+        PermutationNull::new(finished.pairs[0], finished.shuffled)
     }
 
-    fn multiply_pending(&mut self) {
-        let [a_cols, b_cols] = self.sorted_widths();
-        let [a, b] = mem::take(&mut self.pending);
-        self.add(Moments::new(Centred::new(a, a_cols), Centred::new(b, b_cols)));
-    }
-
-    fn add(&mut self, moments: Moments) {
-        match &mut self.moments {
-            Some(all) => all.merge(moments),
-            None => self.moments = Some(moments),
-        }
-    }
-
-    fn pending_rows(&self) -> usize {
-        self.pending[0].len().checked_div(self.sorted_widths()[0]).unwrap_or(0)
-    }
-
-    fn swapped(&self) -> bool {
-        self.widths.is_some_and(|[x, y]| x > y)
-    }
-
-    fn sorted_widths(&self) -> [usize; 2] {
-        let [x, y] = self.widths.unwrap_or_default();
-        [x.min(y), x.max(y)]
+    fn widths(&self) -> Option<[usize; 2]> {
+        self.stream.widths().map(|[x, y]| [x[0], y[0]])
     }
 }
 
@@ -182,7 +209,8 @@ impl PairAccumulator for LinearCka {
     }
 }
 
-/// Linear CKA of two matrices in memory: `x` is `(n, x_features)`, `y` is `(n, y_features)`, rows are observations.
+/// Linear CKA of two matrices in memory: `x` is `(n, x_features)`, `y` is `(n, y_features)`, rows are observations. The cheaper of
+/// [`linear_cka_gram`], where rows are fewer than the features of both together, and [`linear_cka_features`].
 ///
 /// # Errors
 ///
@@ -202,10 +230,50 @@ impl PairAccumulator for LinearCka {
 /// assert!((cka.debiased()? - 1.0).abs() < 1e-14);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn linear_cka<T: Copy + Into<f64>>(x: MatView<'_, T>, y: MatView<'_, T>) -> Result<Cka, Error> {
-    let mut all = LinearCka::new();
-    all.update(x, y)?;
-    Ok(all.finish())
+pub fn linear_cka<T: Copy + Into<f64> + Sync>(
+    x: MatView<'_, T>,
+    y: MatView<'_, T>,
+) -> Result<Cka, Error> {
+    if x.rows() < x.cols() + y.cols() { linear_cka_gram(x, y) } else { linear_cka_features(x, y) }
+}
+
+/// [`linear_cka`] from products of features with features: `n (p + q)²` operations for n rows of widths p and q, and
+/// `8 (p² + q² + p q)` bytes.
+///
+/// # Errors
+///
+/// As [`LinearCka::update`].
+pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
+    x: MatView<'_, T>,
+    y: MatView<'_, T>,
+) -> Result<Cka, Error> {
+    check_pair(x, y, None)?;
+    let mut grid: Option<Grid> = None;
+    for start in (0..x.rows()).step_by(BLOCK_ROWS) {
+        let end = x.rows().min(start + BLOCK_ROWS);
+        let (x, y) = (x.slice_rows(start, end), y.slice_rows(start, end));
+        match &mut grid {
+            Some(grid) => grid.add([&[x], &[y]]),
+            None => grid = Some(Grid::new([&[x], &[y]], Options::default())),
+        }
+    }
+    Ok(grid.map_or_else(Cka::default, |grid| grid.cka(0, 0)))
+}
+
+/// [`linear_cka`] from products of rows with rows: `n² (p + q)` operations for n rows of widths p and q, and `16 n²` bytes.
+///
+/// # Errors
+///
+/// As [`LinearCka::update`].
+pub fn linear_cka_gram<T: Copy + Into<f64>>(
+    x: MatView<'_, T>,
+    y: MatView<'_, T>,
+) -> Result<Cka, Error> {
+    check_pair(x, y, None)?;
+    if x.rows() == 0 {
+        return Ok(Cka::default());
+    }
+    Ok(Gram::of_rows(x).cka(&Gram::of_rows(y)))
 }
 
 /// The checks that [`LinearCka::update`] makes of its rows, for accumulators of your own that form [`CkaSums`](crate::CkaSums);
@@ -242,7 +310,7 @@ pub fn check_pair<T: Copy + Into<f64>>(
     Ok(())
 }
 
-fn check_widths(found: [usize; 2], before: Option<[usize; 2]>) -> Result<(), Fault> {
+pub(crate) fn check_widths(found: [usize; 2], before: Option<[usize; 2]>) -> Result<(), Fault> {
     let before = before.unwrap_or(found);
     for (index, side) in [Side::X, Side::Y].into_iter().enumerate() {
         let (expected, found) = (before[index], found[index]);

@@ -1,8 +1,9 @@
+use std::array;
+
 use settling_core::MatView;
 
 use crate::error::{Fault, Side};
-use crate::moments::Mean;
-use crate::product::{axpy, dot};
+use crate::product::{Columns, SINGLE_ROWS, Scaled, dot};
 
 /// The greatest magnitude of an element. Fourth powers of centred rows are summed and squares of traces are formed: with rows
 /// `n` and features `d` these are at most `16 (n d)² 2^800`, finite for every `n d < 2^100`.
@@ -14,6 +15,11 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
         return Err(Fault::NoFeatures { side });
     }
     for (row, values) in m.iter_rows().enumerate() {
+        // Without an exit in the middle the loop vectorises. NaN is not `<=` anything.
+        let good = values.iter().fold(true, |good, &value| good & (value.into().abs() <= LIMIT));
+        if good {
+            continue;
+        }
         for (col, &value) in values.iter().enumerate() {
             let value = value.into();
             if !value.is_finite() {
@@ -27,53 +33,122 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
     Ok(())
 }
 
-/// One side of a block of rows about the block's own mean.
+/// A mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the spread of the rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Mean {
+    high: Vec<f64>,
+    low: Vec<f64>,
+}
+
+impl Mean {
+    /// The first row of `m`: a start that is as far from zero as the rows are. Equal rows are exactly nothing about it.
+    pub(crate) fn start<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
+        let high: Vec<f64> = m.row(0).iter().map(|&value| value.into()).collect();
+        Self { low: vec![0.0; high.len()], high }
+    }
+
+    /// The mean of the rows of `m`, of which there are some.
+    pub(crate) fn of<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
+        let mut mean = Self::start(m);
+        let deviation = mean.deviation(m);
+        mean.advance(1.0, &deviation);
+        mean
+    }
+
+    /// The mean of the rows of `m` about this one.
+    pub(crate) fn deviation<T: Copy + Into<f64>>(&self, m: MatView<'_, T>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.high.len()];
+        for row in m.iter_rows() {
+            let parts = row.iter().zip(&self.high).zip(&self.low);
+            for (sum, ((&value, high), low)) in sums.iter_mut().zip(parts) {
+                *sum += (value.into() - high) - low;
+            }
+        }
+        let rows = m.rows() as f64;
+        sums.iter_mut().for_each(|sum| *sum /= rows);
+        sums
+    }
+
+    /// `other - self`.
+    pub(crate) fn to(&self, other: &Self) -> Vec<f64> {
+        let parts = self.high.iter().zip(&self.low).zip(other.high.iter().zip(&other.low));
+        parts.map(|((high, low), (to_high, to_low))| (to_high - high) + (to_low - low)).collect()
+    }
+
+    /// Adds `weight * delta`.
+    pub(crate) fn advance(&mut self, weight: f64, delta: &[f64]) {
+        for ((high, low), delta) in self.high.iter_mut().zip(&mut self.low).zip(delta) {
+            let add = *low + weight * delta;
+            // Knuth's two-sum: `sum + error` is `high + add` exactly.
+            let sum = *high + add;
+            let added = sum - *high;
+            let error = (*high - (sum - added)) + (add - added);
+            (*high, *low) = (sum, error);
+        }
+    }
+}
+
+/// One side of a block of rows about a mean.
+#[derive(Clone, Debug)]
 pub(crate) struct Centred {
-    pub(crate) rows: usize,
-    pub(crate) mean: Mean,
-    /// `(rows, cols)`, row-major.
-    pub(crate) values: Vec<f64>,
+    pub(crate) columns: Columns<f64>,
     /// The squared norm of each row.
     pub(crate) norms: Vec<f64>,
+    /// The columns once more, where products are to be f32.
+    pub(crate) single: Option<Scaled>,
 }
 
 impl Centred {
-    /// Centres `values`, row-major `(rows, cols)` with at least one row and column.
-    pub(crate) fn new(mut values: Vec<f64>, cols: usize) -> Self {
-        // Far from zero the mean, rounded to its own magnitude, may be off by more than the spread of the rows. What it leaves
-        // of them is small and has a mean of its own: the low part. Equal rows leave exactly nothing.
-        let high = column_means(&values, cols, &vec![0.0; cols]);
-        let low = column_means(&values, cols, &high);
-        for row in values.chunks_exact_mut(cols) {
-            for ((value, high), low) in row.iter_mut().zip(&high).zip(&low) {
-                *value = (*value - high) - low;
+    pub(crate) fn new<T: Copy + Into<f64>>(m: MatView<'_, T>, mean: &Mean) -> Self {
+        let (rows, cols) = (m.rows(), m.cols());
+        let mut columns = Columns::zeros(rows, cols);
+        let mut norms = Vec::with_capacity(rows);
+        // Eight rows at a time fill a cache line of every column.
+        for start in (0..rows).step_by(8) {
+            let tile: [&[T]; 8] = array::from_fn(|i| &m.row((start + i).min(rows - 1))[..cols]);
+            let mut squares = [0.0; 8];
+            let means = mean.high[..cols].iter().zip(&mean.low[..cols]);
+            let out = columns.values.chunks_exact_mut(columns.stride);
+            for ((col, (high, low)), out) in means.enumerate().zip(out) {
+                let out: &mut [f64] = &mut out[start..start + 8];
+                for i in 0..8 {
+                    let value = (tile[i][col].into() - high) - low;
+                    squares[i] += value * value;
+                    out[i] = value;
+                }
             }
+            norms.extend_from_slice(&squares[..8.min(rows - start)]);
         }
-        let rows = values.len() / cols;
-        let norms: Vec<f64> = values.chunks_exact(cols).map(|row| dot(row, row)).collect();
-        Self { rows, mean: Mean { high, low }, values, norms }
+        Self { columns, norms, single: None }
     }
 
-    /// The sum of the centred rows times `weights`.
+    pub(crate) fn with_single(mut self) -> Self {
+        let reach = self.norms.iter().copied().fold(0.0, f64::max).sqrt();
+        self.single = Some(Scaled::new(&self.columns, reach));
+        self
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// The sum of the rows times `weights`.
     pub(crate) fn weighted_sum(&self, weights: &[f64]) -> Vec<f64> {
-        let cols = self.values.len() / self.rows;
-        let mut sum = vec![0.0; cols];
-        for (row, &weight) in self.values.chunks_exact(cols).zip(weights) {
-            axpy(&mut sum, weight, row);
-        }
-        sum
+        (0..self.columns.cols).map(|col| dot(self.columns.col(col), weights)).collect()
     }
-}
 
-/// The mean of `row - shift` over the rows.
-fn column_means(values: &[f64], cols: usize, shift: &[f64]) -> Vec<f64> {
-    let mut means = vec![0.0; cols];
-    for row in values.chunks_exact(cols) {
-        for ((mean, value), shift) in means.iter_mut().zip(row).zip(shift) {
-            *mean += value - shift;
-        }
+    /// The rows in the order of `order`.
+    pub(crate) fn permuted(&self, order: &[usize]) -> Self {
+        let columns = self.columns.permuted(order);
+        let norms = order.iter().map(|&row| self.norms[row]).collect();
+        let single = self.single.as_ref().map(|single| single.permuted(order));
+        Self { columns, norms, single }
     }
-    let rows = (values.len() / cols) as f64;
-    means.iter_mut().for_each(|mean| *mean /= rows);
-    means
+
+    /// For every feature, the sum over the stretches of rows that are added up in f32 of `(Σ x²)²`.
+    pub(crate) fn squared_sums(&self) -> Vec<f64> {
+        let squared = |rows: &[f64]| dot(rows, rows) * dot(rows, rows);
+        let feature = |col| self.columns.col(col).chunks(SINGLE_ROWS).map(squared).sum();
+        (0..self.columns.cols).map(feature).collect()
+    }
 }

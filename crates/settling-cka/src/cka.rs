@@ -1,5 +1,4 @@
 use crate::error::{Error, Fault, Side};
-use crate::moments::{Moments, Pair};
 
 /// Why a number has no value for the rows seen.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
@@ -25,9 +24,15 @@ pub enum Undefined {
     /// far from each other, or one of them is millions of times farther away than the others.
     #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
     SelfTermNotPositive(Side),
-    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out above 1 + 10⁻¹²: an error of this crate or of the
-    /// machine.
-    #[error("internal error: a value bounded by 1 exceeds it; please report this")]
+    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance is to be the width of a kernel.
+    #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
+    ZeroBandwidth(Side),
+    /// No singular value decomposition that passes its check was found. No matrix is known that does this.
+    #[error("the singular value decomposition did not converge; please report this")]
+    NoConvergence,
+    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹² outside: an error of this crate or
+    /// of the machine, or a given Gram matrix that is none of a kernel.
+    #[error("internal error: a value between 0 and 1 is not; please report this")]
     BoundViolated,
 }
 
@@ -112,30 +117,22 @@ pub struct CkaSums {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cka(CkaSums);
+pub struct Cka {
+    sums: CkaSums,
+    errors: Errors,
+}
+
+/// What products in f32 may have left in the squared Frobenius norms of [`CkaSums`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Errors {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) cross: f64,
+}
 
 impl Cka {
-    pub(crate) fn new(moments: Option<&Moments>, swapped: bool) -> Self {
-        let Some(moments) = moments else { return Self::default() };
-        let sums = |side: usize| {
-            let own: &Pair = &moments.own[side];
-            SideSums {
-                features: moments.widths()[side],
-                trace: moments.traces[side],
-                frobenius_squared: own.frobenius_squared(),
-                squared_norms: own.norms,
-            }
-        };
-        let (a, b) = (sums(0), sums(1));
-        let (x, y) = if swapped { (b, a) } else { (a, b) };
-        let between = &moments.between;
-        Self(CkaSums {
-            rows: moments.rows,
-            x,
-            y,
-            cross_frobenius_squared: between.frobenius_squared(),
-            cross_norms: between.norms,
-        })
+    pub(crate) fn new(sums: CkaSums, errors: Errors) -> Self {
+        Self { sums, errors }
     }
 
     /// The CKA of rows that were summed by another accumulator than [`LinearCka`](crate::LinearCka).
@@ -157,29 +154,29 @@ impl Cka {
         ];
         match named.into_iter().find(|(_, value)| !value.is_finite()) {
             Some((name, value)) => Err(Fault::SumNotFinite { name, value }.into()),
-            None => Ok(Self(sums)),
+            None => Ok(Self::new(sums, Errors::default())),
         }
     }
 
     /// The number of rows, `n`.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.0.rows
+        self.sums.rows
     }
 
     /// The width of `x`; 0 if no rows were seen.
     #[must_use]
     pub fn x_features(&self) -> usize {
-        self.0.x.features
+        self.sums.x.features
     }
 
     /// The width of `y`; 0 if no rows were seen.
     #[must_use]
     pub fn y_features(&self) -> usize {
-        self.0.y.features
+        self.sums.y.features
     }
 
-    /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (up to 1 + 10⁻¹² by rounding; never clamped).
+    /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (by rounding up to 10⁻¹² outside; never clamped).
     ///
     /// It is biased upwards, the more the fewer rows there are for the width: read it beside [`floor`](Self::floor).
     ///
@@ -194,10 +191,42 @@ impl Cka {
     /// at the end of section 3.
     pub fn biased(&self) -> Result<f64, Undefined> {
         self.check(2)?;
-        let CkaSums { x, y, cross_frobenius_squared, .. } = self.0;
-        at_most_one(
+        let CkaSums { x, y, cross_frobenius_squared, .. } = self.sums;
+        let slack = 1e-12 + self.relative_errors();
+        bounded(
             cross_frobenius_squared / (x.frobenius_squared.sqrt() * y.frobenius_squared.sqrt()),
+            slack,
         )
+    }
+
+    /// How far products in f32 may have moved [`biased`](Self::biased): four standard deviations, if roundings are independent
+    /// (derived in `moments.rs` of this crate). 0 for products in f64, whose error of some 10⁻¹⁴ is not counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`biased`](Self::biased).
+    pub fn biased_error(&self) -> Result<f64, Undefined> {
+        let CkaSums { x, y, .. } = self.sums;
+        self.ratio_error(self.biased()?, x.frobenius_squared, y.frobenius_squared)
+    }
+
+    /// The angle between the centred Gram matrices, `arccos` of [`biased`](Self::biased), in radians: from 0 for features that
+    /// agree to π/2. A metric: it satisfies the triangle inequality, as `1 - CKA` does not.
+    ///
+    /// Near 0 it magnifies rounding: CKA of `1 - ε` is an angle of `√(2 ε)`, so features that agree come out at some 10⁻⁸. Where
+    /// CKA is above 1 by rounding the angle is 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`biased`](Self::biased).
+    ///
+    /// # References
+    ///
+    /// Williams, Kunz, Kornblith & Linderman 2021, "Generalized Shape Metrics on Neural Representations".
+    pub fn angular_distance(&self) -> Result<f64, Undefined> {
+        let value = self.biased()?;
+        // Not `acos(min(value, 1))`: there is no angle to find where rounding left none.
+        Ok(if value >= 1.0 { 0.0 } else { value.acos() })
     }
 
     /// Debiased linear CKA: `h_xy / √(h_xx h_yy)`, where
@@ -225,8 +254,12 @@ impl Cka {
     /// Song, Smola, Gretton, Bedo & Borgwardt 2012, "Feature Selection via Dependence Maximization", the unbiased estimator
     /// HSIC₁; Székely & Rizzo 2014, "Partial Distance Correlation with Methods for Dissimilarities", the same by U-centring.
     pub fn debiased(&self) -> Result<f64, Undefined> {
+        Ok(self.debiased_terms()?.ratio())
+    }
+
+    fn debiased_terms(&self) -> Result<DebiasedTerms, Undefined> {
         self.check(4)?;
-        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.0;
+        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
         let self_term = |sums: SideSums, side| {
             let (value, magnitude) =
                 self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
@@ -241,7 +274,42 @@ impl Cka {
         };
         let (h_xx, h_yy) = (self_term(x, Side::X)?, self_term(y, Side::Y)?);
         let (h_xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
-        Ok(h_xy / (h_xx.sqrt() * h_yy.sqrt()))
+        Ok(DebiasedTerms { h_xy, h_xx, h_yy })
+    }
+
+    /// HSIC₁ of xy, xx and yy.
+    pub(crate) fn unbiased_hsic(&self) -> Result<[f64; 3], Undefined> {
+        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
+        if rows < 4 {
+            return Err(Undefined::TooFewRows { needed: 4, found: rows });
+        }
+        let n = rows as f64;
+        let own =
+            |s: SideSums| self.hsic(s.frobenius_squared, s.squared_norms, s.trace * s.trace).0;
+        let (xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
+        Ok([xy, own(x), own(y)].map(|h| h / (n * (n - 3.0))))
+    }
+
+    /// How far products in f32 may have moved [`debiased`](Self::debiased); as [`biased_error`](Self::biased_error).
+    ///
+    /// # Errors
+    ///
+    /// As [`debiased`](Self::debiased).
+    pub fn debiased_error(&self) -> Result<f64, Undefined> {
+        let terms = self.debiased_terms()?;
+        self.ratio_error(terms.ratio(), terms.h_xx, terms.h_yy)
+    }
+
+    /// Of `value`, a ratio to the root of `x y` whose terms have the errors of the squared norms.
+    fn ratio_error(&self, value: f64, x: f64, y: f64) -> Result<f64, Undefined> {
+        let Errors { x: x_error, y: y_error, cross } = self.errors;
+        Ok(cross / (x.sqrt() * y.sqrt()) + 0.5 * value.abs() * (x_error / x + y_error / y))
+    }
+
+    fn relative_errors(&self) -> f64 {
+        let (CkaSums { x, y, .. }, errors) = (self.sums, self.errors);
+        let cross = errors.cross / (x.frobenius_squared.sqrt() * y.frobenius_squared.sqrt());
+        cross + errors.x / x.frobenius_squared + errors.y / y.frobenius_squared
     }
 
     /// The value that [`biased`](Self::biased) takes on average if the rows of `y` are paired with those of `x` at random:
@@ -256,7 +324,7 @@ impl Cka {
     /// As [`biased`](Self::biased).
     pub fn floor(&self) -> Result<f64, Undefined> {
         let (x, y) = self.participation_ratios()?;
-        at_most_one(x.sqrt() * y.sqrt() / (self.rows() as f64 - 1.0))
+        bounded(x.sqrt() * y.sqrt() / (self.rows() as f64 - 1.0), 1e-12 + self.relative_errors())
     }
 
     /// `tr(C)² / ‖C‖²` for `Cxx` and `Cyy`: the effective number of dimensions in which the rows vary, from 1 to the smaller of
@@ -273,11 +341,11 @@ impl Cka {
     pub fn participation_ratios(&self) -> Result<(f64, f64), Undefined> {
         self.check(2)?;
         let ratio = |sums: SideSums| sums.trace * sums.trace / sums.frobenius_squared;
-        Ok((ratio(self.0.x), ratio(self.0.y)))
+        Ok((ratio(self.sums.x), ratio(self.sums.y)))
     }
 
     fn check(&self, needed: usize) -> Result<(), Undefined> {
-        let CkaSums { rows, x, y, .. } = self.0;
+        let CkaSums { rows, x, y, .. } = self.sums;
         if rows < needed {
             return Err(Undefined::TooFewRows { needed, found: rows });
         }
@@ -295,14 +363,26 @@ impl Cka {
 
     /// `h`, and the sum of the magnitudes of its three terms.
     fn hsic(&self, frobenius: f64, norms: f64, traces: f64) -> (f64, f64) {
-        let n = self.0.rows as f64;
+        let n = self.sums.rows as f64;
         let (diagonal, total) = (n / (n - 2.0) * norms, traces / ((n - 1.0) * (n - 2.0)));
         (frobenius - diagonal + total, frobenius + diagonal + total)
     }
 }
 
-fn at_most_one(value: f64) -> Result<f64, Undefined> {
-    if (0.0..=1.0 + 1e-12).contains(&value) { Ok(value) } else { Err(Undefined::BoundViolated) }
+struct DebiasedTerms {
+    h_xy: f64,
+    h_xx: f64,
+    h_yy: f64,
+}
+
+impl DebiasedTerms {
+    fn ratio(&self) -> f64 {
+        self.h_xy / (self.h_xx.sqrt() * self.h_yy.sqrt())
+    }
+}
+
+fn bounded(value: f64, slack: f64) -> Result<f64, Undefined> {
+    if (-slack..=1.0 + slack).contains(&value) { Ok(value) } else { Err(Undefined::BoundViolated) }
 }
 
 /// The biased CKA to expect of *independent* features, before any rows are seen:

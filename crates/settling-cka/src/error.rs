@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::cka::Undefined;
+
 /// One of the two feature matrices that are compared.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Side {
@@ -39,18 +41,54 @@ pub enum ErrorKind {
     NotFinite,
     /// An element is beyond ±2^200, so that its fourth power may overflow. No f32 is.
     TooLarge,
+    /// Two accumulators differ in their arithmetic or in the draws of their null.
+    OptionsDiffer,
+    /// There are not as many sites as in the rows before, or none.
+    SitesDiffer,
+    /// A given matrix is not the Gram matrix of a kernel: not square, not symmetric, or a negative squared distance.
+    NotAKernel,
+    /// The number has no value for these rows: [`Error::undefined`] says why.
+    Undefined,
 }
 
 impl Error {
     /// The sort of the problem.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
+        self.0.kind()
+    }
+
+    /// Why the number has no value, if that is the problem.
+    #[must_use]
+    pub fn undefined(&self) -> Option<Undefined> {
         match self.0 {
-            Fault::RowsDiffer { .. } => ErrorKind::RowsDiffer,
-            Fault::WidthDiffers { .. } => ErrorKind::WidthDiffers,
-            Fault::NoFeatures { .. } => ErrorKind::NoFeatures,
-            Fault::NotFinite { .. } | Fault::SumNotFinite { .. } => ErrorKind::NotFinite,
-            Fault::TooLarge { .. } => ErrorKind::TooLarge,
+            Fault::Undefined(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl From<Undefined> for Error {
+    fn from(reason: Undefined) -> Self {
+        Fault::Undefined(reason).into()
+    }
+}
+
+impl Fault {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::RowsDiffer { .. } | Self::SiteRowsDiffer { .. } => ErrorKind::RowsDiffer,
+            Self::WidthDiffers { .. } => ErrorKind::WidthDiffers,
+            Self::NoFeatures { .. } => ErrorKind::NoFeatures,
+            Self::NotFinite { .. } | Self::SumNotFinite { .. } => ErrorKind::NotFinite,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::OptionsDiffer { .. } => ErrorKind::OptionsDiffer,
+            Self::SitesDiffer { .. } => ErrorKind::SitesDiffer,
+            Self::NotSquare { .. } | Self::NotSymmetric { .. } | Self::NegativeDiagonal { .. } => {
+                ErrorKind::NotAKernel
+            }
+            Self::Undefined(_) => ErrorKind::Undefined,
+            Self::AtSite { fault, .. } => fault.kind(),
         }
     }
 }
@@ -80,4 +118,37 @@ pub(crate) enum Fault {
         "{name} is {value}: expected a finite number; look for an overflow where it was summed"
     )]
     SumNotFinite { name: &'static str, value: f64 },
+    #[error(
+        "an accumulator with {found} products and {found_draws} draws of a null cannot be added to one with {expected} products \
+         and {expected_draws} draws: make both alike"
+    )]
+    OptionsDiffer {
+        expected: &'static str,
+        expected_draws: usize,
+        found: &'static str,
+        found_draws: usize,
+    },
+    #[error(
+        "{side} has {found} sites, but {expected} were expected: pass the same sites every time"
+    )]
+    SitesDiffer { side: Side, expected: String, found: usize },
+    #[error(
+        "{found} rows, but the first site of x has {expected}: row i of all sites must be the same observation"
+    )]
+    SiteRowsDiffer { expected: usize, found: usize },
+    #[error("the Gram matrix of {side} is {rows} x {cols}: expected as many columns as rows")]
+    NotSquare { side: Side, rows: usize, cols: usize },
+    #[error(
+        "the Gram matrix of {side} is not symmetric: {above} at row {row}, column {col}, and {below} at row {col}, column {row}"
+    )]
+    NotSymmetric { side: Side, row: usize, col: usize, above: f64, below: f64 },
+    #[error(
+        "the centred Gram matrix of {side} has {value} on its diagonal at row {row}: expected the squared distance of that row \
+         from the mean, so the matrix is that of no kernel"
+    )]
+    NegativeDiagonal { side: Side, row: usize, value: f64 },
+    #[error(transparent)]
+    Undefined(Undefined),
+    #[error("site {index} of {side}: {fault}")]
+    AtSite { side: Side, index: usize, fault: Box<Self> },
 }

@@ -1,4 +1,4 @@
-//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable.
+//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and what is reported beside it.
 //!
 //! # Should you use this crate?
 //!
@@ -7,8 +7,15 @@
 //! the value that unrelated features would have reached. Rows may arrive in any batches, and accumulators that saw different
 //! rows may be merged: the answer is that of all rows at once, not a mean over mini-batches.
 //!
-//! Use the facade `settling` instead if you want whole curves over the checkpoints of a model. This crate has no kernels but
-//! the linear one, draws no random numbers, starts no threads and does no I/O.
+//! Use the facade `settling` instead if you want whole curves over the checkpoints of a model. This crate does no I/O, and draws
+//! random numbers from a seed of yours only.
+//!
+//! # What for which task
+//!
+//! - Two matrices: [`linear_cka`]. Batches of rows: [`LinearCka`]. Many sites in one pass: [`CkaMatrix`].
+//! - Is it chance, and how sure is it? [`permutation_null`], [`LinearCka::with_null`], [`bootstrap`].
+//! - Other kernels: [`rbf_cka`], [`kernel_cka`]. What papers with mini-batches computed: [`MinibatchCka`].
+//! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all behind the trait [`Similarity`].
 //!
 //! # Which number?
 //!
@@ -41,23 +48,46 @@
 //!
 //! # Numerics
 //!
-//! All arithmetic is f64 on one thread. On one machine, the same rows in the same order give the same bits, however they are
-//! split into batches. Every block of rows is centred by its own mean before any product, and means are kept in twice the
-//! precision of f64, so that features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹³. Swapping
-//! `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging accumulators in another order changes
-//! the result by rounding only.
+//! All arithmetic is f64, on one thread for one pair; [`CkaMatrix`] and [`bootstrap`] share pairs and draws among the threads of rayon's pool, and no bit
+//! depends on their number. On one machine, the same rows in the same order give the same bits, however they are split into
+//! batches. Rows are centred before any product, and means are kept in twice the precision of f64, so that features may lie far from
+//! zero: an offset of 10⁶ standard deviations costs less than 10⁻¹². Swapping `x` and `y`, or scaling one of them by a power of
+//! two, does not change a bit; merging accumulators in another order, or the other of the two forms of [`linear_cka`], changes the result by rounding only.
+//!
+//! [`LinearCka::with_f32_products`] multiplies in f32 and adds up in f64, and the value says how far it may be off.
 #![forbid(unsafe_code)]
 
 mod accumulator;
 mod block;
+mod bootstrap;
+mod cca;
 mod cka;
 mod error;
+mod gram;
+mod grid;
+mod kernel;
+mod matrix;
+mod minibatch;
 mod moments;
+mod null;
+mod procrustes;
 mod product;
+mod random;
+mod similarity;
+mod stream;
+mod svd;
 
-pub use accumulator::{LinearCka, check_pair, linear_cka};
+pub use accumulator::{LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram};
+pub use bootstrap::{Bootstrap, Interval, bootstrap};
+pub use cca::{Pwcca, Svcca};
 pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};
 pub use error::{Error, ErrorKind, Side};
+pub use kernel::{Bandwidth, kernel_cka, rbf_cka};
+pub use matrix::CkaMatrix;
+pub use minibatch::MinibatchCka;
+pub use null::{NullSummary, PermutationNull, permutation_null};
+pub use procrustes::Procrustes;
+pub use similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

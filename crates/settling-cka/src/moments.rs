@@ -18,59 +18,132 @@
 //! S' = S + 2 d·P + 2 e·Q + 4 dᵀ C e + |d|² T_b + |e|² T_a + n |d|² |e|²
 //! ```
 //!
-//! With the shifts `d_A = -(n_B / n) δ` and `d_B = (n_A / n) δ` (`δ` from the mean of A to the mean of B) two states come to lie
-//! about their common mean and add up; `n_A d_A e_Aᵀ + n_B d_B e_Bᵀ` is `(n_A n_B / n) δ εᵀ`, the known update of a covariance
-//! (Chan, Golub & LeVeque 1983). Products with `C` are matrix times vector: a merge costs O(D²).
+//! A block of new rows moves the mean; the sums so far are moved to the new mean, and the rows about the new mean are added. To
+//! merge two states, both are moved to their common mean: `n_A d_A e_Aᵀ + n_B d_B e_Bᵀ` is then `(n_A n_B / n) δ εᵀ`, the known
+//! update of a covariance (Chan, Golub & LeVeque 1983). Products with `C` are matrix times vector: a move costs O(D²).
 //!
 //! Every expression treats `(a, d, P)` and `(b, e, Q)` alike, term by term, so that exchanging the sides exchanges bits.
 
-use crate::block::Centred;
-use crate::product::{axpy, cross, dot, gram};
+use crate::block::{Centred, Mean};
+use crate::product::{SINGLE_ROWS, add_cross, add_cross_single, add_gram, add_gram_single};
+use crate::product::{axpy, dot};
 
-/// A mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the spread of the rows.
-#[derive(Clone, Debug)]
-pub(crate) struct Mean {
-    pub(crate) high: Vec<f64>,
-    pub(crate) low: Vec<f64>,
-}
-
-impl Mean {
-    /// `other - self`.
-    fn to(&self, other: &Self) -> Vec<f64> {
-        let parts = self.high.iter().zip(&self.low).zip(other.high.iter().zip(&other.low));
-        parts.map(|((high, low), (to_high, to_low))| (to_high - high) + (to_low - low)).collect()
-    }
-
-    /// Adds `weight * delta`.
-    fn advance(&mut self, weight: f64, delta: &[f64]) {
-        for ((high, low), delta) in self.high.iter_mut().zip(&mut self.low).zip(delta) {
-            let add = *low + weight * delta;
-            // Knuth's two-sum: `sum + error` is `high + add` exactly.
-            let sum = *high + add;
-            let added = sum - *high;
-            let error = (*high - (sum - added)) + (add - added);
-            (*high, *low) = (sum, error);
-        }
-    }
-}
+/// The unit roundoff of f32.
+const UNIT: f64 = 1.0 / (1_u64 << 24) as f64;
 
 /// How far the rows of one side move, and what is needed of that side to move a pair.
-struct Shift {
+pub(crate) struct Shift {
     by: Vec<f64>,
     norm: f64,
     trace: f64,
 }
 
-impl Shift {
-    fn new(weight: f64, delta: &[f64], trace: f64) -> Self {
+/// One side alone: its mean, and `C`, `S`, `P` and `T` of the side with itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Single {
+    pub(crate) mean: Mean,
+    /// `T`.
+    pub(crate) trace: f64,
+    /// The lower triangle of `C`, row-major `(cols, cols)`.
+    cross: Vec<f64>,
+    /// `S`.
+    pub(crate) norms: f64,
+    /// `P`, which is `Q`.
+    weighted: Vec<f64>,
+    /// Of products in f32: [`Centred::squared_sums`], added up. Empty if they are f64.
+    squared_sums: Vec<f64>,
+}
+
+impl Single {
+    /// No rows, and a mean for the first of them to deviate from.
+    pub(crate) fn new(start: Mean, cols: usize, single_precision: bool) -> Self {
+        Self {
+            mean: start,
+            trace: 0.0,
+            cross: vec![0.0; cols * cols],
+            norms: 0.0,
+            weighted: vec![0.0; cols],
+            squared_sums: vec![0.0; if single_precision { cols } else { 0 }],
+        }
+    }
+
+    pub(crate) fn cols(&self) -> usize {
+        self.weighted.len()
+    }
+
+    /// The move of these rows by `weight * delta`.
+    pub(crate) fn shift_by(&self, weight: f64, delta: &[f64]) -> Shift {
         let by: Vec<f64> = delta.iter().map(|delta| weight * delta).collect();
-        Self { norm: dot(&by, &by), by, trace }
+        Shift { norm: dot(&by, &by), by, trace: self.trace }
+    }
+
+    /// Moves all sums but the mean.
+    pub(crate) fn shift(&mut self, rows: f64, shift: &Shift) {
+        let Shift { by, norm, .. } = shift;
+        let cols = self.cols();
+        let mut product = vec![0.0; cols];
+        for (i, row) in self.cross.chunks_exact_mut(cols).enumerate() {
+            let (row, weight) = (&mut row[..=i], by[i]);
+            product[i] += dot(row, &by[..=i]);
+            axpy(&mut product[..i], weight, &row[..i]);
+            axpy(row, rows * weight, &by[..=i]);
+        }
+        let half = 2.0 * (dot(by, &self.weighted) + dot(by, &product)) + norm * self.trace;
+        self.norms += 2.0 * half + rows * (norm * norm);
+        axpy(&mut self.weighted, 2.0, &product);
+        axpy(&mut self.weighted, self.trace + rows * norm, by);
+        self.trace += rows * norm;
+    }
+
+    /// Adds rows about the mean.
+    pub(crate) fn add_rows(&mut self, rows: &Centred) {
+        self.trace += rows.norms.iter().sum::<f64>();
+        self.norms += dot(&rows.norms, &rows.norms);
+        axpy(&mut self.weighted, 1.0, &rows.weighted_sum(&rows.norms));
+        match &rows.single {
+            None => add_gram(&mut self.cross, &rows.columns),
+            Some(single) => {
+                add_gram_single(&mut self.cross, single);
+                axpy(&mut self.squared_sums, 1.0, &rows.squared_sums());
+            }
+        }
+    }
+
+    /// Adds the sums of `other`, which are about the same mean.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.trace += other.trace;
+        self.norms += other.norms;
+        axpy(&mut self.weighted, 1.0, &other.weighted);
+        axpy(&mut self.cross, 1.0, &other.cross);
+        axpy(&mut self.squared_sums, 1.0, &other.squared_sums);
+    }
+
+    /// `√s / T` of the [`Centred::squared_sums`] s: in the middle of the range of f64, where eighth powers of rows would not be.
+    fn weights(&self) -> Vec<f64> {
+        self.squared_sums.iter().map(|sum| sum.sqrt() / self.trace).collect()
+    }
+
+    /// The squared Frobenius norm of `C`, and the error that products in f32 may have left in it.
+    pub(crate) fn frobenius_squared(&self) -> (f64, f64) {
+        let weights = self.weights();
+        let (mut sum, mut weighted) = (0.0, 0.0);
+        for (i, row) in self.cross.chunks_exact(self.cols()).enumerate() {
+            sum += 2.0 * dot(&row[..i], &row[..i]) + row[i] * row[i];
+            if let Some(weight) = weights.get(i) {
+                // Half of what a full matrix would have, and every element of it twice as an error.
+                let below = weighted_squares(&row[..i], &weights);
+                weighted += weight * (4.0 * below + row[i] * row[i] * weight);
+            }
+        }
+        (sum, rounding(weighted, self, self))
     }
 }
 
-/// The sums of one pair of sides; see the module.
+/// The sums of a pair of sides; see the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
+    /// The wider side is stored second, so that a pair and the pair swapped run through the same arithmetic.
+    swapped: bool,
     /// `C`, row-major `(a_cols, b_cols)`.
     cross: Vec<f64>,
     /// `S`.
@@ -82,26 +155,35 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    fn new(a: &Centred, b: &Centred, cross: Vec<f64>) -> Self {
+    pub(crate) fn new(x_cols: usize, y_cols: usize) -> Self {
+        let (left, right) = (x_cols.min(y_cols), x_cols.max(y_cols));
         Self {
-            cross,
-            norms: dot(&a.norms, &b.norms),
-            left: a.weighted_sum(&b.norms),
-            right: b.weighted_sum(&a.norms),
+            swapped: x_cols > y_cols,
+            cross: vec![0.0; left * right],
+            norms: 0.0,
+            left: vec![0.0; left],
+            right: vec![0.0; right],
         }
     }
 
-    /// Moves `S`, `P` and `Q`. `C` is left to [`add`](Self::add), which knows the sum of both moves.
-    fn shift(&mut self, rows: f64, a: &Shift, b: &Shift) {
+    fn sorted<T>(&self, x: T, y: T) -> (T, T) {
+        if self.swapped { (y, x) } else { (x, y) }
+    }
+
+    pub(crate) fn shift(&mut self, rows: f64, x: &Shift, y: &Shift) {
+        let (a, b) = self.sorted(x, y);
         let cols = b.by.len();
         let mut left = vec![0.0; a.by.len()];
         let mut right = vec![0.0; cols];
-        for ((row, left), &by) in self.cross.chunks_exact(cols).zip(&mut left).zip(&a.by) {
+        for ((row, left), &by) in self.cross.chunks_exact_mut(cols).zip(&mut left).zip(&a.by) {
             // Not `dot`: the order of this sum has to be that of the sums that `axpy` forms.
             for (c, by) in row.iter().zip(&b.by) {
                 *left += c * by;
             }
             axpy(&mut right, by, row);
+            for (c, other) in row.iter_mut().zip(&b.by) {
+                *c += rows * (by * other);
+            }
         }
         let half = |by: &Shift, own: &[f64], product: &[f64], other: &Shift| {
             2.0 * (dot(&by.by, own) + dot(&by.by, product)) + by.norm * other.trace
@@ -114,125 +196,62 @@ impl Pair {
         axpy(&mut self.right, a.trace + rows * a.norm, &b.by);
     }
 
-    /// Adds `other`, both having been shifted; `weight * delta epsilonᵀ` is what the shifts add to `C`.
-    fn add(&mut self, other: &Self, weight: f64, delta: &[f64], epsilon: &[f64]) {
+    /// Adds rows about the mean.
+    pub(crate) fn add_rows(&mut self, x: &Centred, y: &Centred) {
+        let (a, b) = self.sorted(x, y);
+        self.norms += dot(&a.norms, &b.norms);
+        axpy(&mut self.left, 1.0, &a.weighted_sum(&b.norms));
+        axpy(&mut self.right, 1.0, &b.weighted_sum(&a.norms));
+        match (&a.single, &b.single) {
+            (Some(a), Some(b)) => add_cross_single(&mut self.cross, a, b),
+            _ => add_cross(&mut self.cross, &a.columns, &b.columns),
+        }
+    }
+
+    /// Adds the sums of `other`, which are about the same means.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.norms += other.norms;
         axpy(&mut self.left, 1.0, &other.left);
         axpy(&mut self.right, 1.0, &other.right);
-        let cols = epsilon.len();
-        let rows = self.cross.chunks_exact_mut(cols).zip(other.cross.chunks_exact(cols));
-        for ((row, other), delta) in rows.zip(delta) {
-            for ((c, other), epsilon) in row.iter_mut().zip(other).zip(epsilon) {
-                *c += other + weight * (delta * epsilon);
-            }
-        }
+        axpy(&mut self.cross, 1.0, &other.cross);
     }
 
-    /// The squared Frobenius norm of `C`. An entry of a square matrix is added together with its mirror image, so that `C` and
-    /// its transpose give the same bits.
-    pub(crate) fn frobenius_squared(&self) -> f64 {
+    /// The squared Frobenius norm of `C`, and the error that products in f32 may have left in it. An entry of a square matrix
+    /// is added together with its mirror image, so that `C` and its transpose give the same bits.
+    pub(crate) fn frobenius_squared(&self, x: &Single, y: &Single) -> (f64, f64) {
         let (rows, cols, c) = (self.left.len(), self.right.len(), &self.cross);
-        if rows != cols {
-            return c.chunks_exact(cols).map(|row| dot(row, row)).sum();
-        }
-        let square = |i: usize, j: usize| c[i * cols + j] * c[i * cols + j];
-        let row = |i| (0..i).map(|j| square(i, j) + square(j, i)).sum::<f64>() + square(i, i);
-        (0..rows).map(row).sum()
+        let sum = if rows == cols {
+            let square = |i: usize, j: usize| c[i * cols + j] * c[i * cols + j];
+            let row = |i| (0..i).map(|j| square(i, j) + square(j, i)).sum::<f64>() + square(i, i);
+            (0..rows).map(row).sum()
+        } else {
+            c.chunks_exact(cols).map(|row| dot(row, row)).sum()
+        };
+        let (a, b) = self.sorted(x, y);
+        let (left, right) = (a.weights(), b.weights());
+        let row = |(row, weight): (&[f64], &f64)| weight * weighted_squares(row, &right);
+        let weighted = c.chunks_exact(cols).zip(&left).map(row).sum();
+        (sum, rounding(weighted, a, b))
     }
 }
 
-/// Everything that is kept of the rows seen; at least one row.
-#[derive(Clone, Debug)]
-pub(crate) struct Moments {
-    pub(crate) rows: usize,
-    means: [Mean; 2],
-    pub(crate) traces: [f64; 2],
-    pub(crate) own: [Pair; 2],
-    pub(crate) between: Pair,
+fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {
+    row.iter().zip(weights).map(|(c, weight)| c * c * weight).sum()
 }
 
-impl Moments {
-    /// The sums over one block of rows.
-    pub(crate) fn new(a: Centred, b: Centred) -> Self {
-        let rows = a.rows;
-        let own = |side: &Centred| Pair::new(side, side, gram(&side.values, rows));
-        Self {
-            rows,
-            traces: [a.norms.iter().sum(), b.norms.iter().sum()],
-            own: [own(&a), own(&b)],
-            between: Pair::new(&a, &b, cross(&a.values, &b.values, rows)),
-            means: [a.mean, b.mean],
-        }
+/// Four standard deviations of what rounding to f32 does to `‖C‖²`, if roundings are independent.
+///
+/// A stretch of k rows is k products of numbers rounded to f32, added up with a rounding each: an element of `C` is off by at most
+/// `√(k + 2) u Σ|a b|` in the root of the mean square (Higham & Mary 2019), and `(Σ|a b|)² <= Σa² Σb²`. Stretches add up their
+/// squares, bounded by Cauchy and Schwarz once more with the [`Centred::squared_sums`] s of the two sides: the variance of
+/// element ij is at most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j) / (T_a T_b)`. To first order the
+/// error is `2 ⟨C, E⟩`; the second term is the mean of `‖E‖²`.
+fn rounding(weighted: f64, a: &Single, b: &Single) -> f64 {
+    if a.squared_sums.is_empty() || a.trace == 0.0 || b.trace == 0.0 {
+        return 0.0;
     }
-
-    pub(crate) fn widths(&self) -> [usize; 2] {
-        [self.own[0].left.len(), self.own[1].left.len()]
-    }
-
-    /// Adds the rows of `other`, which has the same widths.
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        let (n_self, n_other) = (self.rows as f64, other.rows as f64);
-        let n = n_self + n_other;
-        let deltas = [0, 1].map(|side| self.means[side].to(&other.means[side]));
-        for (part, weight) in [(&mut *self, -n_other / n), (&mut other, n_self / n)] {
-            let [a, b] = [0, 1].map(|side| Shift::new(weight, &deltas[side], part.traces[side]));
-            part.own[0].shift(part.rows as f64, &a, &a);
-            part.own[1].shift(part.rows as f64, &b, &b);
-            part.between.shift(part.rows as f64, &a, &b);
-        }
-        let weight = n_self * (n_other / n);
-        for side in [0, 1] {
-            let delta = &deltas[side];
-            self.own[side].add(&other.own[side], weight, delta, delta);
-            self.traces[side] += other.traces[side] + weight * dot(delta, delta);
-            self.means[side].advance(n_other / n, delta);
-        }
-        self.between.add(&other.between, weight, &deltas[0], &deltas[1]);
-        self.rows += other.rows;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `rows` rows about `offset`, with all bits of the mantissa in use.
-    fn rows(rows: usize, cols: usize, offset: f64) -> Centred {
-        let value = |k: usize| (offset + k as f64 * 0.7).sin() + offset;
-        Centred::new((0..rows * cols).map(value).collect(), cols)
-    }
-
-    #[test]
-    fn exchanging_the_sides_exchanges_the_bits() {
-        for cols in [1, 2, 9, 33, 70] {
-            let x = |offset| rows(20, cols, offset);
-            let y = |offset| rows(20, cols, 3.0 * offset);
-            let mut there = Moments::new(x(0.1), y(0.2));
-            there.merge(Moments::new(x(0.3), y(0.7)));
-            let mut back = Moments::new(y(0.2), x(0.1));
-            back.merge(Moments::new(y(0.7), x(0.3)));
-
-            let (xy, yx) = (&there.between, &back.between);
-            assert_eq!((&xy.left, &xy.right), (&yx.right, &yx.left), "{cols}");
-            assert_eq!(xy.norms, yx.norms);
-            for i in 0..cols {
-                for j in 0..cols {
-                    assert_eq!(xy.cross[i * cols + j], yx.cross[j * cols + i]);
-                }
-            }
-            assert_eq!(xy.frobenius_squared(), yx.frobenius_squared());
-        }
-    }
-
-    /// A side paired with itself goes through the formulas of a pair, and through half the multiplications.
-    #[test]
-    fn a_side_is_paired_with_itself_as_with_a_copy() {
-        let mut moments = Moments::new(rows(20, 9, 0.1), rows(20, 9, 0.1));
-        moments.merge(Moments::new(rows(5, 9, 2.0), rows(5, 9, 2.0)));
-        for own in &moments.own {
-            assert_eq!(own.left, own.right);
-            assert_eq!((&own.left, own.norms), (&moments.between.left, moments.between.norms));
-            assert_eq!(own.cross, moments.between.cross);
-        }
-    }
+    let variance = (SINGLE_ROWS + 2) as f64 * UNIT * UNIT;
+    let [a_sum, b_sum] = [a, b].map(|side| side.weights().iter().sum::<f64>());
+    let traces = a.trace * b.trace;
+    4.0 * 2.0 * (variance * weighted).sqrt() * traces.sqrt() + variance * a_sum * b_sum * traces
 }

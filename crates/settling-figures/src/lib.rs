@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`heat_map`] draws a table of similarities of your own, of all layers of two models say.
+//!
 //! # What can be relied on
 //!
 //! - The same records give the same SVG, byte for byte, and text in a PNG never depends on the fonts of the machine.
@@ -32,6 +34,7 @@ mod axis;
 mod error;
 mod figure;
 mod grid;
+mod heat_map;
 mod legend;
 mod main_figure;
 mod mcc_figure;
@@ -45,6 +48,7 @@ mod weight_figure;
 
 pub use error::{Error, ErrorKind};
 pub use figure::Figure;
+pub use heat_map::{HeatMap, heat_map};
 pub use main_figure::main_figure;
 pub use mcc_figure::mcc_figure;
 pub use weight_figure::weight_figure;

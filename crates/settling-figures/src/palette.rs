@@ -26,7 +26,12 @@ const STOPS: [[f64; 3]; 8] = [
 pub(crate) fn color(index: usize, count: usize) -> String {
     // The fewer models, the less of the pale end is needed to tell them apart.
     let reach = count as f64 / (count + 1) as f64;
-    let at = reach * index as f64 / count.saturating_sub(1).max(1) as f64;
+    shade(reach * index as f64 / count.saturating_sub(1).max(1) as f64)
+}
+
+/// The colour of `value`, from dark at 0 and below to light at 1 and above, as `#rrggbb`.
+pub(crate) fn shade(value: f64) -> String {
+    let at = value.clamp(0.0, 1.0);
     let place = at * (STOPS.len() - 1) as f64;
     let below = (place as usize).min(STOPS.len() - 2);
     let [r, g, b] = [0, 1, 2].map(|channel| {
@@ -81,6 +86,12 @@ mod tests {
             assert_eq!(colors.len(), count);
         }
         assert_eq!(color(0, 5), "#440154");
+    }
+
+    #[test]
+    fn shades_run_from_dark_to_light_and_no_further() {
+        assert_eq!((shade(-0.1), shade(1.1)), (shade(0.0), shade(1.0)));
+        assert_eq!((shade(0.0), shade(1.0)), ("#440154".to_owned(), "#9ed228".to_owned()));
     }
 
     #[test]

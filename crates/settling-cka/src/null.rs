@@ -1,0 +1,109 @@
+use settling_core::MatView;
+
+use crate::accumulator::LinearCka;
+use crate::cka::{Cka, Undefined};
+use crate::error::Error;
+
+/// CKA beside its values when rows are paired at random: what the value would be if `x` and `y` had nothing to do with each
+/// other, for these very rows.
+///
+/// Re-pairing leaves each side alone, so that [`Cka::floor`] is the mean of the biased values over all orders; the draws show how
+/// far they spread, and how often they reach the value that was found.
+///
+/// Rows have to be exchangeable under the null: positions of one text are not independent of each other, and the test then
+/// finds differences of texts as well. Use one row of each text, or means over them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PermutationNull {
+    observed: Cka,
+    draws: Vec<Cka>,
+}
+
+/// A number under a [`PermutationNull`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NullSummary {
+    /// The value of the rows as they are paired.
+    pub observed: f64,
+    /// The mean of the draws.
+    pub mean: f64,
+    /// The standard deviation of the draws.
+    pub standard_deviation: f64,
+    /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at most α with a probability of at
+    /// most α if the null holds, for any number of draws (Phipson & Smyth 2010).
+    pub p_value: f64,
+}
+
+impl PermutationNull {
+    pub(crate) fn new(observed: Cka, draws: Vec<Cka>) -> Self {
+        Self { observed, draws }
+    }
+
+    /// Of the rows as they are paired.
+    #[must_use]
+    pub fn observed(&self) -> Cka {
+        self.observed
+    }
+
+    /// Of the rows paired at random.
+    #[must_use]
+    pub fn draws(&self) -> &[Cka] {
+        &self.draws
+    }
+
+    /// How `value`, [`Cka::debiased`] say, lies among its draws.
+    ///
+    /// # Errors
+    ///
+    /// That of `value`; or [`TooFewRows`](Undefined::TooFewRows) if there are no draws of rows at all.
+    pub fn summary(
+        &self,
+        value: impl Fn(&Cka) -> Result<f64, Undefined>,
+    ) -> Result<NullSummary, Undefined> {
+        let observed = value(&self.observed)?;
+        let draws = self.draws.iter().map(value).collect::<Result<Vec<f64>, _>>()?;
+        let count = draws.len() as f64;
+        let mean = draws.iter().sum::<f64>() / count.max(1.0);
+        let squares: f64 = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum();
+        // Where a re-pairing gives the value again, rounding must not decide whether it reaches it.
+        let reached = draws.iter().filter(|&&draw| draw >= observed - 1e-12 * observed.abs());
+        Ok(NullSummary {
+            observed,
+            mean,
+            standard_deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+            p_value: (1 + reached.count()) as f64 / (1.0 + count),
+        })
+    }
+}
+
+/// The [`PermutationNull`] of two matrices in memory, of `draws` orders of all rows that follow from `seed`.
+///
+/// The random numbers are those of SplitMix64. For n rows of widths p and q a draw costs n² operations where `n < p + q`, and
+/// `2 n p q` else. For rows that do not fit memory, see [`LinearCka::with_null`].
+///
+/// # Errors
+///
+/// As [`LinearCka::update`].
+///
+/// # Example
+///
+/// ```
+/// use settling_cka::permutation_null;
+/// use settling_core::MatView;
+///
+/// let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+/// let y = [2.0, 1.0, 3.0, 5.0, 4.0, 6.0, 8.0, 7.0];
+/// let null = permutation_null(MatView::new(&x, 8, 1), MatView::new(&y, 8, 1), 999, 1)?;
+/// let summary = null.summary(|cka| cka.biased())?;
+/// assert!((summary.mean - null.observed().floor()?).abs() < 0.03); // 1/7
+/// assert!(summary.p_value < 0.01);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn permutation_null<T: Copy + Into<f64> + Sync>(
+    x: MatView<'_, T>,
+    y: MatView<'_, T>,
+    draws: usize,
+    seed: u64,
+) -> Result<PermutationNull, Error> {
+    let mut all = LinearCka::with_block_rows(x.rows().max(1)).with_null(draws, seed);
+    all.update(x, y)?;
+    Ok(all.finish_with_null())
+}
