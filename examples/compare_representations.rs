@@ -154,8 +154,8 @@ fn read_safetensors(path: &str) -> Result<Matrix, Box<dyn Error>> {
         }
     };
     let tensor = tensors.read(&name)?;
-    let &[rows, cols] = tensor.meta().shape.as_slice() else {
-        let shape = &tensor.meta().shape;
+    let &[rows, cols] = tensor.shape() else {
+        let shape = tensor.shape();
         return Err(format!("expected rows x features, found the shape {shape:?}").into());
     };
     let values = tensor.to_f32()?.into_iter().map(f64::from).collect();

@@ -123,7 +123,7 @@ impl Row {
 fn attainable(site: &Site, sizes: &ModelSizes) -> Denominator {
     let twice = NonZeroUsize::new(sizes.width.min(2 * sizes.head_dim));
     match (site.view, site.head, twice) {
-        (View::Ov | View::OvFlat, Some(_), Some(twice)) => Denominator::Count(twice),
+        (View::Ov | View::OvFlat, Some(_), Some(twice)) => Denominator::HeadDim(twice),
         _ => Denominator::Attainable,
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     fn a_head_can_reach_twice_its_size() {
         let sizes = Checkpoint::open(golden("")).unwrap().architecture().unwrap().sizes();
         // Two heads of 6 in a width of 12.
-        let count = |count| Denominator::Count(NonZeroUsize::new(count).unwrap());
+        let count = |count| Denominator::HeadDim(NonZeroUsize::new(count).unwrap());
         assert_eq!(attainable(&Site::ov(0).of_head(1), &sizes), count(12));
         let mut narrow = sizes;
         narrow.head_dim = 2;

@@ -2,11 +2,16 @@
 
 use std::num::NonZeroUsize;
 
-use settling::capture::{Device, Options, Precision, Transformer};
+use settling::capture::{
+    Device, DeviceCka, DeviceSpectra, Method, Options, Precision, Transformer,
+};
+use settling::cka::linear_cka;
 use settling::core::{
     Activations, Architecture, Component, Gpt2, GptNeox, Gradients, Llama, MatView, Positions,
     Site, TokenBatch,
 };
+
+use settling::rank::{effective_rank, singular_values};
 
 use crate::Result;
 use crate::random::{RandomWeights, matrix, tokens};
@@ -69,7 +74,50 @@ pub(crate) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> R
     for (family, architecture) in models() {
         model(family, &architecture, &batch, device, tell)?;
     }
+    if device != Device::Mps {
+        spectra(device, quick, tell)?;
+        cka(device, tell)?;
+    }
     out_of_memory(device, quick, tell)
+}
+
+/// Effective ranks against an SVD on the CPU.
+fn spectra(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+    let on_device = DeviceSpectra::new(device)?;
+    let sizes: &[_] = if quick { &[(64, 256)] } else { &[(64, 256), (512, 512), (512, 2048)] };
+    for &(rows, cols) in sizes {
+        let matrices: Vec<Vec<f32>> = (0..4).map(|seed| matrix(seed, rows, cols)).collect();
+        let views: Vec<_> = matrices.iter().map(|m| MatView::new(m, rows, cols)).collect();
+        let (mut found, mut passed) = (0.0_f64, 0);
+        for (certified, view) in on_device.certified(&views).into_iter().zip(&views) {
+            let (certified, exact) = (certified?, effective_rank(&singular_values(*view)?)?);
+            passed += usize::from(certified.method() == Method::Gram);
+            found = found.max((effective_rank(certified.spectrum())? / exact - 1.0).abs());
+        }
+        tell(Check {
+            name: format!("effective rank, {rows} x {cols}"),
+            found,
+            allowed: 1e-9,
+            note: format!("{passed} of {} without the CPU", views.len()),
+        });
+    }
+    Ok(())
+}
+
+/// CKA of rows that lie far from zero.
+fn cka(device: Device, tell: &mut dyn FnMut(Check)) -> Result<()> {
+    let (rows, x_cols, y_cols) = (3000, 96, 64);
+    let offset = |values: Vec<f32>| values.into_iter().map(|x| x + 1000.0).collect::<Vec<f32>>();
+    let (x, y) = (offset(matrix(1, rows, x_cols)), offset(matrix(2, rows, y_cols)));
+    let (x, y) = (MatView::new(&x, rows, x_cols), MatView::new(&y, rows, y_cols));
+    let mut on_device = DeviceCka::new(device)?;
+    on_device.update(x, y)?;
+    let (found, expected) = (on_device.finish()?, linear_cka(x, y)?);
+    let off = (found.biased()? - expected.biased()?).abs();
+    let off = off.max((found.debiased()? - expected.debiased()?).abs());
+    let name = format!("CKA, {rows} rows, offset of 1000 standard deviations");
+    tell(Check { name, found: off, allowed: 1e-11, note: String::new() });
+    Ok(())
 }
 
 /// Every kind of site of a layer, and all write sites.

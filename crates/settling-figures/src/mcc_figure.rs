@@ -137,6 +137,7 @@ fn draw_row(
     let component = match row.component {
         Component::Attention => "Attention",
         Component::Mlp => "MLP",
+        other => other.name(),
     };
     svg.text((COMPONENT, base), Anchor::Start, SIZE, INK, component);
     let predictor = match row.predictor.as_str() {
