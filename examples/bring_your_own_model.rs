@@ -82,6 +82,9 @@ impl Layer {
     }
 }
 
+/// Takes what a component writes.
+type See<'a> = dyn FnMut(Site, &Tensor) -> Result<ControlFlow<()>, TchError> + 'a;
+
 impl Model {
     fn new(path: &nn::Path) -> Self {
         let layers = (0..LAYERS).map(|layer| Layer::new(&(path / format!("layer{layer}"))));
@@ -96,11 +99,7 @@ impl Model {
     }
 
     /// The logits; `see` is shown what each component writes and may end the pass.
-    fn forward(
-        &self,
-        ids: &Tensor,
-        see: &mut dyn FnMut(Site, &Tensor) -> Result<ControlFlow<()>, TchError>,
-    ) -> Result<Option<Tensor>, TchError> {
+    fn forward(&self, ids: &Tensor, see: &mut See<'_>) -> Result<Option<Tensor>, TchError> {
         let mut x = self.embedding.forward_t(ids, false);
         for (index, layer) in self.layers.iter().enumerate() {
             for component in Component::ALL {

@@ -209,8 +209,8 @@ fn threshold_free(units: &[SweepUnit], protocol: &Protocol) -> Option<String> {
     let early = |trajectory: &Trajectory| {
         let last = trajectory.points().last()?.0 as f64;
         let points = trajectory.points().iter();
-        let within = points.filter(|&&(step, _)| step as f64 <= protocol.early_fraction * last);
-        within.last()?.1
+        let mut within = points.filter(|&&(step, _)| step as f64 <= protocol.early_fraction * last);
+        within.next_back()?.1
     };
     let cka: Vec<f64> = units.iter().map(|unit| early(&unit.trajectory)).collect::<Option<_>>()?;
     let per: Vec<f64> = units.iter().map(|unit| unit.size).collect();

@@ -154,7 +154,7 @@ mod tests {
             assert!(error.to_string().contains(part), "{error}");
         }
         let error = Walk::new(4..5, 4).gave_up(out_of_memory()).to_string();
-        assert!(error.contains("one sequence") && !error.contains("smaller"), "{error}");
+        assert!(error.contains("one at a time") && !error.contains("smaller"), "{error}");
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub struct LayerTrajectories {
 /// `records` are those of one protocol, one for each number. The last step among them is the end of training, and the last point of
 /// every trajectory, undefined where it was not measured.
 #[must_use]
+#[expect(clippy::missing_panics_doc, reason = "a map is sorted, and only finite values are kept")]
 pub fn layer_trajectories(
     records: &[Record],
     model: &str,

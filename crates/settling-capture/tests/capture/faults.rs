@@ -75,7 +75,8 @@ fn every_weight_of_another_shape_is_named_with_both_shapes() {
 
 #[test]
 fn a_configuration_that_lies_is_found_out_by_the_weights() {
-    let lies: [(&str, fn(&mut GptNeox), &str); 5] = [
+    type Change = fn(&mut GptNeox);
+    let lies: [(&str, Change, &str); 5] = [
         ("embed_in.weight", |config| config.vocab_size += 1, "[19, 12]"),
         ("layers.0.mlp.dense_h_to_4h.weight", |config| config.intermediate_size += 1, "[15, 12]"),
         ("embed_in.weight", |config| config.hidden_size *= 2, "[18, 24]"),
@@ -305,6 +306,7 @@ fn a_receiver_that_panics_leaves_the_thread_and_the_model_as_they_were() {
 /// In a process of its own, which is given little more memory than it has when the model is loaded.
 #[cfg(target_os = "linux")]
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn memory_that_runs_out_is_an_error_that_says_what_to_do() {
     const CHILD: &str = "SETTLING_TEST_OUT_OF_MEMORY";
     if std::env::var_os(CHILD).is_some() {

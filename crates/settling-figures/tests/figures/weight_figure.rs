@@ -51,10 +51,10 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
     assert_eq!(dashed("1.2 2.6"), 2 + 1);
     let texts = texts(&svg);
     for text in ["MLP, write", "mine <1>, step 512. Undefined and left out: 2 values.", "Layer"] {
-        assert!(texts.iter().any(|found| *found == text), "no `{text}` in {texts:?}");
+        assert!(texts.contains(&text), "no `{text}` in {texts:?}");
     }
     // At most 16 layers are labelled.
-    assert!(texts.iter().any(|text| *text == "18") && !texts.iter().any(|text| *text == "17"));
+    assert!(texts.contains(&"18") && !texts.contains(&"17"));
 }
 
 #[test]
