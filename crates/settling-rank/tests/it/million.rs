@@ -50,6 +50,7 @@ fn matrix(number: u64) -> (Vec<f64>, usize, usize) {
 
 #[test]
 #[ignore = "takes minutes"]
+#[expect(clippy::print_stdout, reason = "it is run to see the counts")]
 fn a_million_structured_matrices_converge_and_keep_their_bounds() {
     let methods = (0..1_000_000_u64).into_par_iter().map(|number| {
         let (a, rows, cols) = matrix(number);
@@ -72,10 +73,7 @@ fn a_million_structured_matrices_converge_and_keep_their_bounds() {
         all
     });
     for ((svd, gram), count) in &counts {
-        #[expect(clippy::print_stdout, reason = "it is run by hand, for this table")]
-        {
-            println!("decomposed by {svd}, bounded by {gram}: {count}");
-        }
+        println!("decomposed by {svd}, bounded by {gram}: {count}");
     }
     assert_eq!(counts.values().sum::<u64>(), 1_000_000);
 }
