@@ -79,7 +79,7 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
 
     let tall = core.tall();
     let (method, values) =
-        climb(tall.as_ref(), &LADDER).ok_or(crate::error::Repr::NoConvergence { rows, cols })?;
+        climb(tall.as_ref(), &LADDER).ok_or(Repr::NoConvergence { rows, cols })?;
     let largest = values.iter().copied().fold(0.0, f64::max);
     let longest = rows.max(inner).max(cols);
     let factoring = 4.0 * longest as f64 * f64::EPSILON * lengths;

@@ -4,7 +4,7 @@ use settling_core::MatView;
 use crate::ladder::LADDER;
 use crate::scaled::Scaled;
 use crate::svd::svd;
-use crate::{Certified, Error, gram};
+use crate::{Certified, Error, Method, gram};
 
 /// What [`spectrum`] lets the Gram matrix cost: a relative error of the effective rank.
 pub const TOLERANCE: f64 = 1e-9;
@@ -74,7 +74,7 @@ pub fn spectrum_within<T: Copy + Into<f64>>(
     if tolerance > 0.0
         && let Some((values, uncertainty)) = gram::singular_values(&scaled)
     {
-        let method = crate::Method::Gram;
+        let method = Method::Gram;
         let found =
             Certified::scaled(values, scaled.exponent, scaled.shape(), method, uncertainty)?;
         if found.effective_rank_error()? <= tolerance {

@@ -50,6 +50,7 @@ fn matrix(number: u64) -> (Vec<f64>, usize, usize) {
 
 #[test]
 #[ignore = "takes minutes"]
+#[expect(clippy::print_stdout, reason = "it is run to see the counts")]
 fn a_million_structured_matrices_converge_and_keep_their_bounds() {
     let methods = (0..1_000_000_u64).into_par_iter().map(|number| {
         let (a, rows, cols) = matrix(number);
