@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use settling::checkpoint::Checkpoint;
@@ -32,8 +33,17 @@ struct Args {
 
 type Error = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Error> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Error> {
     let checkpoint = Checkpoint::open(&args.checkpoint)?;
     let architecture = checkpoint.architecture()?;
     let source = CanonicalNames::new(&checkpoint, &architecture);
@@ -41,7 +51,7 @@ fn main() -> Result<(), Error> {
         args.checkpoint.file_name().map_or("checkpoint".into(), |name| name.to_string_lossy());
 
     println!(
-        "site                      rows   cols  effective rank    PER  random  stable rank  method"
+        "site                        rows   cols  effective rank    PER  random  stable rank  method"
     );
     let mut records = Vec::new();
     for layer in 0..architecture.sizes().layers {
@@ -66,7 +76,7 @@ fn main() -> Result<(), Error> {
                 let stable = stable_rank(found.spectrum())?;
                 let random = random.map_or(String::new(), |random| format!("{random:.3}"));
                 println!(
-                    "{:<22} {:>7} {:>6} {rank:>15.3} {per:>6.3} {random:>7} {stable:>12.2}  {}",
+                    "{:<26} {:>5} {:>6} {rank:>15.3} {per:>6.3} {random:>7} {stable:>12.2}  {}",
                     site.to_string(),
                     shape[0],
                     shape[1],
@@ -90,8 +100,8 @@ fn main() -> Result<(), Error> {
             records.extend(random.map(|random| record("marchenko_pastur", Ok(random))));
         }
     }
-    if let Some(out) = args.out {
-        std::fs::create_dir_all(&out)?;
+    if let Some(out) = &args.out {
+        std::fs::create_dir_all(out)?;
         write_records(File::create(out.join("weights.csv"))?, &records)?;
         settling_figures::weight_figure(&records)?.save(out.join("weights"))?;
     }

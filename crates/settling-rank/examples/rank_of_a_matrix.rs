@@ -2,7 +2,7 @@
 //!
 //! Run: cargo run -p settling-rank --example rank_of_a_matrix
 
-#![expect(clippy::print_stdout, reason = "an example shows what it finds")]
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
 use settling_rank::{MatView, effective_rank, marchenko_pastur_per, spectrum};
 
