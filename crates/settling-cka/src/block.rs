@@ -100,8 +100,20 @@ pub(crate) struct Centred {
 
 impl Centred {
     pub(crate) fn new<T: Copy + Into<f64>>(m: MatView<'_, T>, mean: &Mean) -> Self {
+        Self::reusing(None, m, mean)
+    }
+
+    /// As [`new`](Self::new), in the memory of a block that is no longer needed: to get and clear some megabytes for every
+    /// block costs a tenth of the time.
+    pub(crate) fn reusing<T: Copy + Into<f64>>(
+        spare: Option<Self>,
+        m: MatView<'_, T>,
+        mean: &Mean,
+    ) -> Self {
         let (rows, cols) = (m.rows(), m.cols());
-        let mut columns = Columns::zeros(rows, cols);
+        let (memory, single) =
+            spare.map_or((Vec::new(), None), |spare| (spare.columns.values, spare.single));
+        let mut columns = Columns::reusing(memory, rows, cols);
         let mut norms = Vec::with_capacity(rows);
         // Eight rows at a time fill a cache line of every column.
         for start in (0..rows).step_by(8) {
@@ -119,12 +131,12 @@ impl Centred {
             }
             norms.extend_from_slice(&squares[..8.min(rows - start)]);
         }
-        Self { columns, norms, single: None }
+        Self { columns, norms, single }
     }
 
     pub(crate) fn with_single(mut self) -> Self {
         let reach = self.norms.iter().copied().fold(0.0, f64::max).sqrt();
-        self.single = Some(Scaled::new(&self.columns, reach));
+        self.single = Some(Scaled::new(&self.columns, reach, self.single));
         self
     }
 

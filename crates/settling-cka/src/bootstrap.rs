@@ -43,7 +43,6 @@ impl Bootstrap {
     }
 
     /// The debiased value of every draw.
-    #[must_use]
     pub fn draws(&self) -> &[Result<f64, Undefined>] {
         &self.draws
     }

@@ -130,7 +130,7 @@ fn rbf<T: Copy + Into<f64>>(
 
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     if even { f64::midpoint(below.iter().copied().fold(0.0, f64::max), upper) } else { upper }
 }

@@ -8,7 +8,7 @@ use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef, Par};
 
 /// How many rows a product takes at once.
-const DEPTH: usize = 128;
+const DEPTH: usize = 256;
 /// How many rows are added up in f32 before the sum goes to f64.
 pub(crate) const SINGLE_ROWS: usize = 512;
 
@@ -23,9 +23,15 @@ pub(crate) struct Columns<T> {
 
 impl<T: Copy + Default> Columns<T> {
     pub(crate) fn zeros(rows: usize, cols: usize) -> Self {
+        Self::reusing(Vec::new(), rows, cols)
+    }
+
+    /// In the memory of `values`, with whatever is in it.
+    pub(crate) fn reusing(mut values: Vec<T>, rows: usize, cols: usize) -> Self {
         // Eight elements more than a multiple of eight: columns a power of two apart would share the sets of the caches.
         let stride = rows.next_multiple_of(8) + 8;
-        Self { values: vec![T::default(); cols * stride], rows, cols, stride }
+        values.resize(cols * stride, T::default());
+        Self { values, rows, cols, stride }
     }
 
     pub(crate) fn col(&self, col: usize) -> &[T] {
@@ -64,11 +70,14 @@ pub(crate) struct Scaled {
 
 impl Scaled {
     /// `reach` is at least the greatest magnitude in `columns`.
-    pub(crate) fn new(columns: &Columns<f64>, reach: f64) -> Self {
+    pub(crate) fn new(columns: &Columns<f64>, reach: f64, spare: Option<Self>) -> Self {
         // The power of two just below `reach`, from its exponent bits; 1 for zeros and what is not normal.
         let scale = f64::from_bits(reach.to_bits() & (0x7ff << 52));
         let scale = if scale.is_normal() { scale } else { 1.0 };
-        let values = columns.values.iter().map(|&value| (value / scale) as f32).collect();
+        let inverse = 1.0 / scale;
+        let mut values = spare.map_or(Vec::new(), |spare| spare.columns.values);
+        values.clear();
+        values.extend(columns.values.iter().map(|&value| (value * inverse) as f32));
         let Columns { rows, cols, stride, .. } = *columns;
         Self { columns: Columns { values, rows, cols, stride }, scale }
     }
@@ -253,7 +262,7 @@ mod tests {
 
             // Integers below 2^24 are exact in f32, too.
             let mut out = vec![0.0; p * q];
-            let [a32, b32] = [&a, &b].map(|side| Scaled::new(side, 8.0));
+            let [a32, b32] = [&a, &b].map(|side| Scaled::new(side, 8.0, None));
             add_cross_single(&mut out, &a32, &b32);
             assert_eq!(out, ab, "{rows} {p} {q}");
             let mut out = vec![0.0; q * q];
