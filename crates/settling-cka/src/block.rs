@@ -3,7 +3,7 @@ use std::array;
 use settling_core::MatView;
 
 use crate::error::{Fault, Side};
-use crate::product::{Columns, SINGLE_ROWS, Scaled, dot};
+use crate::product::{Columns, Scaled};
 
 /// The greatest magnitude of an element. Fourth powers of centred rows are summed and squares of traces are formed: with rows
 /// `n` and features `d` these are at most `16 (n d)² 2^800`, finite for every `n d < 2^100`.
@@ -146,7 +146,7 @@ impl Centred {
 
     /// The sum of the rows times `weights`.
     pub(crate) fn weighted_sum(&self, weights: &[f64]) -> Vec<f64> {
-        (0..self.columns.cols).map(|col| dot(self.columns.col(col), weights)).collect()
+        self.columns.times(weights)
     }
 
     /// The rows in the order of `order`.
@@ -155,12 +155,5 @@ impl Centred {
         let norms = order.iter().map(|&row| self.norms[row]).collect();
         let single = self.single.as_ref().map(|single| single.permuted(order));
         Self { columns, norms, single }
-    }
-
-    /// For every feature, the sum over the stretches of rows that are added up in f32 of `(Σ x²)²`.
-    pub(crate) fn squared_sums(&self) -> Vec<f64> {
-        let squared = |rows: &[f64]| dot(rows, rows) * dot(rows, rows);
-        let feature = |col| self.columns.col(col).chunks(SINGLE_ROWS).map(squared).sum();
-        (0..self.columns.cols).map(feature).collect()
     }
 }
