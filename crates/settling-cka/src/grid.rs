@@ -1,3 +1,5 @@
+use std::mem;
+
 use rayon::prelude::*;
 use settling_core::MatView;
 
@@ -17,6 +19,8 @@ pub(crate) struct Grid {
     shuffled: Vec<Pair>,
     options: Options,
     blocks: u64,
+    /// The last block of every side, for its memory.
+    spare: [Vec<Option<Centred>>; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +48,7 @@ impl Grid {
             shuffled: vec![pair(&xs[0], &ys[0]); options.draws],
             options,
             blocks: 0,
+            spare: sides.map(|sides| vec![None; sides.len()]),
         };
         grid.add(sides);
         grid
@@ -54,24 +59,27 @@ impl Grid {
         let (before, added) = (self.rows as f64, sides[0][0].rows() as f64);
         let (first, share) = (self.rows == 0, added / (before + added));
         let options = self.options;
-        let advance = |side: &mut Single, m: &MatView<'_, T>| {
+        let advance = |side: &mut Single, m: &MatView<'_, T>, spare: Option<Centred>| {
             let delta = side.mean.deviation(*m);
             let shift = side.shift_by(-share, &delta);
             if !first {
                 side.shift(before, &shift);
             }
             side.mean.advance(share, &delta);
-            let rows = Centred::new(*m, &side.mean);
+            let rows = Centred::reusing(spare, *m, &side.mean);
             let rows = if options.single { rows.with_single() } else { rows };
             side.add_rows(&rows);
             (shift, rows)
         };
         let [xs, ys] = [0, 1].map(|index| {
             let (own, views) = (&mut self.sides[index], sides[index]);
+            let spare = mem::take(&mut self.spare[index]);
             let moved: Vec<(Shift, Centred)> = if options.parallel {
-                own.par_iter_mut().zip(views).map(|(side, m)| advance(side, m)).collect()
+                let sides = own.par_iter_mut().zip(views).zip(spare);
+                sides.map(|((side, m), spare)| advance(side, m, spare)).collect()
             } else {
-                own.iter_mut().zip(views).map(|(side, m)| advance(side, m)).collect()
+                let sides = own.iter_mut().zip(views).zip(spare);
+                sides.map(|((side, m), spare)| advance(side, m, spare)).collect()
             };
             moved
         });
@@ -96,6 +104,7 @@ impl Grid {
             let order = permutation(options.seed, [draw as u64, self.blocks], y.rows());
             multiply(pair, &xs[0], shift, &y.permuted(&order));
         }
+        self.spare = [xs, ys].map(|side| side.into_iter().map(|(_, rows)| Some(rows)).collect());
         self.rows += sides[0][0].rows();
         self.blocks += 1;
     }

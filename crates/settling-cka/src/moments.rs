@@ -50,7 +50,8 @@ pub(crate) struct Single {
     pub(crate) norms: f64,
     /// `P`, which is `Q`.
     weighted: Vec<f64>,
-    /// Of products in f32: [`Centred::squared_sums`], added up. Empty if they are f64.
+    /// Of products in f32: for every feature, `(Σ a²)²` of each stretch of rows that is added up in f32, added up. Empty if
+    /// they are f64.
     squared_sums: Vec<f64>,
 }
 
@@ -102,10 +103,7 @@ impl Single {
         axpy(&mut self.weighted, 1.0, &rows.weighted_sum(&rows.norms));
         match &rows.single {
             None => add_gram(&mut self.cross, &rows.columns),
-            Some(single) => {
-                add_gram_single(&mut self.cross, single);
-                axpy(&mut self.squared_sums, 1.0, &rows.squared_sums());
-            }
+            Some(single) => add_gram_single(&mut self.cross, &mut self.squared_sums, single),
         }
     }
 
@@ -118,7 +116,7 @@ impl Single {
         axpy(&mut self.squared_sums, 1.0, &other.squared_sums);
     }
 
-    /// `√s / T` of the [`Centred::squared_sums`] s: in the middle of the range of f64, where eighth powers of rows would not be.
+    /// `√s / T` of the `squared_sums` s: in the middle of the range of f64, where eighth powers of rows would not be.
     fn weights(&self) -> Vec<f64> {
         self.squared_sums.iter().map(|sum| sum.sqrt() / self.trace).collect()
     }
@@ -243,7 +241,7 @@ fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {
 ///
 /// A stretch of k rows is k products of numbers rounded to f32, added up with a rounding each: an element of `C` is off by at most
 /// `√(k + 2) u Σ|a b|` in the root of the mean square (Higham & Mary 2019), and `(Σ|a b|)² <= Σa² Σb²`. Stretches add up their
-/// squares, bounded by Cauchy and Schwarz once more with the [`Centred::squared_sums`] s of the two sides: the variance of
+/// squares, bounded by Cauchy and Schwarz once more with the `squared_sums` s of the two sides: the variance of
 /// element ij is at most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j) / (T_a T_b)`. To first order the
 /// error is `2 ⟨C, E⟩`; the second term is the mean of `‖E‖²`.
 fn rounding(weighted: f64, a: &Single, b: &Single) -> f64 {

@@ -5,10 +5,12 @@
 //! packing is fastest (twice as fast in f64 as with rows of a power of two one after the other).
 
 use faer::linalg::matmul::{matmul, triangular};
+use faer::reborrow::ReborrowMut;
+use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
 /// How many rows a product takes at once.
-const DEPTH: usize = 128;
+const DEPTH: usize = 256;
 /// How many rows are added up in f32 before the sum goes to f64.
 pub(crate) const SINGLE_ROWS: usize = 512;
 
@@ -23,9 +25,15 @@ pub(crate) struct Columns<T> {
 
 impl<T: Copy + Default> Columns<T> {
     pub(crate) fn zeros(rows: usize, cols: usize) -> Self {
+        Self::reusing(Vec::new(), rows, cols)
+    }
+
+    /// In the memory of `values`, with whatever is in it.
+    pub(crate) fn reusing(mut values: Vec<T>, rows: usize, cols: usize) -> Self {
         // Eight elements more than a multiple of eight: columns a power of two apart would share the sets of the caches.
         let stride = rows.next_multiple_of(8) + 8;
-        Self { values: vec![T::default(); cols * stride], rows, cols, stride }
+        values.resize(cols * stride, T::default());
+        Self { values, rows, cols, stride }
     }
 
     pub(crate) fn col(&self, col: usize) -> &[T] {
@@ -55,6 +63,22 @@ impl<T: Copy + Default> Columns<T> {
     }
 }
 
+impl Columns<f64> {
+    /// For every column, its sum over the rows times `weights`.
+    pub(crate) fn times(&self, weights: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.cols];
+        matmul(
+            MatMut::from_column_major_slice_mut(&mut out, self.cols, 1),
+            Accum::Replace,
+            self.part(0, self.rows),
+            MatRef::from_column_major_slice(weights, self.rows, 1),
+            1.0,
+            Par::Seq,
+        );
+        out
+    }
+}
+
 /// [`Columns`] in f32, of which `1 / scale` is in the middle of its range.
 #[derive(Clone, Debug)]
 pub(crate) struct Scaled {
@@ -64,11 +88,14 @@ pub(crate) struct Scaled {
 
 impl Scaled {
     /// `reach` is at least the greatest magnitude in `columns`.
-    pub(crate) fn new(columns: &Columns<f64>, reach: f64) -> Self {
+    pub(crate) fn new(columns: &Columns<f64>, reach: f64, spare: Option<Self>) -> Self {
         // The power of two just below `reach`, from its exponent bits; 1 for zeros and what is not normal.
         let scale = f64::from_bits(reach.to_bits() & (0x7ff << 52));
         let scale = if scale.is_normal() { scale } else { 1.0 };
-        let values = columns.values.iter().map(|&value| (value / scale) as f32).collect();
+        let inverse = 1.0 / scale;
+        let mut values = spare.map_or(Vec::new(), |spare| spare.columns.values);
+        values.clear();
+        values.extend(columns.values.iter().map(|&value| (value * inverse) as f32));
         let Columns { rows, cols, stride, .. } = *columns;
         Self { columns: Columns { values, rows, cols, stride }, scale }
     }
@@ -116,19 +143,33 @@ pub(crate) fn gram_of_rows(a: &Columns<f64>) -> Vec<f64> {
     out
 }
 
-fn lower(out: &mut [f64], accum: Accum, left: MatRef<'_, f64>, right: MatRef<'_, f64>) {
+/// The lower triangle of `left right`, in strips of columns: what lies below the diagonal block is one product, and 192 is a
+/// multiple of the register tiles of faer's kernels for f64 (12) and f32 (24).
+fn lower<T: ComplexField>(out: &mut [T], accum: Accum, left: MatRef<'_, T>, right: MatRef<'_, T>) {
     let cols = left.nrows();
-    triangular::matmul(
-        MatMut::from_row_major_slice_mut(out, cols, cols),
-        triangular::BlockStructure::TriangularLower,
-        accum,
-        left,
-        triangular::BlockStructure::Rectangular,
-        right,
-        triangular::BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
+    let mut out = MatMut::from_row_major_slice_mut(out, cols, cols);
+    for (start, end) in parts(cols, 192) {
+        let strip = right.subcols(start, end - start);
+        triangular::matmul(
+            out.rb_mut().submatrix_mut(start, start, end - start, end - start),
+            triangular::BlockStructure::TriangularLower,
+            accum,
+            left.subrows(start, end - start),
+            triangular::BlockStructure::Rectangular,
+            strip,
+            triangular::BlockStructure::Rectangular,
+            T::one_impl(),
+            Par::Seq,
+        );
+        matmul(
+            out.rb_mut().submatrix_mut(end, start, cols - end, end - start),
+            accum,
+            left.subrows(end, cols - end),
+            strip,
+            T::one_impl(),
+            Par::Seq,
+        );
+    }
 }
 
 /// As [`add_cross`], with products and sums of [`SINGLE_ROWS`] rows in f32.
@@ -150,28 +191,21 @@ pub(crate) fn add_cross_single(out: &mut [f64], a: &Scaled, b: &Scaled) {
     }
 }
 
-/// As [`add_gram`], with products and sums of [`SINGLE_ROWS`] rows in f32.
-pub(crate) fn add_gram_single(out: &mut [f64], a: &Scaled) {
+/// As [`add_gram`], with products and sums of [`SINGLE_ROWS`] rows in f32. The square of every sum on the diagonal is added to
+/// `squared_sums`.
+pub(crate) fn add_gram_single(out: &mut [f64], squared_sums: &mut [f64], a: &Scaled) {
     let (scale, a) = (a.scale * a.scale, &a.columns);
     let mut sum = vec![0.0_f32; out.len()];
     for (start, end) in parts(a.rows, SINGLE_ROWS) {
         let part = a.part(start, end);
-        triangular::matmul(
-            MatMut::from_row_major_slice_mut(&mut sum, a.cols, a.cols),
-            triangular::BlockStructure::TriangularLower,
-            Accum::Replace,
-            part,
-            triangular::BlockStructure::Rectangular,
-            part.transpose(),
-            triangular::BlockStructure::Rectangular,
-            1.0,
-            Par::Seq,
-        );
+        lower(&mut sum, Accum::Replace, part, part.transpose());
         let rows = out.chunks_exact_mut(a.cols).zip(sum.chunks_exact(a.cols));
-        for (row, (out, sum)) in rows.enumerate() {
+        for (row, ((out, sum), squared)) in rows.zip(&mut *squared_sums).enumerate() {
             for (out, &sum) in out.iter_mut().zip(sum).take(row + 1) {
                 *out += scale * f64::from(sum);
             }
+            let diagonal = scale * f64::from(sum[row]);
+            *squared += diagonal * diagonal;
         }
     }
 }
@@ -253,12 +287,17 @@ mod tests {
 
             // Integers below 2^24 are exact in f32, too.
             let mut out = vec![0.0; p * q];
-            let [a32, b32] = [&a, &b].map(|side| Scaled::new(side, 8.0));
+            let [a32, b32] = [&a, &b].map(|side| Scaled::new(side, 8.0, None));
             add_cross_single(&mut out, &a32, &b32);
             assert_eq!(out, ab, "{rows} {p} {q}");
             let mut out = vec![0.0; q * q];
-            add_gram_single(&mut out, &b32);
+            let mut squared = vec![0.0; q];
+            add_gram_single(&mut out, &mut squared, &b32);
             assert_eq!(out, bb, "{rows} {q}");
+            if rows <= SINGLE_ROWS {
+                let diagonal = |col: usize| bb[col * (q + 1)] * bb[col * (q + 1)];
+                assert_eq!(squared, (0..q).map(diagonal).collect::<Vec<_>>());
+            }
 
             let (k, element) = (gram_of_rows(&a), |row, col| a.col(col)[row]);
             for i in 0..rows {
