@@ -4,14 +4,16 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use settling::capture::{Device, Options, Precision, Transformer};
+use settling::capture::{Device, DeviceCka, DeviceSpectra, Options, Precision, Transformer};
+use settling::cka::linear_cka;
 use settling::core::{
     Architecture, Capture, GptNeox, Gradients, MatView, Positions, Site, TokenBatch,
 };
+use settling::rank::spectra;
 
 use crate::Result;
 use crate::card::{self, Load};
-use crate::random::{RandomWeights, tokens};
+use crate::random::{RandomWeights, matrix, tokens};
 
 /// What took how long, in seconds.
 pub(crate) struct Row {
@@ -99,6 +101,63 @@ pub(crate) fn all(
             }
         }
     }
+    if device != Device::Mps {
+        spectra_of_weights(device, index, quick, tell)?;
+        similarities(device, index, quick, tell)?;
+    }
+    Ok(())
+}
+
+/// Certified spectra of several matrices at once: all cores of the CPU against the device.
+fn spectra_of_weights(
+    device: Device,
+    index: Option<usize>,
+    quick: bool,
+    tell: &mut dyn FnMut(Row),
+) -> Result<()> {
+    let shapes: &[_] =
+        if quick { &[(64, 8)] } else { &[(512, 12), (1024, 24), (2048, 8), (2560, 4)] };
+    let on_device = DeviceSpectra::new(device)?;
+    for &(width, count) in shapes {
+        let (rows, cols) = (width, 4 * width);
+        let matrices: Vec<_> = (0..count).map(|seed| matrix(seed, rows, cols)).collect();
+        let views: Vec<_> = matrices.iter().map(|m| MatView::new(m, rows, cols)).collect();
+        let cpu = best_of(2, || {
+            Ok(spectra(&views).into_iter().try_for_each(|found| found.map(drop))?)
+        })?;
+        let (seconds, load) = card::watch(index, || {
+            best_of(3, || {
+                Ok(on_device.certified(&views).into_iter().try_for_each(|found| found.map(drop))?)
+            })
+        });
+        let name = format!("spectra of {count} matrices of {rows} x {cols}, f64");
+        tell(Row { name, cpu: Some(cpu), device: seconds?, tokens: None, load });
+    }
+    Ok(())
+}
+
+/// CKA of rows that lie in host memory: one core of the CPU, as in a study, which has one for each site, against the device.
+fn similarities(
+    device: Device,
+    index: Option<usize>,
+    quick: bool,
+    tell: &mut dyn FnMut(Row),
+) -> Result<()> {
+    let shapes: &[_] = if quick { &[(500, 32)] } else { &[(16_384, 512), (16_384, 2560)] };
+    for &(rows, width) in shapes {
+        let (x, y) = (matrix(1, rows, width), matrix(2, rows, width));
+        let (x, y) = (MatView::new(&x, rows, width), MatView::new(&y, rows, width));
+        let cpu = best_of(1, || Ok(linear_cka(x, y).map(|_| ())?))?;
+        let (seconds, load) = card::watch(index, || {
+            best_of(3, || {
+                let mut cka = DeviceCka::new(device)?;
+                cka.update(x, y)?;
+                Ok(cka.finish().map(|_| ())?)
+            })
+        });
+        let name = format!("CKA of {rows} rows of {width}, f64, CPU: one core");
+        tell(Row { name, cpu: Some(cpu), device: seconds?, tokens: None, load });
+    }
     Ok(())
 }
 
@@ -121,18 +180,25 @@ impl fmt::Display for Task {
 
 /// The shortest of `passes` passes, after one to warm up.
 fn best(model: &mut Transformer, batch: &TokenBatch, task: Task, passes: usize) -> Result<f64> {
-    let mut shortest = f64::INFINITY;
-    for pass in 0..=passes {
-        let started = Instant::now();
+    best_of(passes, || {
         let mut take = |_: &Site, _: MatView<'_>| ControlFlow::Continue(());
         if task == Task::Gradients {
             model.gradients(batch, &mut take)?;
         } else {
             model.activations(batch, &mut take)?;
         }
-        if pass > 0 {
-            shortest = shortest.min(started.elapsed().as_secs_f64());
-        }
+        Ok(())
+    })
+}
+
+/// In seconds.
+fn best_of(passes: usize, mut pass: impl FnMut() -> Result<()>) -> Result<f64> {
+    pass()?;
+    let mut shortest = f64::INFINITY;
+    for _ in 0..passes {
+        let started = Instant::now();
+        pass()?;
+        shortest = shortest.min(started.elapsed().as_secs_f64());
     }
     Ok(shortest)
 }

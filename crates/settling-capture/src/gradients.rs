@@ -9,7 +9,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::Transformer;
 use crate::batch::{Walk, targets};
 use crate::error::{Context, Error, ErrorKind};
-use crate::loss::next_token_loss;
+use crate::loss::{Scratch, next_token_loss};
 use crate::network::{Pass, Projections};
 use crate::parts::oriented;
 use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows};
@@ -87,7 +87,7 @@ impl Transformer {
         let fed = targets(&self.net.sizes, batch)?;
         let weights = names.iter().map(|name| self.parameters.of(name)).collect();
         let tracked = Tracked::new(weights)?;
-        let mut sum = Sum { loss: 0.0, gradients: None };
+        let mut sum = Sum { loss: 0.0, gradients: None, scratch: Scratch::default() };
         let (mut start, mut size) = (0, self.micro_batch(fed));
         for rows in self.options.gradient_rule.sub_batches(batch.rows()) {
             // Each token contributes its share of the mean over its sub-batch, whatever the micro-batch it is run in.
@@ -97,7 +97,11 @@ impl Transformer {
             while let Some(rows) = walk.next() {
                 match self.add_gradients(batch, rows, fed, scale, &tracked, &mut sum) {
                     Ok(()) => walk.advance(),
-                    Err(error) => walk.retreat(error)?,
+                    Err(error) => {
+                        // Smaller pieces need less.
+                        sum.scratch = Scratch::default();
+                        walk.retreat(error)?;
+                    }
                 }
             }
             size = walk.size();
@@ -120,7 +124,7 @@ impl Transformer {
         let backward = || {
             let x = self.run(&inputs, &mut Pass::whole(false))?;
             let x = flatten_rows(&x.expect("nothing ends the pass early"))?;
-            self.backward(&x, &targets, scale, tracked)
+            self.backward(&x, &targets, scale, tracked, &mut sum.scratch)
                 .context(|| format!("computing gradients on {}", self.options.device))
         };
         // The caller may have turned gradients off in this thread.
@@ -145,12 +149,13 @@ impl Transformer {
         targets: &Tensor,
         scale: f64,
         tracked: &Tracked,
+        scratch: &mut Scratch,
     ) -> Result<(f64, Vec<Tensor>), TchError> {
         let targets = targets.f_reshape([-1])?;
         let is_output = |weight: &Tensor| same_tensor(weight, &self.net.output_embedding);
         let of_output = tracked.0.iter().any(is_output);
         let guard = tch::no_grad_guard();
-        let loss = next_token_loss(&self.net, x, &targets, scale, of_output)?;
+        let loss = next_token_loss(&self.net, x, &targets, scale, of_output, scratch)?;
         drop(guard);
 
         let wide = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
@@ -251,6 +256,7 @@ impl Transformer {
 struct Sum {
     loss: f64,
     gradients: Option<Vec<Tensor>>,
+    scratch: Scratch,
 }
 
 /// Weights that require gradients while this lives.

@@ -23,6 +23,33 @@ pub(crate) struct Loss {
 /// twice, so fewer take longer: a sixteenth of it 1.7 times as long.
 const LOGITS: i64 = 1 << 25;
 
+/// Where the logits of a piece and their softmax are written, for one piece after the other of one micro-batch after the other: to
+/// find fresh memory each time would take as long as to fill it.
+#[derive(Default)]
+pub(crate) struct Scratch(Option<[Tensor; 2]>);
+
+impl Scratch {
+    /// Room for `rows` rows of logits in the kind of `x`, and of their softmax in the kind `wide`.
+    fn room(
+        &mut self,
+        x: &Tensor,
+        wide: Kind,
+        rows: i64,
+        vocabulary: i64,
+    ) -> Result<[Tensor; 2], TchError> {
+        let [logits, log_p] = match self.0.take() {
+            Some(room) if room[0].size()[0] >= rows => room,
+            _ => {
+                let empty = |kind| Tensor::f_empty([rows, vocabulary], (kind, x.device()));
+                [empty(x.kind())?, empty(wide)?]
+            }
+        };
+        let room = [logits.f_narrow(0, 0, rows)?, log_p.f_narrow(0, 0, rows)?];
+        self.0 = Some([logits, log_p]);
+        Ok(room)
+    }
+}
+
 /// Of `x`, `(rows, width)`, what the output embedding reads, and the tokens that follow, `(rows)`.
 pub(crate) fn next_token_loss(
     network: &Network,
@@ -30,6 +57,7 @@ pub(crate) fn next_token_loss(
     targets: &Tensor,
     scale: f64,
     output_embedding: bool,
+    scratch: &mut Scratch,
 ) -> Result<Loss, TchError> {
     let x = x.f_detach()?;
     let (count, _) = x.size2()?;
@@ -41,10 +69,7 @@ pub(crate) fn next_token_loss(
     let mut sum = 0.0;
     let vocabulary = as_i64(network.sizes.vocabulary_rows);
     let piece = (LOGITS / vocabulary).max(16).min(count);
-    // Written over by every piece: to find fresh memory each time would take as long as to fill it.
-    let [all_logits, all_log_p] = [x.kind(), wide].map(|kind| (kind, x.device()));
-    let all_logits = Tensor::f_empty([piece, vocabulary], all_logits)?;
-    let all_log_p = Tensor::f_empty([piece, vocabulary], all_log_p)?;
+    let [all_logits, all_log_p] = scratch.room(&x, wide, piece, vocabulary)?;
     let mut start = 0;
     while start < count {
         let length = piece.min(count - start);
