@@ -7,7 +7,7 @@ use crate::family;
 use crate::network::{Halt, Network, Pass};
 use crate::options::Options;
 use crate::parameters::Parameters;
-use crate::tensor::{flatten_rows, ids, to_host};
+use crate::tensor::{as_usize, flatten_rows, ids, to_host};
 
 /// A language model in memory, ready to be observed.
 ///
@@ -83,7 +83,7 @@ impl Transformer {
     /// As [`Capture::activations`](settling_core::Capture::activations).
     pub fn logits(&self, batch: &TokenBatch) -> Result<Vec<f32>, Error> {
         self.options.device.still_usable()?;
-        let fed = fed_tokens(&self.net.sizes, batch)?;
+        let fed = self.fed(batch)?;
         let _guard = no_grad_guard();
         let mut logits = Vec::new();
         let mut walk = Walk::new(0..batch.rows(), self.micro_batch(fed));
@@ -121,6 +121,13 @@ impl Transformer {
             }
             Err(Halt::Other(error)) => Err(error),
         }
+    }
+
+    /// How many tokens of each row are fed where a pass is observed, after the batch has been checked.
+    pub(crate) fn fed(&self, batch: &TokenBatch) -> Result<usize, Error> {
+        let positions = self.net.position_embedding.as_ref();
+        let positions = positions.map(|learned| as_usize(learned.size()[0]));
+        fed_tokens(&self.net.sizes, batch, self.options.inputs, positions)
     }
 
     pub(crate) fn micro_batch(&self, tokens: usize) -> usize {

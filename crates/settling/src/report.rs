@@ -36,7 +36,9 @@ pub fn write_tables(
 ) -> Result<Tables, Error> {
     let records: Vec<Record> =
         studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
-    let mcc_rows = mcc_table(&records, &settings.protocol);
+    let of_protocols = settings.protocols.iter();
+    let mcc_rows: Vec<MccRow> =
+        of_protocols.flat_map(|protocol| mcc_table(&records, protocol)).collect();
     let failed =
         |error: settling_records::Error| Error::caused(ErrorKind::Output, "a table", error);
 
@@ -58,8 +60,7 @@ pub fn write_tables(
         "schema": SCHEMA,
         "settling": env!("CARGO_PKG_VERSION"),
         "engine": settings.engine,
-        "protocol": settings.protocol,
-        "positions": settings.positions.to_string(),
+        "protocols": settings.protocols,
         "models": models,
     });
     let bytes = serde_json::to_vec_pretty(&manifest)
@@ -77,7 +78,20 @@ fn model_manifest(study: &ModelStudy) -> serde_json::Value {
                 "step": step.step.0,
                 "checkpoint_sha256": step.checkpoint_sha256,
                 "reused": step.reused,
+                "computed": step.computed,
                 "seconds": step.seconds,
+            })
+        })
+        .collect();
+    let tokens: Vec<_> = study
+        .rows
+        .iter()
+        .map(|used| {
+            json!({
+                "protocol": used.protocol,
+                "rows": used.rows,
+                "width": used.width,
+                "sha256": used.sha256,
             })
         })
         .collect();
@@ -90,11 +104,7 @@ fn model_manifest(study: &ModelStudy) -> serde_json::Value {
     json!({
         "model": study.model,
         "audit": audit,
-        "tokens": {
-            "rows": study.tokens_shape.0,
-            "width": study.tokens_shape.1,
-            "sha256": study.tokens_sha256,
-        },
+        "tokens": tokens,
         "steps": steps,
     })
 }

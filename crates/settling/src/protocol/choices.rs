@@ -1,0 +1,319 @@
+use std::num::NonZeroUsize;
+
+use serde::{Deserialize, Serialize};
+use settling_core::{Component, Inputs, Positions, Site, Step, View};
+use settling_mcc::Threshold;
+use settling_rank::Denominator;
+
+use super::spelling;
+
+/// Which estimator of CKA a protocol decides by. All are always recorded.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CkaEstimator {
+    /// Kornblith et al. 2019. With few observations for the width it is far above 0 even for unrelated features.
+    Biased,
+    /// The U-statistic of Song et al. 2012: 0 on average for independent features.
+    Debiased,
+}
+
+impl CkaEstimator {
+    /// The name used in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Biased => "biased",
+            Self::Debiased => "debiased",
+        }
+    }
+}
+
+/// On which token rows activations are taken, and where in them.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// How many of the evaluation rows, from the first on; `None`, in a file `"all"`, for every one.
+    #[serde(with = "spelling::count")]
+    pub sequences: Option<usize>,
+    /// How much of a row is fed: `context` or `whole`.
+    #[serde(with = "spelling::text")]
+    pub inputs: Inputs,
+    /// Which of the fed positions are observations: `last`, `all`, `every:K` or `index:I`.
+    #[serde(with = "spelling::text")]
+    pub positions: Positions,
+}
+
+/// Which map of Attention is looked at, `write`, `ov` or `ov_flat`. The MLP has one, its write.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Views {
+    /// Whose activations.
+    #[serde(with = "spelling::view")]
+    pub activations: View,
+    /// Whose weights and gradients.
+    #[serde(with = "spelling::view")]
+    pub weights: View,
+    /// Whether every attention head is recorded too, beside its layer.
+    pub heads: bool,
+}
+
+/// Of what gradients are taken.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gradients {
+    /// Of the loss on which rows.
+    pub batches: GradientBatches,
+    /// How many rows of each batch, from the first on; `None`, in a file `"all"`, for every one.
+    #[serde(with = "spelling::count")]
+    pub rows: Option<usize>,
+    /// Of which loss of a batch.
+    pub sub_batches: SubBatches,
+    /// How several batches become one number.
+    pub combine: Combine,
+}
+
+/// The batches that gradients are taken on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum GradientBatches {
+    /// One: the evaluation rows.
+    Evaluation,
+    /// Batches of the training around the step, counted from 0: the checkpoint of step N has seen those before N.
+    Training {
+        /// The first, relative to the step; batches before the first of the training do not count.
+        from: i64,
+        /// The last, relative to the step; batches behind the last of the training do not count.
+        to: i64,
+        /// How many of them, from the first on; `None`, in a file `"all"`, for every one.
+        #[serde(with = "spelling::count")]
+        take: Option<usize>,
+    },
+}
+
+impl GradientBatches {
+    /// The numbers of the batches of the training for a step, where there are `available`. None for the evaluation rows.
+    ///
+    /// ```
+    /// use settling::GradientBatches;
+    /// use settling_core::Step;
+    ///
+    /// // The published code's, of Pythia.
+    /// let batches = GradientBatches::Training { from: -5, to: 5, take: Some(2) };
+    /// let of = |step| batches.of_step(Step(step), 143_000);
+    /// assert_eq!(of(1_000), [995, 996]);
+    /// assert_eq!(of(143_000), [142_995, 142_996]);
+    /// assert_eq!((of(0), of(4), of(8)), (vec![0, 1], vec![0, 1], vec![3, 4]));
+    /// ```
+    #[must_use]
+    pub fn of_step(self, step: Step, available: u64) -> Vec<u64> {
+        let Self::Training { from, to, take } = self else { return Vec::new() };
+        let first = step.0.saturating_add_signed(from);
+        // The one behind the last.
+        let end = match step.0.checked_add_signed(to) {
+            Some(last) => last.saturating_add(1).min(available),
+            None => 0,
+        };
+        (first..end).take(take.unwrap_or(usize::MAX)).collect()
+    }
+}
+
+/// Of which loss of a batch a gradient is taken.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SubBatches {
+    /// Of the mean over all target tokens: each weighs the same.
+    Whole,
+    /// Of the sum of the means over sub-batches of 1, 2, 4, ... sequences, the rest in the last: what the published code adds up on a
+    /// GPU that never runs out of memory.
+    Doubling,
+    /// The same of sub-batches that grow to this many sequences, where a GPU ran out of memory.
+    DoublingUpTo(usize),
+}
+
+/// How the gradients of several batches become one effective rank. Of one batch all are the same.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Combine {
+    /// That of the mean gradient.
+    MeanGradient,
+    /// That of the mean of the spectra, largest with largest.
+    MeanSpectrum,
+    /// The mean of the effective ranks.
+    MeanPer,
+}
+
+/// What effective ranks are divided by to give PERs.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pers {
+    /// Of Attention, the whole layer.
+    pub attention: PerOver,
+    /// Of one attention head.
+    pub heads: PerOver,
+    /// Of the MLP.
+    pub mlp: PerOver,
+}
+
+impl Pers {
+    pub(crate) fn of(&self, site: &Site) -> PerOver {
+        match (site.component, site.head) {
+            (Component::Attention, None) => self.attention,
+            (Component::Attention, Some(_)) => self.heads,
+            _ => self.mlp,
+        }
+    }
+}
+
+/// What an effective rank is divided by. Its name is the estimator in the records.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PerOver {
+    /// The number of singular values: the largest rank that the matrix can have.
+    Attainable,
+    /// The number of columns, the paper's H taken literally.
+    Columns,
+    /// The width of an attention head.
+    HeadDim,
+    /// The width of an attention head, and only as many singular values, the largest, count.
+    TopHeadDim,
+}
+
+impl PerOver {
+    /// The name used in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Attainable => "attainable",
+            Self::Columns => "columns",
+            Self::HeadDim => "head_dim",
+            Self::TopHeadDim => "top_head_dim",
+        }
+    }
+
+    /// For a matrix of so many columns; or why there is none.
+    pub(crate) fn denominator(
+        self,
+        columns: usize,
+        head_dim: Option<usize>,
+    ) -> Result<Denominator, String> {
+        let head_dim = || {
+            head_dim.and_then(NonZeroUsize::new).ok_or("the width of an attention head is unknown")
+        };
+        Ok(match self {
+            Self::Attainable => Denominator::Attainable,
+            Self::Columns => {
+                Denominator::Columns(NonZeroUsize::new(columns).ok_or("a matrix without columns")?)
+            }
+            Self::HeadDim => Denominator::HeadDim(head_dim()?),
+            Self::TopHeadDim => Denominator::TopK(head_dim()?),
+        })
+    }
+}
+
+/// When a layer has converged early: the CKA of its activations with the last checkpoint's reaches a threshold in a window.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Early {
+    /// Where it is looked at.
+    pub window: EarlyWindow,
+    /// What it must reach: `{ at_least = X }` or `{ above = X }`.
+    #[serde(with = "spelling::ThresholdSpelling")]
+    pub cka: Threshold,
+}
+
+/// Which steps decide about early convergence. A fraction is one of the last step.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EarlyWindow {
+    /// Any studied step up to this fraction of training.
+    UpTo(f64),
+    /// The last studied step up to this fraction of training.
+    LastUpTo(f64),
+    /// This step.
+    Step(u64),
+    /// The step at this place among the studied ones, counted from 0: of the paper's 27, 13 is step 13,000.
+    Index(usize),
+}
+
+/// When a PER is large, at the last step.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Large {
+    /// What the PER of a weight must reach: `{ at_least = X }` or `{ above = X }`.
+    #[serde(with = "spelling::ThresholdSpelling")]
+    pub weight_per: Threshold,
+    /// What the PER of a gradient must reach, as a share of the largest of any layer of either component.
+    #[serde(with = "spelling::ThresholdSpelling")]
+    pub gradient_per_share: Threshold,
+}
+
+/// How the layers of a model become one line of a figure.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Of the values at a step.
+    pub average: Average,
+    /// Whose values those of a PER are. Those of a CKA are the layers'.
+    pub per_sites: PerSites,
+    /// Averages of gradients' PERs that are not above this are left out; 0 leaves out none.
+    pub least_gradient_per: f64,
+    /// At which steps.
+    pub steps: SummarySteps,
+}
+
+/// An average.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Average {
+    /// The arithmetic mean.
+    Mean,
+    /// The middle one, or half the sum of the two in the middle.
+    Median,
+}
+
+/// Whose values an average of PERs is over.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PerSites {
+    /// One value a layer: that of the whole layer.
+    Layers,
+    /// One value a layer: the mean over its heads, where it has any.
+    MeanOverHeads,
+    /// Layers and heads alike.
+    LayersAndHeads,
+}
+
+/// At which steps a summary has values.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum SummarySteps {
+    /// At all.
+    All,
+    /// At some.
+    Some {
+        /// At these ...
+        these: Vec<u64>,
+        /// ... and at all from this one on.
+        from: u64,
+    },
+}
+
+impl SummarySteps {
+    /// Whether `step` is one of them.
+    #[must_use]
+    pub fn contains(&self, step: Step) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some { these, from } => step.0 >= *from || these.contains(&step.0),
+        }
+    }
+}
