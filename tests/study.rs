@@ -268,15 +268,23 @@ fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
     let all = |done: bool| STEPS.map(|step| (step, done));
     assert_eq!(reused(&suite, out.path(), |_, _| {}), all(false));
     assert_eq!(
-        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions = Positions::Last),
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions =
+            Positions::Last),
         all(false)
     );
     assert_eq!(
-        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions = Positions::Last),
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions =
+            Positions::Last),
         all(true)
     );
-    assert_eq!(reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)), all(false));
-    assert_eq!(reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)), all(true));
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)),
+        all(false)
+    );
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)),
+        all(true)
+    );
 
     // Another checkpoint in the middle changes that step; another last checkpoint changes every step.
     let (steps, five) = (suite.path().join("m"), |settings: &mut Settings, _: &mut Options| {
@@ -424,7 +432,11 @@ fn what_cannot_be_studied_is_refused_with_the_cause() {
         ErrorKind::Usage,
         "11 sequences were asked for; the tokens have 10",
     );
-    refused(|settings, _| settings.protocols[0].rows.sequences = Some(0), ErrorKind::Usage, "0 sequences");
+    refused(
+        |settings, _| settings.protocols[0].rows.sequences = Some(0),
+        ErrorKind::Usage,
+        "`rows.sequences`: expected at least 1",
+    );
     refused(
         |settings, _| settings.protocols[0].rows.positions = Positions::Index(50),
         ErrorKind::Compute,

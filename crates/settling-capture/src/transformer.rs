@@ -69,6 +69,15 @@ impl Transformer {
         Ok(Self { architecture, net, parameters, device, options, sites })
     }
 
+    /// Checks that a model of `architecture` has `sites`: what [`load`](Self::load) does with those of its options, without weights.
+    ///
+    /// # Errors
+    ///
+    /// If a site does not exist; the message lists what there is.
+    pub fn check_sites(architecture: &Architecture, sites: &[Site]) -> Result<(), Error> {
+        chosen_sites(architecture, sites).map(drop)
+    }
+
     /// What the model is, besides its weights.
     #[must_use]
     pub fn architecture(&self) -> &Architecture {

@@ -1,9 +1,11 @@
 //! One unit: a checkpoint under one protocol.
 
-use settling_cka::LinearCka;
-use settling_core::{Activations, Capture, Component, MatView, Signal, Site, Step, TensorSource, TokenBatch};
-use settling_records::Record;
 use rayon::prelude::*;
+use settling_cka::LinearCka;
+use settling_core::{
+    Activations, Capture, Component, MatView, Signal, Site, Step, TensorSource, TokenBatch,
+};
+use settling_records::Record;
 
 use crate::reference::Reference;
 use crate::spectra::{Combined, Found, Sums, Tensors, spectra_of};
@@ -246,4 +248,3 @@ impl Similarity {
         }
     }
 }
-

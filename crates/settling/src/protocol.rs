@@ -120,11 +120,7 @@ impl Protocol {
         Self {
             name: "published".to_owned(),
             cka: CkaEstimator::Biased,
-            rows: Rows {
-                sequences: Some(128),
-                inputs: Inputs::Whole,
-                positions: Positions::Last,
-            },
+            rows: Rows { sequences: Some(128), inputs: Inputs::Whole, positions: Positions::Last },
             views: Views { activations: View::OvFlat, weights: View::OvFlat, heads: true },
             gradients: Gradients {
                 batches: GradientBatches::Training { from: -5, to: 5, take: Some(2) },

@@ -34,7 +34,8 @@ impl Sums {
 
     pub(crate) fn finish(self) -> Tensors {
         let of_matrix = |(name, matrix): (String, Matrix)| {
-            let bytes = matrix.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let bytes: Vec<u8> =
+                matrix.values.iter().flat_map(|value| value.to_le_bytes()).collect();
             let data = TensorData::new(Dtype::F32, vec![matrix.rows, matrix.cols], bytes);
             (name, data.expect("as many elements as the shape says"))
         };
@@ -237,7 +238,8 @@ impl Combined {
     /// The spectra with their names in a file: `name`, or `name.batchK` if there are several.
     pub(crate) fn named(self, name: &str) -> Vec<(String, Spectrum)> {
         let several = self.spectra.len() > 1;
-        let name = |index: usize| if several { format!("{name}.batch{index}") } else { name.to_owned() };
+        let name =
+            |index: usize| if several { format!("{name}.batch{index}") } else { name.to_owned() };
         self.spectra.into_iter().enumerate().map(|(index, one)| (name(index), one)).collect()
     }
 }

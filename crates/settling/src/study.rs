@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use settling_checkpoint::{AuditReport, content_hash};
-use settling_core::{Capture, CheckpointSeries, Step, TensorSource, TokenBatch, TokenSource};
+use settling_core::{Capture, CheckpointSeries, Step, TensorSource, TokenSource};
 use settling_records::Record;
 
 use crate::measure::Measure;
@@ -160,7 +160,12 @@ where
     let (last_hash, mut last_source) = identify(last)?;
     let find = |step: Step, hash: &str, run: &Run<'_, S::Model>| {
         let hashes = [hash, &last_hash];
-        let key = Key { model, step, protocol: &run.protocol.name, hash: run.key(step, settings, model, hashes)? };
+        let key = Key {
+            model,
+            step,
+            protocol: &run.protocol.name,
+            hash: run.key(step, settings, model, hashes)?,
+        };
         Ok::<_, Error>((store.find(&key)?, key.hash))
     };
     // Of a series that is asked without opening: the first of `steps` that is still to be done.
@@ -232,12 +237,16 @@ where
 
 fn check_protocols(protocols: &[Protocol]) -> Result<(), Error> {
     if protocols.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "no protocol was asked for: expected at least one"));
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "no protocol was asked for: expected at least one",
+        ));
     }
     for (index, protocol) in protocols.iter().enumerate() {
         protocol.validate()?;
         if protocols[..index].iter().any(|other| other.name == protocol.name) {
-            let message = format!("two protocols are named `{}`: expected names of their own", protocol.name);
+            let message =
+                format!("two protocols are named `{}`: expected names of their own", protocol.name);
             return Err(Error::new(ErrorKind::Usage, message));
         }
     }

@@ -22,11 +22,12 @@ pub struct TransformerSubject {
 }
 
 impl TransformerSubject {
-    fn sites(&self, protocol: &Protocol) -> Vec<Site> {
+    /// All sites of a protocol, Attention's through one view.
+    fn sites(&self, attention: View, protocol: &Protocol) -> Vec<Site> {
         let heads = if protocol.views.heads { self.architecture.sizes().heads } else { 0 };
         let of_site = |site: Site| {
             let (view, heads) = match site.component {
-                Component::Attention => (protocol.views.activations, heads),
+                Component::Attention => (attention, heads),
                 _ => (site.view, 0),
             };
             let site = Site { view, ..site };
@@ -56,10 +57,12 @@ where
     type Error = Error;
 
     fn load(&self, source: &S, protocol: &Protocol) -> Result<Transformer, Error> {
+        let sites = |view: View| self.sites(view, protocol);
+        Transformer::check_sites(&self.architecture, &sites(protocol.views.weights))?;
         let options = Options {
             inputs: protocol.rows.inputs,
             positions: protocol.rows.positions,
-            sites: Some(self.sites(protocol)),
+            sites: Some(sites(protocol.views.activations)),
             gradient_rule: match protocol.gradients.sub_batches {
                 SubBatches::Whole => GradientRule::Mean,
                 SubBatches::Doubling => GradientRule::Published { largest: None },
@@ -83,9 +86,8 @@ where
             View::OvFlat => self.flat_value_weight(layer, head),
             _ => architecture.value_weight(layer, head),
         };
-        let circuit = |head: usize| {
-            [stored(architecture.output_weight(layer, head)), stored(value(head))]
-        };
+        let circuit =
+            |head: usize| [stored(architecture.output_weight(layer, head)), stored(value(head))];
         Some(match (site.view, site.head) {
             (View::Write, None) => stored(architecture.write_weight(layer, site.component)).into(),
             (View::Write, Some(head)) => stored(architecture.output_weight(layer, head)).into(),
@@ -106,10 +108,8 @@ where
     ) -> Result<(), Error> {
         let names = CanonicalNames::new(source, &self.architecture);
         let parameters = self.architecture.parameters();
-        let canonical: HashMap<&str, &str> = parameters
-            .iter()
-            .map(|(name, _)| (names.stored_name(name), name.as_str()))
-            .collect();
+        let canonical: HashMap<&str, &str> =
+            parameters.iter().map(|(name, _)| (names.stored_name(name), name.as_str())).collect();
         let asked: Vec<&str> =
             tensors.iter().map(|name| canonical.get(name).copied().unwrap_or(name)).collect();
         // They come in this order.

@@ -119,9 +119,8 @@ pub fn layer_variables(
 
 /// The steps of a model, ascending.
 fn studied(records: &[Record], model: &str, protocol: &Protocol) -> Vec<u64> {
-    let of_model = records
-        .iter()
-        .filter(|record| record.model == model && record.protocol == protocol.name);
+    let of_model =
+        records.iter().filter(|record| record.model == model && record.protocol == protocol.name);
     let steps: BTreeSet<u64> = of_model.map(|record| record.step.0).collect();
     steps.into_iter().collect()
 }

@@ -167,19 +167,22 @@ mod tests {
             (with("early.window = 'early'"), ["early.window", "`index`"]),
             (with("early.cka = { at_most = 0.5 }"), ["early.cka", "`at_least`"]),
             (with("large.weight_per = { above = nan }"), ["large.weight_per", "finite"]),
-            (with("gradients.batches = { training = { from = 5, to = -5, take = 'all' } }"), [
-                "gradients.batches",
-                "`from`",
-            ]),
-            (with("gradients.batches = { training = { from = -5, to = 5, take = 0 } }"), [
-                "gradients.batches",
-                "`take`",
-            ]),
-            (with("gradients.batches = { training = { from = -5, to = 5 } }"), ["batches", "`take`"]),
-            (with("gradients.sub_batches = { doubling_up_to = 0 }"), [
-                "gradients.sub_batches",
-                "at least 1",
-            ]),
+            (
+                with("gradients.batches = { training = { from = 5, to = -5, take = 'all' } }"),
+                ["gradients.batches", "`from`"],
+            ),
+            (
+                with("gradients.batches = { training = { from = -5, to = 5, take = 0 } }"),
+                ["gradients.batches", "`take`"],
+            ),
+            (
+                with("gradients.batches = { training = { from = -5, to = 5 } }"),
+                ["batches", "`take`"],
+            ),
+            (
+                with("gradients.sub_batches = { doubling_up_to = 0 }"),
+                ["gradients.sub_batches", "at least 1"],
+            ),
             (with("per.mlp = 'rank'"), ["per.mlp", "`top_head_dim`"]),
         ] {
             let error = Protocol::from_toml(&text).unwrap_err();

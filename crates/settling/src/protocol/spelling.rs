@@ -53,9 +53,7 @@ pub(super) mod view {
     ) -> Result<View, D::Error> {
         let name = String::deserialize(deserializer)?;
         View::ALL.into_iter().find(|view| view.name() == name).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{name}` names no view: expected `write`, `ov` or `ov_flat`"
-            ))
+            D::Error::custom(format!("`{name}` names no view: expected `write`, `ov` or `ov_flat`"))
         })
     }
 }
