@@ -27,7 +27,7 @@
 //! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
 //! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
 //! atomic unit of a [`Store`]: a study that is killed is resumed by running it again. [`write_tables`] turns the records into
-//! `records.csv`, `mcc.csv` and `manifest.json`.
+//! `records.csv`, `mcc.csv`, `summary.csv` and `manifest.json`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -73,6 +73,7 @@ mod spectra;
 mod store;
 mod study;
 mod subject;
+mod summary;
 mod training;
 #[cfg(feature = "capture")]
 mod transformer;
@@ -87,6 +88,7 @@ pub use report::{Tables, write_tables};
 pub use store::{Store, Unit};
 pub use study::{ModelStudy, Progress, RowsUsed, Settings, StepStudy, study_model};
 pub use subject::{SiteWeight, Subject};
+pub use summary::summarise;
 pub use training::TrainingData;
 #[cfg(feature = "capture")]
 pub use transformer::TransformerSubject;

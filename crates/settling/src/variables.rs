@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Component, Signal, Site, View};
+use settling_core::{Component, Signal, Site};
 use settling_mcc::{Contingency, Margin, Mcc, Threshold, Trajectory, share_of_largest};
 use settling_records::{MccRow, Record};
 
@@ -52,21 +52,16 @@ pub fn layer_trajectories(
         .filter(|record| record.model == model && record.protocol == protocol.name)
         .collect();
     let Some(last) = of_model.iter().map(|record| record.step).max() else { return Vec::new() };
-    let view = |component: Component, signal: Signal| match (component, signal) {
-        (Component::Attention, Signal::Activation) => protocol.views.activations,
-        (Component::Attention, _) => protocol.views.weights,
-        _ => View::Write,
-    };
     let of_layers = of_model.iter().filter(|record| {
-        let Site { component, view: found, head, .. } = record.site;
-        head.is_none() && found == view(component, record.signal)
+        let Site { component, view, head, .. } = record.site;
+        head.is_none() && view == protocol.views.of(component, record.signal)
     });
 
     type Points = BTreeMap<u64, Option<f64>>;
     let mut sites: BTreeMap<Site, [Points; 3]> = BTreeMap::new();
     for record in of_layers {
-        let Site { component, .. } = record.site;
-        let site = Site { view: view(component, Signal::Weight), ..record.site };
+        let view = protocol.views.of(record.site.component, Signal::Weight);
+        let site = Site { view, ..record.site };
         let trajectories = sites.entry(site).or_default();
         let place = match (record.signal, record.metric.as_str()) {
             (Signal::Activation, "cka") if record.estimator == protocol.cka.name() => 0,
@@ -165,10 +160,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                 table.push(MccRow {
                     model: model.to_owned(),
                     component,
-                    view: match component {
-                        Component::Attention => protocol.views.weights,
-                        _ => View::Write,
-                    },
+                    view: protocol.views.of(component, Signal::Weight),
                     predictor: predictor.to_owned(),
                     true_positive: counts.true_positives,
                     false_positive: counts.false_positives,

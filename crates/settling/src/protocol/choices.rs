@@ -1,7 +1,8 @@
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
-use settling_core::{Component, Inputs, Positions, Site, Step, View};
+use settling_core::{Component, Inputs, Positions, Signal, Site, Step, View};
 use settling_mcc::Threshold;
 use settling_rank::Denominator;
 
@@ -56,6 +57,17 @@ pub struct Views {
     pub weights: View,
     /// Whether every attention head is recorded too, beside its layer.
     pub heads: bool,
+}
+
+impl Views {
+    /// That of a component's activations, or of its weights and gradients.
+    pub(crate) fn of(&self, component: Component, signal: Signal) -> View {
+        match (component, signal) {
+            (Component::Attention, Signal::Activation) => self.activations,
+            (Component::Attention, _) => self.weights,
+            _ => View::Write,
+        }
+    }
 }
 
 /// Of what gradients are taken.
@@ -241,6 +253,20 @@ pub enum EarlyWindow {
     Index(usize),
 }
 
+/// As `within 10 % of training` or `at step 13000`.
+impl fmt::Display for EarlyWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpTo(fraction) => write!(f, "within {} % of training", 100.0 * fraction),
+            Self::LastUpTo(fraction) => {
+                write!(f, "at the last step within {} % of training", 100.0 * fraction)
+            }
+            Self::Step(step) => write!(f, "at step {step}"),
+            Self::Index(index) => write!(f, "at the step of index {index}"),
+        }
+    }
+}
+
 /// When a PER is large, at the last step.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -276,6 +302,17 @@ pub enum Average {
     Mean,
     /// The middle one, or half the sum of the two in the middle.
     Median,
+}
+
+impl Average {
+    /// The name used in summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Median => "median",
+        }
+    }
 }
 
 /// Whose values an average of PERs is over.
