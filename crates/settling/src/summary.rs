@@ -178,7 +178,6 @@ mod tests {
                 .map(|row| (row.step.0, row.component, row.signal, row.value.unwrap(), row.n))
                 .collect::<Vec<_>>()
         };
-        use Component::{Attention, Mlp};
         assert_eq!(
             of(&protocol),
             [
