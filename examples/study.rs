@@ -72,8 +72,8 @@ struct Args {
     #[arg(long, default_value_t = 4)]
     reference_memory: usize,
     /// The protocols, separated by commas, in one pass: corrected, published, both, or a file FILE.toml (docs/METHOD.md)
-    #[arg(long, value_delimiter = ',', default_value = "corrected")]
-    protocol: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_value = "corrected", value_parser = protocols)]
+    protocol: Vec<Protocols>,
     /// Token rows in the order of training, for protocols that take gradients on them (published): .npy, or .bin with .idx
     #[arg(long, requires = "batch_size", conflicts_with = "training_data")]
     training_tokens: Option<PathBuf>,
@@ -86,21 +86,15 @@ struct Args {
 }
 
 impl Args {
-    fn protocols(&self) -> Result<Vec<Protocol>, settling::Error> {
-        let mut protocols = Vec::new();
-        for name in &self.protocol {
-            match (name.as_str(), Protocol::named(name)) {
-                (_, Some(protocol)) => protocols.push(protocol),
-                ("both", _) => protocols.extend([Protocol::corrected(), Protocol::published()]),
-                (path, _) => protocols.push(Protocol::read(path)?),
-            }
-        }
+    fn protocols(&self) -> Vec<Protocol> {
+        let mut protocols: Vec<Protocol> =
+            self.protocol.iter().flat_map(|Protocols(some)| some.clone()).collect();
         for protocol in &mut protocols {
             let rows = &mut protocol.rows;
             rows.sequences = self.sequences.or(rows.sequences);
             rows.positions = self.positions.unwrap_or(rows.positions);
         }
-        Ok(protocols)
+        protocols
     }
 
     fn training(&self) -> Option<support::Training> {
@@ -113,6 +107,23 @@ impl Args {
             (None, None) => None,
         }
     }
+}
+
+#[derive(Clone)]
+struct Protocols(Vec<Protocol>);
+
+fn protocols(name: &str) -> Result<Protocols, String> {
+    if name == "both" {
+        return Ok(Protocols(vec![Protocol::corrected(), Protocol::published()]));
+    }
+    let protocol = match Protocol::named(name) {
+        Some(protocol) => protocol,
+        None if name.ends_with(".toml") => {
+            Protocol::read(name).map_err(|error| error.to_string())?
+        }
+        None => return Err("expected corrected, published, both, or a file FILE.toml".to_owned()),
+    };
+    Ok(Protocols(vec![protocol]))
 }
 
 #[derive(Clone)]
@@ -129,11 +140,7 @@ fn steps(text: &str) -> Result<Steps, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let protocols = match args.protocols() {
-        Ok(protocols) => protocols,
-        Err(error) => return support::fail(&error),
-    };
-    let training = args.training();
+    let (protocols, training) = (args.protocols(), args.training());
     let place = match args.suite {
         Some(suite) => support::Place::Folder(suite),
         None => support::Place::Hub { delete_after: args.delete_after },

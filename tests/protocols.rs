@@ -92,7 +92,7 @@ fn the_tables_have_every_protocol_and_the_manifest_says_what_they_are() {
     assert_eq!((of("corrected").len(), of("published").len()), (4, 4));
     for row in of("published") {
         // There is no step of index 13.
-        assert_eq!(row.mcc.as_ref().unwrap_err(), "2 of 2 layers have an undefined variable");
+        assert_eq!(row.mcc.as_ref().unwrap_err(), "no step was studied at index 13");
         let view = if row.component == Component::Mlp { "write" } else { "ov_flat" };
         assert_eq!(row.view.name(), view);
     }

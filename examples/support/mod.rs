@@ -9,7 +9,7 @@ use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::{
     Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
 };
-use settling::core::{Architecture, CheckpointSeries, Component, Signal, Step, TensorSource};
+use settling::core::{Architecture, CheckpointSeries, Component, Signal, Step, TensorSource, View};
 use settling::hub::{Hub, HubSeries, training_data};
 use settling::records::{MccRow, Record, SummaryRow};
 use settling::tokens::{MegatronTokens, NpyTokens};
@@ -137,10 +137,13 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The main figure of every protocol.
+/// The main figure of every protocol that looks at what is written, which is what it shows.
 fn figures(plan: &Plan, studies: &[ModelStudy]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut written = Vec::new();
-    for protocol in &plan.protocols {
+    let shown = |protocol: &&Protocol| {
+        (protocol.views.activations, protocol.views.weights) == (View::Write, View::Write)
+    };
+    for protocol in plan.protocols.iter().filter(shown) {
         let records = studies.iter().flat_map(|study| &study.records);
         let of_protocol = records.filter(|record| record.protocol == protocol.name);
         let records: Vec<Record> = of_protocol.cloned().collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Component, Signal, Site};
+use settling_core::{Component, Signal, Site, Step};
 use settling_mcc::{Contingency, Margin, Mcc, Threshold, Trajectory, share_of_largest};
 use settling_records::{MccRow, Record};
 
@@ -136,6 +136,9 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     let mut table = Vec::new();
     for model in models {
         let layers = layer_variables(records, model, protocol);
+        let steps = studied(records, model, protocol);
+        let steps: Vec<Step> = steps.into_iter().map(Step).collect();
+        let no_early = protocol.early_steps(&steps).is_empty();
         for component in Component::ALL {
             let layers: Vec<_> =
                 layers.iter().filter(|layer| layer.site.component == component).collect();
@@ -150,6 +153,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                 let mcc = match (missing, counts.mcc()) {
                     (0, Mcc::Value(value)) => Ok(value),
                     (0, Mcc::Undefined(margin)) => Err(undefined(margin).to_owned()),
+                    _ if no_early => Err(format!("no step was studied {}", protocol.early.window)),
                     // A table over the other layers would hide that something was not measured.
                     (missing, _) => Err(format!(
                         "{missing} of {} layers have an undefined variable",

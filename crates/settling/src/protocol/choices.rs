@@ -262,7 +262,7 @@ impl fmt::Display for EarlyWindow {
                 write!(f, "at the last step within {} % of training", 100.0 * fraction)
             }
             Self::Step(step) => write!(f, "at step {step}"),
-            Self::Index(index) => write!(f, "at the step of index {index}"),
+            Self::Index(index) => write!(f, "at index {index}"),
         }
     }
 }
