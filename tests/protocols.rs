@@ -154,6 +154,31 @@ fn only_what_a_changed_protocol_measures_is_computed_again() {
     assert_eq!(computed(&run(&settings)), all("mixed"));
 }
 
+/// The spectra of one batch, of averages, and where ranks are averaged those of each batch.
+#[test]
+fn every_spectrum_that_a_number_came_from_is_kept() {
+    let out = TempDir::new().unwrap();
+    study(&settings(vec![Protocol::published(), mixed()]), out.path()).unwrap();
+    let names = |place: &str| {
+        let path = out.path().join("m").join(place).join("spectra.safetensors");
+        let bytes = fs::read(path).unwrap();
+        let spectra = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        spectra.tensors().into_iter().map(|(name, one)| (name, one.shape().to_vec())).collect()
+    };
+    let published: BTreeMap<String, Vec<usize>> = names("step6/published");
+    // Two layers of a whole, three heads and an MLP; weights and gradients.
+    assert_eq!(published.len(), 2 * 5 * 2);
+    assert_eq!(published["layer1.attention.ov_flat.head2.weight"], [8]);
+    assert_eq!(published["layer1.attention.ov_flat.head2.gradient"], [16]);
+    assert_eq!(published["layer1.attention.ov_flat.gradient"], [24]);
+    let mixed: BTreeMap<String, Vec<usize>> = names("step6/mixed");
+    assert_eq!(mixed.len(), 2 * 5 * 3);
+    assert_eq!(mixed["layer0.mlp.write.gradient.batch1"], [24]);
+    // One batch.
+    let mixed: BTreeMap<String, Vec<usize>> = names("step0/mixed");
+    assert_eq!(mixed["layer0.mlp.write.gradient"], [24]);
+}
+
 /// The early variable of the published code looks at one step by its place.
 #[test]
 fn early_convergence_may_be_that_of_a_step_by_its_place() {

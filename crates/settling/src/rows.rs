@@ -60,6 +60,7 @@ impl GradientRows {
     pub(crate) fn plan(
         protocol: &Protocol,
         steps: &[Step],
+        evaluation: &TokenBatch,
         training: Option<&TrainingData>,
     ) -> Result<Self, Error> {
         let (batches, rows) = (protocol.gradients.batches, protocol.gradients.rows);
@@ -67,7 +68,14 @@ impl GradientRows {
             let message = format!("protocol `{}`, `gradients`: {message}", protocol.name);
             Error::new(ErrorKind::Usage, message)
         };
+        let enough = |available: usize| match rows.filter(|&rows| rows > available) {
+            None => Ok(()),
+            Some(rows) => Err(wrong(format!(
+                "{rows} rows of a batch were asked for (`rows`); a batch has {available}"
+            ))),
+        };
         if batches == GradientBatches::Evaluation {
+            enough(evaluation.rows())?;
             return Ok(Self { rows, training: None });
         }
         let training = training.ok_or_else(|| {
@@ -77,12 +85,7 @@ impl GradientRows {
                     .to_owned(),
             )
         })?;
-        let available = training.batch_rows();
-        if let Some(rows) = rows.filter(|&rows| rows > available) {
-            return Err(wrong(format!(
-                "{rows} rows of a batch were asked for; the training has {available}"
-            )));
-        }
+        enough(training.batch_rows())?;
         let mut of_steps = BTreeMap::new();
         for &step in steps {
             let numbers = batches.of_step(step, training.batches());
@@ -117,7 +120,7 @@ impl GradientRows {
                 of_steps[&step].0.iter().map(|&number| training.read(number, self.rows)).collect()
             }
             _ => {
-                let rows = self.rows.map_or(evaluation.rows(), |rows| rows.min(evaluation.rows()));
+                let rows = self.rows.unwrap_or(evaluation.rows());
                 Ok(evaluation.parts(rows).take(1).collect())
             }
         }

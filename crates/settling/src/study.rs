@@ -133,12 +133,9 @@ where
     let training = settings.training.as_deref();
     let mut runs = Vec::new();
     for protocol in &settings.protocols {
-        runs.push(Run {
-            protocol,
-            evaluation: EvaluationRows::read(tokens, protocol)?,
-            gradients: GradientRows::plan(protocol, &steps, training)?,
-            reference: None,
-        });
+        let evaluation = EvaluationRows::read(tokens, protocol)?;
+        let gradients = GradientRows::plan(protocol, &steps, &evaluation.batch, training)?;
+        runs.push(Run { protocol, evaluation, gradients, reference: None });
     }
     progress(Progress::Reference { model, steps: steps.len() });
 
@@ -190,7 +187,8 @@ where
     for (place, &step) in steps.iter().enumerate() {
         let started = Instant::now();
         // Opening and hashing reads the whole checkpoint: what the last one is, is known.
-        let (hash, source) = if step == last { (last_hash.clone(), None) } else { identify(step)? };
+        let (hash, mut source) =
+            if step == last { (last_hash.clone(), None) } else { identify(step)? };
         let units = runs.iter().map(|run| find(step, &hash, run)).collect::<Result<Vec<_>, _>>()?;
         let missing = |index: usize| units[index].0.is_none();
         // A study that finds every unit done runs no model at all.
@@ -205,21 +203,22 @@ where
                 }
             }
         }
-        let mut source = source;
         let mut computed = Vec::new();
         for (index, (found, key)) in units.into_iter().enumerate() {
             if let Some(records) = found {
                 study.records.extend(records);
                 continue;
             }
-            if computed.is_empty() {
-                source = Some(source.take().map_or_else(|| open(step), Ok)?);
-                // It comes while this one is studied.
-                if let Some(next) = next_of(&steps[place + 1..], &runs)? {
-                    series.prefetch(next);
-                }
+            let source = match &mut source {
+                Some(source) => &*source,
+                unopened => unopened.insert(open(step)?),
+            };
+            // It comes while this one is studied.
+            if computed.is_empty()
+                && let Some(next) = next_of(&steps[place + 1..], &runs)?
+            {
+                series.prefetch(next);
             }
-            let source = source.as_ref().expect("opened for the first unit");
             let run = &mut runs[index];
             let unit = run.measure(model, step, subject, source, training)?;
             let protocol = run.protocol.name.as_str();
