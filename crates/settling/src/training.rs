@@ -7,6 +7,8 @@ use crate::{Error, ErrorKind};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+type Read = dyn Fn(Range<usize>) -> Result<TokenBatch, Cause> + Send + Sync;
+
 /// The batches that a model was trained on, for protocols that take gradients on them.
 ///
 /// ```
@@ -30,7 +32,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub struct TrainingData {
     batches: u64,
     batch_rows: usize,
-    read: Box<dyn Fn(Range<usize>) -> Result<TokenBatch, Cause>>,
+    read: Box<Read>,
 }
 
 impl fmt::Debug for TrainingData {
@@ -50,7 +52,7 @@ impl TrainingData {
     /// [`ErrorKind::Usage`], if the rows are fewer than one batch.
     pub fn new<T>(rows: T, batch_rows: usize) -> Result<Self, Error>
     where
-        T: TokenSource<Error: Into<Cause>> + 'static,
+        T: TokenSource<Error: Into<Cause>> + Send + Sync + 'static,
     {
         let batches = rows.rows().checked_div(batch_rows).unwrap_or(0) as u64;
         if batches == 0 {
