@@ -14,7 +14,7 @@ use crate::tensor::{as_usize, flatten_rows, ids, to_host};
 /// [`Capture`](settling_core::Capture) delivers the activations of the sites that [`Options::sites`] names, and
 /// [`Gradients`](settling_core::Gradients) the gradients of their weights; [`intermediates`](Self::intermediates) and
 /// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up to `context + 1` tokens; the
-/// last one of such a row is a target only.
+/// last one of such a row is a target only, unless [`Options::inputs`] feeds it where activations are taken.
 ///
 /// Where a model normalises what a component writes before it is added (OLMo 2), a write site's activation is what is added,
 /// and its weight and the shares of its heads are those of the projection before.

@@ -69,6 +69,7 @@ mod protocol;
 mod reference;
 mod report;
 mod rows;
+mod run;
 mod spectra;
 mod store;
 mod study;

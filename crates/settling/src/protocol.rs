@@ -1,6 +1,7 @@
 //! Every choice that a number depends on, as data.
 
 mod choices;
+mod decisions;
 mod file;
 mod spelling;
 
@@ -9,9 +10,9 @@ use settling_core::{Inputs, Positions, Step, View};
 use settling_mcc::{Threshold, Window};
 
 pub use choices::{
-    Average, CkaEstimator, Combine, Early, EarlyWindow, GradientBatches, Gradients, Large, PerOver,
-    PerSites, Pers, Rows, SubBatches, Summary, SummarySteps, Views,
+    CkaEstimator, Combine, GradientBatches, Gradients, PerOver, Pers, Rows, SubBatches, Views,
 };
+pub use decisions::{Average, Early, EarlyWindow, Large, PerSites, Summary, SummarySteps};
 
 use crate::{Error, ErrorKind};
 
@@ -259,6 +260,47 @@ impl Protocol {
         match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
             Some((key, number)) => wrong(key, "a finite number", &number),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use settling_mcc::{Trajectory, Unknown};
+
+    use super::*;
+
+    /// The steps that decide are those that the rule of the variable looks at.
+    #[test]
+    fn every_window_looks_at_the_steps_that_it_names() {
+        let steps = [0, 5, 10, 40, 100];
+        for (window, expected) in [
+            (EarlyWindow::UpTo(0.1), &steps[..3]),
+            (EarlyWindow::UpTo(0.0), &steps[..1]),
+            (EarlyWindow::LastUpTo(0.1), &steps[2..3]),
+            (EarlyWindow::Step(40), &steps[3..4]),
+            (EarlyWindow::Step(41), &[]),
+            (EarlyWindow::Index(1), &steps[1..2]),
+            (EarlyWindow::Index(5), &[]),
+        ] {
+            let mut protocol = Protocol::corrected();
+            protocol.early.window = window;
+            assert_eq!(
+                protocol.early_steps(&steps.map(Step)),
+                expected.iter().copied().map(Step).collect::<Vec<_>>()
+            );
+            // A trajectory that is large at one step is early if that step decides.
+            for large in steps {
+                let points = steps.map(|step| (step, Some(if step == large { 0.45 } else { 0.0 })));
+                let trajectory = Trajectory::new(points).unwrap();
+                let early = |threshold| trajectory.early(protocol.window(&steps), threshold);
+                let (found, above) = match expected {
+                    [] => (Err(Unknown::NotMeasured), Err(Unknown::NotMeasured)),
+                    some => (Ok(some.contains(&large)), Ok(false)),
+                };
+                assert_eq!(early(Threshold::AtLeast(0.45)), found, "{window}");
+                assert_eq!(early(Threshold::Above(0.45)), above, "{window}");
+            }
         }
     }
 }

@@ -7,10 +7,9 @@ use settling_checkpoint::{AuditReport, content_hash};
 use settling_core::{Capture, CheckpointSeries, Step, TensorSource, TokenSource};
 use settling_records::Record;
 
-use crate::measure::Measure;
-use crate::reference::Reference;
 use crate::rows::{EvaluationRows, GradientRows};
-use crate::store::{Key, check_model_name, sha256};
+use crate::run::Run;
+use crate::store::{Key, check_model_name};
 use crate::{Error, ErrorKind, Protocol, Store, Subject, TrainingData};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -274,87 +273,4 @@ where
         return Err(Error::new(ErrorKind::Usage, message));
     }
     Ok(available.into_iter().filter(|step| *step == last || wanted.contains(step)).collect())
-}
-
-/// One protocol of a study.
-struct Run<'a, M> {
-    protocol: &'a Protocol,
-    evaluation: EvaluationRows,
-    gradients: GradientRows,
-    /// The last checkpoint, once it is needed.
-    reference: Option<Reference<M>>,
-}
-
-impl<M> Run<'_, M> {
-    /// Hash of everything that determines a unit.
-    fn key(
-        &self,
-        step: Step,
-        settings: &Settings,
-        model: &str,
-        [checkpoint, reference]: [&str; 2],
-    ) -> Result<String, Error> {
-        let key = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "model": model,
-            "step": step.0,
-            "protocol": self.protocol.measured(),
-            "engine": settings.engine,
-            "checkpoint": checkpoint,
-            "reference": reference,
-            "tokens": self.evaluation.sha256,
-            "gradients": self.gradients.sha256(step),
-        });
-        let key = serde_json::to_vec(&key)
-            .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
-        Ok(sha256(&key))
-    }
-
-    fn load_reference<Source, S>(
-        &mut self,
-        model: &str,
-        subject: &S,
-        source: &Source,
-        memory: usize,
-    ) -> Result<(), Error>
-    where
-        M: Capture<Error: Into<Cause>>,
-        S: Subject<Source, Model = M>,
-    {
-        let heading = format!("{model}, last step, protocol `{}`", self.protocol.name);
-        let loaded = subject
-            .load(source, self.protocol)
-            .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
-        let reference = Reference::new(loaded, &self.evaluation.batch, memory)
-            .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))?;
-        self.reference = Some(reference);
-        Ok(())
-    }
-
-    fn measure<Source, S>(
-        &mut self,
-        model: &str,
-        step: Step,
-        subject: &S,
-        source: &Source,
-        training: Option<&TrainingData>,
-    ) -> Result<crate::Unit, Error>
-    where
-        Source: TensorSource<Error: Into<Cause>>,
-        M: Capture<Error: Into<Cause>>,
-        S: Subject<Source, Model = M>,
-    {
-        let measure = Measure {
-            model,
-            step,
-            protocol: self.protocol,
-            subject,
-            batch: &self.evaluation.batch,
-            gradient_batches: &self.gradients.read(step, &self.evaluation.batch, training)?,
-            head_dim: subject.head_dim(),
-            heading: &format!("{model}, step {step}, protocol `{}`", self.protocol.name),
-        };
-        let reference = self.reference.as_mut().expect("loaded before its first unit");
-        measure.unit(source, reference)
-    }
 }
