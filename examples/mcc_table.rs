@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use settling::core::Component;
+use settling::core::{Component, Step};
 use settling::mcc::{
     Bootstrap, BootstrapMethod, Contingency, Measure, Permutation, Pooling, Sweep, SweepGrid,
     SweepUnit, Threshold, Trajectory, Window, association, stratified_exact, stratified_mcc,
@@ -25,7 +25,7 @@ struct Args {
     /// The records of a study
     #[arg(long)]
     records: PathBuf,
-    /// The protocol that the records name
+    /// The protocol of the records: corrected, published, a file FILE.toml; or another name, decided about as corrected
     #[arg(long, default_value = "corrected")]
     protocol: String,
     /// Decide early convergence by the biased CKA
@@ -50,7 +50,11 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let file = File::open(&args.records)
         .map_err(|error| format!("{}: {error}", args.records.display()))?;
     let records = read_records(file)?;
-    let mut protocol = Protocol { name: args.protocol.clone(), ..Protocol::corrected() };
+    let mut protocol = match Protocol::named(&args.protocol) {
+        Some(protocol) => protocol,
+        None if args.protocol.ends_with(".toml") => Protocol::read(&args.protocol)?,
+        None => Protocol { name: args.protocol.clone(), ..Protocol::corrected() },
+    };
     if args.biased {
         protocol.cka = CkaEstimator::Biased;
     }
@@ -92,12 +96,12 @@ fn counts(row: &MccRow) -> Contingency {
 
 fn print_table(rows: &[MccRow], protocol: &Protocol) {
     println!(
-        "early: {} CKA >= {} within {:.0} % of training; large: PER of weight >= {}, PER of gradient >= {} of the largest\n",
+        "early: {} CKA {} {}; large: PER of weight {}, PER of gradient {} of the largest\n",
         protocol.cka.name(),
-        protocol.early_cka,
-        100.0 * protocol.early_fraction,
-        protocol.large_weight_per,
-        protocol.large_gradient_per_share,
+        protocol.early.cka,
+        protocol.early.window,
+        protocol.large.weight_per,
+        protocol.large.gradient_per_share,
     );
     println!(
         "model                component  predictor      tp  fp  fn  tn    MCC   95 % interval   attainable      Fisher p  mid-p"
@@ -158,8 +162,8 @@ fn print_sweeps(records: &[Record], rows: &[MccRow], protocol: &Protocol) {
     println!(
         "\nover CKA thresholds 0.2 to 0.8, 5 to 30 % of training, and PER thresholds (weight 0.8 to 0.99, gradient 0.5 to 1 of the \
          largest):\n\
-         model                component  predictor     MCC > 0   undefined  largest |MCC|, corrected p   Spearman, p (CKA at {:.0} %)",
-        100.0 * protocol.early_fraction
+         model                component  predictor     MCC > 0   undefined  largest |MCC|, corrected p   Spearman, p (CKA {})",
+        protocol.early.window
     );
     for row in rows {
         let layers = layer_trajectories(records, &row.model, protocol);
@@ -207,10 +211,10 @@ fn print_sweeps(records: &[Record], rows: &[MccRow], protocol: &Protocol) {
 /// Without any threshold: the rank correlation of PER at the end with CKA at the last early step.
 fn threshold_free(units: &[SweepUnit], protocol: &Protocol) -> Option<String> {
     let early = |trajectory: &Trajectory| {
-        let last = trajectory.points().last()?.0 as f64;
-        let points = trajectory.points().iter();
-        let mut within = points.filter(|&&(step, _)| step as f64 <= protocol.early_fraction * last);
-        within.next_back()?.1
+        let points = trajectory.points();
+        let steps: Vec<Step> = points.iter().map(|&(step, _)| Step(step)).collect();
+        let last = protocol.early_steps(&steps).last()?;
+        points.iter().find(|(step, _)| *step == last.0)?.1
     };
     let cka: Vec<f64> = units.iter().map(|unit| early(&unit.trajectory)).collect::<Option<_>>()?;
     let per: Vec<f64> = units.iter().map(|unit| unit.size).collect();

@@ -5,7 +5,8 @@
 //! Run:   cargo run --release --example study -- --suite DIR --models a,b --tokens rows.npy --out DIR
 //!        cargo run --release --example study -- --hub --models EleutherAI/pythia-70m-deduped --steps paper --tokens rows.npy --out DIR
 //!        (`last_batch` makes the rows)
-//! Gives: records.csv, mcc.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png in the output folder,
+//! Gives: records.csv, mcc.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png (of several
+//!        protocols main-<protocol>.svg, .png) in the output folder,
 //!        and a short table. Run again, it computes only what is missing.
 
 mod support;
@@ -51,12 +52,12 @@ struct Args {
     /// Steps that may have the same weights as another, separated by commas
     #[arg(long, value_delimiter = ',')]
     allow: Vec<Step>,
-    /// How many token rows to use [default: all]
+    /// How many token rows to use, under every protocol [default: as many as it says]
     #[arg(long)]
     sequences: Option<usize>,
-    /// Token positions that are observations: last, all, every:K or index:I
-    #[arg(long, default_value = "last")]
-    positions: Positions,
+    /// Token positions that are observations, under every protocol: last, all, every:K or index:I [default: those it says]
+    #[arg(long)]
+    positions: Option<Positions>,
     /// Where the model runs: auto, cpu, cuda:N or mps
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -70,13 +71,59 @@ struct Args {
     /// slower, and the same numbers
     #[arg(long, default_value_t = 4)]
     reference_memory: usize,
-    /// The protocol
-    #[arg(long, default_value = "corrected", value_parser = protocol)]
-    protocol: Protocol,
+    /// The protocols, separated by commas, in one pass: corrected, published, both, or a file FILE.toml (docs/METHOD.md)
+    #[arg(long, value_delimiter = ',', default_value = "corrected", value_parser = protocols)]
+    protocol: Vec<Protocols>,
+    /// Token rows in the order of training, for protocols that take gradients on them (published): .npy, or .bin with .idx
+    #[arg(long, requires = "batch_size", conflicts_with = "training_data")]
+    training_tokens: Option<PathBuf>,
+    /// How many of these rows are a batch
+    #[arg(long, requires = "training_tokens")]
+    batch_size: Option<usize>,
+    /// The same of Pythia from the hub, 1,024 rows a batch: EleutherAI/pile-deduped-pythia-preshuffled
+    #[arg(long, requires = "hub")]
+    training_data: Option<String>,
 }
 
-fn protocol(name: &str) -> Result<Protocol, String> {
-    Protocol::named(name).ok_or_else(|| "expected `corrected`".to_owned())
+impl Args {
+    fn protocols(&self) -> Vec<Protocol> {
+        let mut protocols: Vec<Protocol> =
+            self.protocol.iter().flat_map(|Protocols(some)| some.clone()).collect();
+        for protocol in &mut protocols {
+            let rows = &mut protocol.rows;
+            rows.sequences = self.sequences.or(rows.sequences);
+            rows.positions = self.positions.unwrap_or(rows.positions);
+        }
+        protocols
+    }
+
+    fn training(&self) -> Option<support::Training> {
+        match (&self.training_tokens, &self.training_data) {
+            (Some(rows), _) => Some(support::Training::File {
+                rows: rows.clone(),
+                batch_rows: self.batch_size.unwrap_or_default(),
+            }),
+            (None, Some(dataset)) => Some(support::Training::Hub { dataset: dataset.clone() }),
+            (None, None) => None,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Protocols(Vec<Protocol>);
+
+fn protocols(name: &str) -> Result<Protocols, String> {
+    if name == "both" {
+        return Ok(Protocols(vec![Protocol::corrected(), Protocol::published()]));
+    }
+    let protocol = match Protocol::named(name) {
+        Some(protocol) => protocol,
+        None if name.ends_with(".toml") => {
+            Protocol::read(name).map_err(|error| error.to_string())?
+        }
+        None => return Err("expected corrected, published, both, or a file FILE.toml".to_owned()),
+    };
+    Ok(Protocols(vec![protocol]))
 }
 
 #[derive(Clone)]
@@ -93,6 +140,7 @@ fn steps(text: &str) -> Result<Steps, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let (protocols, training) = (args.protocols(), args.training());
     let place = match args.suite {
         Some(suite) => support::Place::Folder(suite),
         None => support::Place::Hub { delete_after: args.delete_after },
@@ -105,13 +153,12 @@ fn main() -> ExitCode {
         out: args.out,
         steps: args.steps.map(|steps| steps.0),
         allow: args.allow,
-        sequences: args.sequences,
-        positions: args.positions,
         device: args.device,
         precision: args.precision,
         micro_batch: args.micro_batch,
         reference_memory: args.reference_memory.saturating_mul(1 << 30),
-        protocol: args.protocol,
+        protocols,
+        training,
     };
     match support::run(&plan) {
         Ok(()) => ExitCode::SUCCESS,

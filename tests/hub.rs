@@ -21,12 +21,14 @@ mod tiny;
 use tiny::{STEPS, batch, config, save};
 
 const MODEL: &str = "owner/tiny";
+
 fn settings() -> Settings {
+    let mut protocol = Protocol::corrected();
+    protocol.rows.positions = Positions::All;
     Settings {
-        protocol: Protocol::corrected(),
+        protocols: vec![protocol],
+        training: None,
         steps: None,
-        sequences: None,
-        positions: Positions::All,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     }
@@ -78,8 +80,7 @@ impl Fixture {
         <C::Source as TensorSource>::Error: std::error::Error + Send + Sync + 'static,
     {
         let settings = settings();
-        let options =
-            Options { micro_batch: Some(4), positions: settings.positions, ..Options::default() };
+        let options = Options { micro_batch: Some(4), ..Options::default() };
         let subject = TransformerSubject { architecture: config().into(), options };
         let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
         let store = Store::open(out).unwrap();

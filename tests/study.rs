@@ -26,6 +26,11 @@ fn architecture() -> Architecture {
     config().into()
 }
 
+fn all_positions(mut protocol: Protocol) -> Protocol {
+    protocol.rows.positions = Positions::All;
+    protocol
+}
+
 /// A suite of one model, `m`, and its tokens.
 struct Suite {
     folder: TempDir,
@@ -67,15 +72,13 @@ impl Suite {
         settling::capture::set_threads(1);
         let mut options = Options { micro_batch: Some(4), ..Options::default() };
         let mut settings = Settings {
-            protocol: Protocol::corrected(),
+            protocols: vec![all_positions(Protocol::corrected())],
+            training: None,
             steps: None,
-            sequences: None,
-            positions: Positions::All,
             reference_memory: 1 << 30,
             engine: "test".to_owned(),
         };
         change(&mut settings, &mut options);
-        options.positions = settings.positions;
         let series = StepDirectories::open(self.path().join("m")).unwrap();
         let tokens = NpyTokens::open(self.path().join("rows.npy")).unwrap();
         let subject = TransformerSubject { architecture: architecture(), options };
@@ -169,7 +172,7 @@ fn every_number_is_there_and_the_tables_read_back() {
 fn stored_spectra_give_the_recorded_rank() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());
     let study = suite.study(out.path(), |_, _| {}).unwrap();
-    let bytes = fs::read(out.path().join("m/step4/spectra.safetensors")).unwrap();
+    let bytes = fs::read(out.path().join("m/step4/corrected/spectra.safetensors")).unwrap();
     let spectra = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(spectra.len(), 8);
     for site in architecture().write_sites() {
@@ -241,7 +244,7 @@ fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
 
     // As after a kill: one unit was never written, one is half written under its temporary name.
     fs::remove_dir_all(out.path().join("m/step4")).unwrap();
-    fs::create_dir(out.path().join("m/.step4.1.partial")).unwrap();
+    fs::create_dir_all(out.path().join("m/step4/.corrected.1.partial")).unwrap();
     assert_eq!(
         reused(&suite, out.path(), |_, _| {}),
         [(0, true), (1, true), (4, false), (12, true)]
@@ -249,9 +252,9 @@ fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
     assert_eq!(fs::read(out.path().join("records.csv")).unwrap(), whole);
 
     // An edited number and a damaged spectrum do not count as done.
-    let edited = out.path().join("m/step0/records.csv");
+    let edited = out.path().join("m/step0/corrected/records.csv");
     fs::write(&edited, fs::read_to_string(&edited).unwrap().replace("0.", "1.")).unwrap();
-    fs::write(out.path().join("m/step1/spectra.safetensors"), b"damaged").unwrap();
+    fs::write(out.path().join("m/step1/corrected/spectra.safetensors"), b"damaged").unwrap();
     assert_eq!(
         reused(&suite, out.path(), |_, _| {}),
         [(0, false), (1, false), (4, true), (12, true)]
@@ -265,19 +268,27 @@ fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
     let all = |done: bool| STEPS.map(|step| (step, done));
     assert_eq!(reused(&suite, out.path(), |_, _| {}), all(false));
     assert_eq!(
-        reused(&suite, out.path(), |settings, _| settings.positions = Positions::Last),
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions =
+            Positions::Last),
         all(false)
     );
     assert_eq!(
-        reused(&suite, out.path(), |settings, _| settings.positions = Positions::Last),
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions =
+            Positions::Last),
         all(true)
     );
-    assert_eq!(reused(&suite, out.path(), |settings, _| settings.sequences = Some(5)), all(false));
-    assert_eq!(reused(&suite, out.path(), |settings, _| settings.sequences = Some(5)), all(true));
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)),
+        all(false)
+    );
+    assert_eq!(
+        reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.sequences = Some(5)),
+        all(true)
+    );
 
     // Another checkpoint in the middle changes that step; another last checkpoint changes every step.
     let (steps, five) = (suite.path().join("m"), |settings: &mut Settings, _: &mut Options| {
-        settings.sequences = Some(5)
+        settings.protocols[0].rows.sequences = Some(5)
     });
     let copy = |from: &str, to: &str| {
         fs::copy(
@@ -369,15 +380,11 @@ fn checkpoints_that_transformers_wrote() {
 
     let series = StepDirectories::open(folder.path().join("m")).unwrap();
     let architecture = series.open(Step(1000)).unwrap().architecture().unwrap();
-    let subject = TransformerSubject {
-        architecture,
-        options: Options { positions: Positions::All, ..Options::default() },
-    };
+    let subject = TransformerSubject { architecture, options: Options::default() };
     let settings = Settings {
-        protocol: Protocol::corrected(),
+        protocols: vec![all_positions(Protocol::corrected())],
+        training: None,
         steps: None,
-        sequences: None,
-        positions: Positions::All,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     };
@@ -421,13 +428,17 @@ fn what_cannot_be_studied_is_refused_with_the_cause() {
         "no step 3; it has 0, 1, 4, 12",
     );
     refused(
-        |settings, _| settings.sequences = Some(11),
+        |settings, _| settings.protocols[0].rows.sequences = Some(11),
         ErrorKind::Usage,
         "11 sequences were asked for; the tokens have 10",
     );
-    refused(|settings, _| settings.sequences = Some(0), ErrorKind::Usage, "0 sequences");
     refused(
-        |settings, _| settings.positions = Positions::Index(50),
+        |settings, _| settings.protocols[0].rows.sequences = Some(0),
+        ErrorKind::Usage,
+        "`rows.sequences`: expected at least 1",
+    );
+    refused(
+        |settings, _| settings.protocols[0].rows.positions = Positions::Index(50),
         ErrorKind::Compute,
         "index:50",
     );

@@ -3,8 +3,8 @@
 //!
 //! Needs: libtorch (`cargo xtask libtorch` once); no network.
 //! Run:   cargo xtask demo [--quick] [--out DIR]
-//! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,last_batch.npy}, and in
-//!        <out>/results the records, the MCC table, the manifest and the figure. Run again, it reuses what is finished.
+//! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,training.npy,
+//!        last_batch.npy}, and in <out>/results the records, the MCC table, the manifest and the figure. Run again, it reuses what is finished.
 
 mod corpus;
 mod pretrain;
@@ -59,6 +59,8 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
     }
     println!("suite     {} ({:.0} s)", suite.display(), started.elapsed().as_secs_f64());
 
+    let mut protocol = Protocol::corrected();
+    protocol.rows.positions = Positions::All;
     support::run(&support::Plan {
         tokens: suite.join(pretrain::LAST_BATCH),
         place: support::Place::Folder(suite),
@@ -67,13 +69,12 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         out: args.out.join("results"),
         steps: None,
         allow: Vec::new(),
-        sequences: None,
-        positions: Positions::All,
         device: args.device,
         precision: Precision::F32,
         micro_batch: Some(pretrain::BATCH_ROWS),
         reference_memory: 1 << 30,
-        protocol: Protocol::corrected(),
+        protocols: vec![protocol],
+        training: None,
     })?;
     println!("took      {:.0} s", started.elapsed().as_secs_f64());
     Ok(())

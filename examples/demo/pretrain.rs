@@ -36,6 +36,8 @@ pub(crate) const QUICK: Recipe = Recipe { corpus_bytes: 1 << 20, steps: 40, ever
 
 pub(crate) const BATCH_ROWS: usize = 16;
 pub(crate) const LAST_BATCH: &str = "last_batch.npy";
+/// Every row in the order of training, `BATCH_ROWS` a step.
+const TRAINING: &str = "training.npy";
 const CONTEXT: usize = 64;
 const VOCABULARY: usize = 2048;
 pub(crate) const SEED: u64 = 1234;
@@ -43,7 +45,8 @@ pub(crate) const SEED: u64 = 1234;
 /// Every batch of the training, in order, each of rows of `CONTEXT + 1` tokens.
 pub(crate) struct Batches(Vec<TokenBatch>);
 
-/// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer and last batch in the suite's folder.
+/// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer, training rows and last batch in the suite's
+/// folder.
 pub(crate) fn prepare(
     text: &[Document],
     recipe: &Recipe,
@@ -68,6 +71,8 @@ pub(crate) fn prepare(
     });
     let batches = batches.collect::<Result<Vec<_>, _>>()?;
     fs::write(suite.join("tokenizer.json"), tokenizer.to_json()?)?;
+    let all: Vec<u32> = batches.iter().flat_map(|batch| batch.ids().to_vec()).collect();
+    write_npy(suite.join(TRAINING), &TokenBatch::new(all, CONTEXT + 1)?)?;
     write_npy(suite.join(LAST_BATCH), batches.last().ok_or("a training needs at least one step")?)?;
     Ok(Batches(batches))
 }

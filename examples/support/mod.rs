@@ -2,18 +2,20 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indicatif::MultiProgress;
 use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::{
     Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
 };
-use settling::core::{Architecture, CheckpointSeries, Positions, Step, TensorSource};
-use settling::hub::{Hub, HubSeries};
-use settling::records::MccRow;
-use settling::tokens::NpyTokens;
+use settling::core::{Architecture, CheckpointSeries, Component, Signal, Step, TensorSource, View};
+use settling::hub::{Hub, HubSeries, training_data};
+use settling::records::{MccRow, Record, SummaryRow};
+use settling::tokens::{MegatronTokens, NpyTokens};
 use settling::{
-    ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject, study_model, write_tables,
+    ModelStudy, Progress, Protocol, Settings, Store, Tables, TrainingData, TransformerSubject,
+    study_model, write_tables,
 };
 
 mod downloads;
@@ -39,14 +41,44 @@ pub(crate) struct Plan {
     pub(crate) steps: Option<Vec<Step>>,
     /// Steps that may be the same as another.
     pub(crate) allow: Vec<Step>,
-    pub(crate) sequences: Option<usize>,
-    pub(crate) positions: Positions,
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) micro_batch: Option<usize>,
     /// In bytes.
     pub(crate) reference_memory: usize,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocols: Vec<Protocol>,
+    /// The batches of the training, for protocols that need them.
+    pub(crate) training: Option<Training>,
+}
+
+/// Where the batches of a training are.
+#[allow(dead_code, reason = "the demo needs none")]
+pub(crate) enum Training {
+    /// Rows in the order of training, in a file.
+    File { rows: PathBuf, batch_rows: usize },
+    /// Pythia's, in a data set of the hub.
+    Hub { dataset: String },
+}
+
+/// How many rows a batch of Pythia has.
+const PYTHIA_BATCH: usize = 1024;
+
+impl Training {
+    fn open(&self, bars: &MultiProgress) -> Result<TrainingData, Box<dyn Error>> {
+        Ok(match self {
+            Self::File { rows, batch_rows } if rows.extension().is_some_and(|end| end == "bin") => {
+                let tokens = MegatronTokens::open(rows.with_extension("idx"), rows)?;
+                TrainingData::new(tokens, *batch_rows)?
+            }
+            Self::File { rows, batch_rows } => {
+                TrainingData::new(NpyTokens::open(rows)?, *batch_rows)?
+            }
+            Self::Hub { dataset } => {
+                let tokens = training_data(&downloads::hub(bars)?, dataset)?;
+                TrainingData::new(tokens, PYTHIA_BATCH)?
+            }
+        })
+    }
 }
 
 pub(crate) enum Place {
@@ -65,15 +97,15 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     // Before hours of work, not after.
     let store = Store::open(&plan.out)?;
     let tokens = NpyTokens::open(&plan.tokens)?;
+    let bars = MultiProgress::new();
+    let training = plan.training.as_ref().map(|training| training.open(&bars)).transpose()?;
     let settings = Settings {
-        protocol: plan.protocol.clone(),
+        protocols: plan.protocols.clone(),
+        training: training.map(Arc::new),
         steps: plan.steps.clone(),
-        sequences: plan.sequences,
-        positions: plan.positions,
         reference_memory: plan.reference_memory,
         engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
-    let bars = MultiProgress::new();
     let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
     let models = plan.models.iter();
     let studies: Vec<ModelStudy> = match &plan.place {
@@ -86,11 +118,11 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         }
     };
     let tables = write_tables(&store, &settings, &studies)?;
-    let records: Vec<_> = studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
-    let figure = settling_figures::main_figure(&records)?;
-    figure.save(plan.out.join("main"))?;
+    let figures = figures(plan, &studies)?;
 
-    print_summary(&studies, &tables.mcc_rows, &plan.protocol);
+    for protocol in &plan.protocols {
+        print_summary(&studies, &tables, protocol);
+    }
     println!();
     for study in &studies {
         print_audit(study);
@@ -98,8 +130,31 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     println!("\nnumbers   {}", show(&tables.records));
     println!("MCC       {}", show(&tables.mcc));
     println!("manifest  {}", show(&tables.manifest));
-    println!("figure    {}, .png", show(&plan.out.join("main.svg")));
+    println!("averages  {}", show(&tables.summary));
+    for figure in figures {
+        println!("figure    {}, .png", show(&figure));
+    }
     Ok(())
+}
+
+/// The main figure of every protocol that looks at what is written, which is what it shows.
+fn figures(plan: &Plan, studies: &[ModelStudy]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut written = Vec::new();
+    let shown = |protocol: &&Protocol| {
+        (protocol.views.activations, protocol.views.weights) == (View::Write, View::Write)
+    };
+    for protocol in plan.protocols.iter().filter(shown) {
+        let records = studies.iter().flat_map(|study| &study.records);
+        let of_protocol = records.filter(|record| record.protocol == protocol.name);
+        let records: Vec<Record> = of_protocol.cloned().collect();
+        let stem = match plan.protocols.len() {
+            1 => "main".to_owned(),
+            _ => format!("main-{}", protocol.name),
+        };
+        settling_figures::main_figure(&records)?.save(plan.out.join(&stem))?;
+        written.push(plan.out.join(stem + ".svg"));
+    }
+    Ok(written)
 }
 
 /// What the studies of all models share.
@@ -165,7 +220,6 @@ impl Study<'_> {
         }
         let options = Options {
             device: self.plan.device,
-            positions: self.plan.positions,
             precision: self.plan.precision,
             micro_batch: self.plan.micro_batch,
             ..Options::default()
@@ -205,84 +259,92 @@ fn show(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
-fn print_summary(studies: &[ModelStudy], mcc: &[MccRow], protocol: &Protocol) {
+fn print_summary(studies: &[ModelStudy], tables: &Tables, protocol: &Protocol) {
     println!(
-        "\nmean over layers                    CKA with the last step       PER of weights     PER of gradients\n\
-         model                component       step 0  at 10 %  floor*       step 0     last      step 0     last"
+        "\n{}, {:<6} over layers              CKA with the last step       PER of weights     PER of gradients\n\
+         model                component       step 0   early*  floor**      step 0     last      step 0     last",
+        protocol.name,
+        protocol.summary.average.name()
     );
     for study in studies {
-        let Some(last) = study.steps.last().map(|step| step.step) else { continue };
-        let first = study.steps[0].step;
-        let early = study
-            .steps
-            .iter()
-            .map(|step| step.step)
-            .filter(|&step| protocol.is_early(step, last))
-            .max();
-        for component in settling::core::Component::ALL {
-            let mean = |step: Option<Step>,
-                        metric: &str,
-                        signal: settling::core::Signal,
-                        estimator: &str| {
-                let values: Vec<f64> = study
-                    .records
-                    .iter()
-                    .filter(|record| {
-                        Some(record.step) == step
-                            && record.site.component == component
-                            && record.metric == metric
-                            && record.signal == signal
-                            && record.estimator == estimator
-                    })
-                    .filter_map(|record| record.value.clone().ok())
-                    .collect();
-                match values.len() {
-                    0 => "-".to_owned(),
-                    n => format!("{:.3}", values.iter().sum::<f64>() / n as f64),
-                }
+        let steps: Vec<Step> = study.steps.iter().map(|step| step.step).collect();
+        let (first, last) = (steps.first().copied(), steps.last().copied());
+        let early = protocol.early_steps(&steps).last().copied();
+        for component in Component::ALL {
+            let average = |step: Option<Step>, signal: Signal| {
+                let is = |row: &&SummaryRow| {
+                    row.protocol == protocol.name
+                        && row.model == study.model
+                        && row.component == component
+                        && row.signal == signal
+                        && Some(row.step) == step
+                };
+                let found = tables.summary_rows.iter().find(is).and_then(|row| row.value);
+                found.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
             };
-            let cka =
-                |step, estimator| mean(step, "cka", settling::core::Signal::Activation, estimator);
-            let per = |step, signal| mean(Some(step), "per", signal, "attainable");
-            use settling::core::Signal::{Gradient, Weight};
             println!(
                 "{:<20} {:<12} {:>9} {:>8} {:>7} {:>12} {:>8} {:>11} {:>8}",
                 study.model,
                 component.name(),
-                cka(Some(first), protocol.cka.name()),
-                cka(early, protocol.cka.name()),
-                cka(early, "floor"),
-                per(first, Weight),
-                per(last, Weight),
-                per(first, Gradient),
-                per(last, Gradient),
+                average(first, Signal::Activation),
+                average(early, Signal::Activation),
+                floor(study, protocol, component, early),
+                average(first, Signal::Weight),
+                average(last, Signal::Weight),
+                average(first, Signal::Gradient),
+                average(last, Signal::Gradient),
             );
         }
     }
     println!(
-        "* what the biased CKA of independent features of this shape would be; the columns before it are {}",
+        "* the last step that decides; {} CKA\n\
+         ** the mean of what the biased CKA of independent features of this shape would be",
         protocol.cka.name()
     );
     println!(
-        "\nearly convergence (CKA >= {} within {:.0} % of training) and large PER, over layers\n\
+        "\nearly convergence (CKA {} {}) and large PER, over layers\n\
          model                component    predictor       tp  fp  fn  tn     MCC   Fisher p",
-        protocol.early_cka,
-        100.0 * protocol.early_fraction
+        protocol.early.cka, protocol.early.window,
     );
-    for row in mcc {
-        let value = match &row.mcc {
-            Ok(value) => format!("{value:>7.3}   {:.3}", row.p_exact),
-            Err(reason) => format!("      -   undefined: {reason}"),
-        };
-        println!(
-            "{:<20} {:<12} {:<14} {:>3} {:>3} {:>3} {:>3} {value}",
-            row.model,
-            row.component.name(),
-            row.predictor,
-            row.true_positive,
-            row.false_positive,
-            row.false_negative,
-            row.true_negative,
-        );
+    for row in tables.mcc_rows.iter().filter(|row| row.protocol == protocol.name) {
+        print_mcc(row);
     }
+}
+
+fn floor(
+    study: &ModelStudy,
+    protocol: &Protocol,
+    component: Component,
+    step: Option<Step>,
+) -> String {
+    let is = |record: &&Record| {
+        record.protocol == protocol.name
+            && record.site.component == component
+            && record.site.head.is_none()
+            && Some(record.step) == step
+            && record.estimator == "floor"
+    };
+    let values = study.records.iter().filter(is).filter_map(|record| record.value.clone().ok());
+    let values: Vec<f64> = values.collect();
+    match values.len() {
+        0 => "-".to_owned(),
+        n => format!("{:.3}", values.iter().sum::<f64>() / n as f64),
+    }
+}
+
+fn print_mcc(row: &MccRow) {
+    let value = match &row.mcc {
+        Ok(value) => format!("{value:>7.3}   {:.3}", row.p_exact),
+        Err(reason) => format!("      -   undefined: {reason}"),
+    };
+    println!(
+        "{:<20} {:<12} {:<14} {:>3} {:>3} {:>3} {:>3} {value}",
+        row.model,
+        row.component.name(),
+        row.predictor,
+        row.true_positive,
+        row.false_positive,
+        row.false_negative,
+        row.true_negative,
+    );
 }

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use settling_core::{Capture, CaptureSink, MatView, Site, TokenBatch};
 use tch::{Tensor, no_grad_guard};
 
-use crate::batch::{Walk, fed_tokens};
+use crate::batch::Walk;
 use crate::error::{Context, Error, ErrorKind};
 use crate::network::{Chosen, Pass};
 use crate::point::Intermediate;
@@ -67,7 +67,7 @@ impl Transformer {
         deliver: &mut Deliver<'_>,
     ) -> Result<(), Error> {
         self.options.device.still_usable()?;
-        let fed = fed_tokens(&self.net.sizes, batch)?;
+        let fed = self.fed(batch)?;
         let chosen = self.chosen(fed)?;
         let observed = Observed { model: self, plan, batch, fed, chosen: &chosen };
         let walk = Walk::new(0..batch.rows(), self.micro_batch(fed));

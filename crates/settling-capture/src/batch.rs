@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use settling_core::{ModelSizes, TokenBatch};
+use settling_core::{Inputs, ModelSizes, TokenBatch};
 
 use crate::Device;
 use crate::error::{Error, ErrorKind};
 
-/// How many tokens of each row are fed, after the batch has been checked against the vocabulary and the context length.
-pub(crate) fn fed_tokens(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize, Error> {
+/// Checks a batch against the vocabulary and the context length.
+fn check(sizes: &ModelSizes, batch: &TokenBatch) -> Result<(), Error> {
     let (context, vocabulary) = (sizes.context, sizes.vocabulary_rows);
     if batch.width() > context + 1 {
         let message = format!(
@@ -27,12 +27,33 @@ pub(crate) fn fed_tokens(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize
         );
         return Err(Error::new(ErrorKind::Tokens, message));
     }
-    Ok(batch.width().min(context))
+    Ok(())
+}
+
+/// How many tokens of each row are fed, after the same checks. `positions` is how many the model has, if they end.
+pub(crate) fn fed_tokens(
+    sizes: &ModelSizes,
+    batch: &TokenBatch,
+    inputs: Inputs,
+    positions: Option<usize>,
+) -> Result<usize, Error> {
+    check(sizes, batch)?;
+    let fed = inputs.of_row(batch.width(), sizes.context);
+    match positions.filter(|&positions| fed > positions) {
+        None => Ok(fed),
+        Some(positions) => {
+            let message = format!(
+                "rows of {fed} tokens cannot be fed whole: the model has learned {positions} positions and no more; \
+                 expected inputs `context`"
+            );
+            Err(Error::new(ErrorKind::Tokens, message))
+        }
+    }
 }
 
 /// How many next-token targets each row has, after the same checks.
 pub(crate) fn targets(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize, Error> {
-    fed_tokens(sizes, batch)?;
+    check(sizes, batch)?;
     match batch.width() - 1 {
         0 => {
             let message = "rows of 1 token have no next token to predict: expected at least 2";

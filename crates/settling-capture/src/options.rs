@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use settling_core::{Positions, Site};
+use settling_core::{Inputs, Positions, Site};
 use tch::Kind;
 
 use crate::Device;
@@ -25,6 +25,9 @@ pub struct Options {
     pub device: Device,
     /// In which arithmetic.
     pub precision: Precision,
+    /// How much of a token row is fed where activations are delivered; as much as the context has, unless told otherwise. The
+    /// one token beyond the context that [`Inputs::Whole`] feeds needs positions that go on for ever: not those of GPT-2.
+    pub inputs: Inputs,
     /// Which positions of each sequence are delivered as observations; the last one unless told otherwise.
     pub positions: Positions,
     /// How many sequences run at once; `None` for as many as suit the device. It bounds memory and changes no result beyond

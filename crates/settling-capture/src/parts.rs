@@ -76,7 +76,7 @@ impl Norm {
 pub(crate) struct Rotary {
     dims: i64,
     neighbours: bool,
-    /// Of each position and pair, `(context, 1, dims / 2)`.
+    /// Of each position and pair, `(context + 1, 1, dims / 2)`.
     cos: Tensor,
     sin: Tensor,
     minus_sin: Tensor,
@@ -91,7 +91,8 @@ impl Rotary {
         neighbours: bool,
         kind: Kind,
     ) -> Result<Self, TchError> {
-        let positions = Tensor::f_arange(as_i64(context), (Kind::Float, frequencies.device()))?;
+        // One more than the context may be fed: `Inputs::Whole`.
+        let positions = Tensor::f_arange(as_i64(context + 1), (Kind::Float, frequencies.device()))?;
         let angles = positions.f_outer(frequencies)?.f_unsqueeze(1)?;
         let sin = angles.f_sin()?.f_to_kind(kind)?;
         Ok(Self {

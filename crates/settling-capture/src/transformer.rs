@@ -7,14 +7,14 @@ use crate::family;
 use crate::network::{Halt, Network, Pass};
 use crate::options::Options;
 use crate::parameters::Parameters;
-use crate::tensor::{flatten_rows, ids, to_host};
+use crate::tensor::{as_usize, flatten_rows, ids, to_host};
 
 /// A language model in memory, ready to be observed.
 ///
 /// [`Capture`](settling_core::Capture) delivers the activations of the sites that [`Options::sites`] names, and
 /// [`Gradients`](settling_core::Gradients) the gradients of their weights; [`intermediates`](Self::intermediates) and
 /// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up to `context + 1` tokens; the
-/// last one of such a row is a target only.
+/// last one of such a row is a target only, unless [`Options::inputs`] feeds it where activations are taken.
 ///
 /// Where a model normalises what a component writes before it is added (OLMo 2), a write site's activation is what is added,
 /// and its weight and the shares of its heads are those of the projection before.
@@ -69,6 +69,15 @@ impl Transformer {
         Ok(Self { architecture, net, parameters, device, options, sites })
     }
 
+    /// Checks that a model of `architecture` has `sites`: what [`load`](Self::load) does with those of its options, without weights.
+    ///
+    /// # Errors
+    ///
+    /// If a site does not exist; the message lists what there is.
+    pub fn check_sites(architecture: &Architecture, sites: &[Site]) -> Result<(), Error> {
+        chosen_sites(architecture, sites).map(drop)
+    }
+
     /// What the model is, besides its weights.
     #[must_use]
     pub fn architecture(&self) -> &Architecture {
@@ -83,7 +92,7 @@ impl Transformer {
     /// As [`Capture::activations`](settling_core::Capture::activations).
     pub fn logits(&self, batch: &TokenBatch) -> Result<Vec<f32>, Error> {
         self.options.device.still_usable()?;
-        let fed = fed_tokens(&self.net.sizes, batch)?;
+        let fed = self.fed(batch)?;
         let _guard = no_grad_guard();
         let mut logits = Vec::new();
         let mut walk = Walk::new(0..batch.rows(), self.micro_batch(fed));
@@ -121,6 +130,13 @@ impl Transformer {
             }
             Err(Halt::Other(error)) => Err(error),
         }
+    }
+
+    /// How many tokens of each row are fed where a pass is observed, after the batch has been checked.
+    pub(crate) fn fed(&self, batch: &TokenBatch) -> Result<usize, Error> {
+        let positions = self.net.position_embedding.as_ref();
+        let positions = positions.map(|learned| as_usize(learned.size()[0]));
+        fed_tokens(&self.net.sizes, batch, self.options.inputs, positions)
     }
 
     pub(crate) fn micro_batch(&self, tokens: usize) -> usize {

@@ -20,6 +20,7 @@
 //! | [`Architecture`] | what a model is besides its weights: a [`GptNeox`], a [`Llama`] or a [`Gpt2`], its sizes, the names and shapes of its weights |
 //! | [`WeightBlock`] | a weight matrix, or the part of it that belongs to one attention head |
 //! | [`Positions`] | which token positions of a sequence count as observations |
+//! | [`Inputs`] | how much of a token row is fed |
 //!
 //! # The traits
 //!
@@ -72,7 +73,7 @@ pub use site::{Component, ParsePositionsError, ParseSiteError, Positions, Signal
 pub use spectrum::{Spectrum, SpectrumError};
 pub use step::{ParseStepError, Step};
 pub use tensor::{Dtype, TensorData, TensorDataError, TensorMeta, TensorSource};
-pub use tokens::{TokenBatch, TokenBatchError, TokenSource};
+pub use tokens::{Inputs, ParseInputsError, TokenBatch, TokenBatchError, TokenSource};
 pub use validate::ArchitectureError;
 pub use weight_block::WeightBlock;
 

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 /// Token rows of equal length: `(rows, width)`, row-major.
 ///
@@ -100,6 +101,84 @@ impl fmt::Display for TokenBatchError {
 }
 
 impl std::error::Error for TokenBatchError {}
+
+/// How much of a token row is fed to a model whose activations are observed.
+///
+/// Parses from and displays as `context` and `whole`. It matters to rows of one token more than the context, whose last token is the
+/// target of the one before. A loss never feeds it.
+///
+/// ```
+/// use settling_core::Inputs;
+///
+/// let inputs: Inputs = "whole".parse()?;
+/// // Pythia's rows.
+/// assert_eq!(inputs.of_row(2049, 2048), 2049);
+/// assert_eq!(Inputs::Context.of_row(2049, 2048), 2048);
+/// assert_eq!(Inputs::Context.of_row(100, 2048), 100);
+/// # Ok::<(), settling_core::ParseInputsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// As many tokens as the context has: what the model was trained to read.
+    #[default]
+    Context,
+    /// All of them: also at a position that it was not trained at, which a model with rotary position embedding computes like any
+    /// other.
+    Whole,
+}
+
+impl Inputs {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Context, Self::Whole];
+
+    /// `context` or `whole`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Whole => "whole",
+        }
+    }
+
+    /// How many tokens of a row of `width` are fed to a model with a context of `context` tokens.
+    #[must_use]
+    pub fn of_row(self, width: usize, context: usize) -> usize {
+        match self {
+            Self::Context => width.min(context),
+            Self::Whole => width,
+        }
+    }
+}
+
+impl fmt::Display for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Inputs {
+    type Err = ParseInputsError;
+
+    fn from_str(text: &str) -> Result<Self, ParseInputsError> {
+        let found = Self::ALL.into_iter().find(|inputs| inputs.name() == text);
+        found.ok_or_else(|| ParseInputsError { text: text.to_owned() })
+    }
+}
+
+/// The error of parsing [`Inputs`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseInputsError {
+    text: String,
+}
+
+impl fmt::Display for ParseInputsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` names no inputs: expected `context` or `whole`", self.text)
+    }
+}
+
+impl std::error::Error for ParseInputsError {}
 
 /// Where token rows come from: a file, a byte range of a remote file, a tokenised text.
 pub trait TokenSource {

@@ -56,6 +56,16 @@ impl Threshold {
     }
 }
 
+/// As `>= 0.45` or `> 0.45`.
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(threshold) => write!(f, ">= {threshold}"),
+            Self::Above(threshold) => write!(f, "> {threshold}"),
+        }
+    }
+}
+
 /// Which steps decide whether a layer is [early](Trajectory::early).
 ///
 /// A fraction is that of the trajectory's last step, a step s belongs to it if `s <= fraction * last`, in f64.

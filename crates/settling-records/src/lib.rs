@@ -12,13 +12,13 @@
 //! | `schema` | the version of this table: `1` |
 //! | `model` | the model's name |
 //! | `step` | optimizer updates seen |
-//! | `layer`, `component`, `view`, `head` | the site; `attention` or `mlp`; `write`; `head` empty for a whole layer |
+//! | `layer`, `component`, `view`, `head` | the site; `attention` or `mlp`; `write`, `ov` or `ov_flat`; `head` empty for a whole layer |
 //! | `signal` | `activation`, `weight` or `gradient` |
 //! | `metric` | what was measured: `cka`, `effective_rank`, `per`, ... |
 //! | `value` | the number, in the shortest form that reads back to the same f64; empty where it is undefined |
 //! | `n`, `width` | the shape of what was measured: observations and features, or rows and columns of the matrix |
 //! | `positions` | `last`, `all`, `every:K` or `index:I`; empty for weights |
-//! | `estimator` | how: `biased`, `debiased`, `floor`, `gram`, `svd`, ...; where undefined, followed by `:` and the reason |
+//! | `estimator` | how: `biased`, `debiased`, `floor`; `gram`, `svd`, ...; `attainable`, `columns`, `head_dim`, `top_head_dim`; where undefined, followed by `:` and the reason |
 //! | `protocol` | the protocol that fixed every other choice |
 //!
 //! # `mcc.csv`
@@ -27,6 +27,11 @@
 //! layers of a model, its Matthews correlation (empty where it is undefined; `status` is `ok` or the reason), and Fisher's exact
 //! two-sided p. `ci_low` and `ci_high` are empty unless whoever wrote the table computed an interval; a study writes the 95 %
 //! profile-likelihood interval wherever the correlation is defined.
+//!
+//! # `summary.csv`
+//!
+//! `schema,model,component,signal,metric,step,value,n,undefined,average,protocol`: the `mean` or `median` over the layers of a model (and
+//! their heads, where the protocol says so) at a step, of the `n` values that are defined; empty if none is.
 //!
 //! # Example
 //!
@@ -59,10 +64,12 @@
 mod error;
 mod mcc;
 mod record;
+mod summary;
 
 pub use error::{Error, ErrorKind};
 pub use mcc::{MccRow, read_mcc, write_mcc};
 pub use record::{Record, read_records, write_records};
+pub use summary::{SummaryRow, read_summary, write_summary};
 
 /// The version of the tables that this crate writes and reads.
 pub const SCHEMA: &str = "1";

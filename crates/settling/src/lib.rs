@@ -22,26 +22,27 @@
 //!
 //! # A study
 //!
+//! A [`Protocol`] fixes every choice between a checkpoint and the tables: [`Protocol::corrected`] is the paper's definitions computed soundly,
+//! [`Protocol::published`] what the paper's released code computes, and a TOML file any other; a study takes several at once.
 //! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
 //! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
 //! atomic unit of a [`Store`]: a study that is killed is resumed by running it again. [`write_tables`] turns the records into
-//! `records.csv`, `mcc.csv` and `manifest.json`.
+//! `records.csv`, `mcc.csv`, `summary.csv` and `manifest.json`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use settling::{TransformerSubject, Protocol, Settings, Store, study_model, write_tables};
 //! use settling::{capture::Options, checkpoint::StepDirectories, tokens::NpyTokens};
-//! use settling_core::{CheckpointSeries, Positions};
+//! use settling_core::CheckpointSeries;
 //!
 //! let series = StepDirectories::open("suite/pythia-70m")?;
 //! let last = *series.steps()?.last().ok_or("no steps")?;
 //! let subject = TransformerSubject { architecture: series.open(last)?.architecture()?, options: Options::default() };
 //! let settings = Settings {
-//!     protocol: Protocol::corrected(),
+//!     protocols: vec![Protocol::corrected()],
+//!     training: None,
 //!     steps: None,
-//!     sequences: Some(128),
-//!     positions: Positions::Last,
 //!     reference_memory: 4 << 30,
 //!     engine: "libtorch cpu f32".to_owned(),
 //! };
@@ -63,20 +64,33 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod measure;
 mod protocol;
 mod reference;
 mod report;
+mod rows;
+mod run;
+mod spectra;
 mod store;
 mod study;
+mod subject;
+mod summary;
+mod training;
 #[cfg(feature = "capture")]
 mod transformer;
 mod variables;
 
 pub use error::{Error, ErrorKind};
-pub use protocol::{CkaEstimator, Protocol};
+pub use protocol::{
+    Average, CkaEstimator, Combine, Early, EarlyWindow, GradientBatches, Gradients, Large, PerOver,
+    PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,
+};
 pub use report::{Tables, write_tables};
 pub use store::{Store, Unit};
-pub use study::{ModelStudy, Progress, Settings, StepStudy, Subject, study_model};
+pub use study::{ModelStudy, Progress, RowsUsed, Settings, StepStudy, study_model};
+pub use subject::{SiteWeight, Subject};
+pub use summary::summarise;
+pub use training::TrainingData;
 #[cfg(feature = "capture")]
 pub use transformer::TransformerSubject;
 pub use variables::{

@@ -1,82 +1,306 @@
+//! Every choice that a number depends on, as data.
+
+mod choices;
+mod decisions;
+mod file;
+mod spelling;
+
 use serde::{Deserialize, Serialize};
-use settling_core::Step;
+use settling_core::{Inputs, Positions, Step, View};
+use settling_mcc::{Threshold, Window};
 
-/// Which estimator of CKA a protocol decides by. Both are always recorded.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CkaEstimator {
-    /// Kornblith et al. 2019. With few observations for the width it is far above 0 even for unrelated features.
-    Biased,
-    /// The U-statistic of Song et al. 2012: 0 on average for independent features.
-    Debiased,
-}
+pub use choices::{
+    CkaEstimator, Combine, GradientBatches, Gradients, PerOver, Pers, Rows, SubBatches, Views,
+};
+pub use decisions::{Average, Early, EarlyWindow, Large, PerSites, Summary, SummarySteps};
 
-impl CkaEstimator {
-    /// The name used in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Biased => "biased",
-            Self::Debiased => "debiased",
-        }
-    }
-}
+use crate::{Error, ErrorKind};
 
-/// The choices that turn measurements into the paper's binary variables, each explicit.
+/// Every choice between a checkpoint and the tables, each explicit: what is measured, on what, and how it becomes the paper's binary
+/// variables and figures.
+///
+/// Two are built in, [`corrected`](Self::corrected) and [`published`](Self::published); docs/METHOD.md lists where they differ, and what
+/// each difference does. A file changes single choices of either ([`from_toml`](Self::from_toml)). A study prints it in its manifest.
 ///
 /// ```
 /// use settling::Protocol;
-/// use settling_core::Step;
+/// use settling_core::View;
 ///
-/// let protocol = Protocol::corrected();
-/// assert_eq!(protocol.early_cka, 0.45);
-/// // Ten percent of 143,000 steps.
-/// assert!(protocol.is_early(Step(14_300), Step(143_000)));
-/// assert!(!protocol.is_early(Step(14_301), Step(143_000)));
+/// let protocol = Protocol::from_toml(
+///     "
+///     name = 'heads'
+///     base = 'corrected'
+///     [views]
+///     activations = 'ov'
+///     weights = 'ov'
+///     heads = true
+///     [early]
+///     window = { up_to = 0.2 }
+///     ",
+/// )?;
+/// assert_eq!(protocol.views.weights, View::Ov);
+/// // Everything else is that of the base.
+/// assert_eq!(protocol.per, Protocol::corrected().per);
+/// assert_eq!(Protocol::from_toml(&protocol.to_toml())?, protocol);
+///
+/// let error = Protocol::from_toml("name = 'mine'\nbase = 'corrected'\nviews.weights = 'value'").unwrap_err();
+/// assert!(error.to_string().contains("views.weights") && error.to_string().contains("`ov_flat`"), "{error}");
+/// # Ok::<(), settling::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Protocol {
-    /// The name that records carry.
+    /// The name that records carry and that a folder has.
     pub name: String,
-    /// The estimator of CKA that decides about early convergence.
+    /// The estimator of CKA that decides about early convergence. All are always recorded.
     pub cka: CkaEstimator,
-    /// A layer converges early if its CKA with the last checkpoint is at least this ...
-    pub early_cka: f64,
-    /// ... at some step that is at most this share of the last step.
-    pub early_fraction: f64,
-    /// A layer's weight has a large PER if it is at least this at the last step.
-    pub large_weight_per: f64,
-    /// A layer's gradient has a large PER if it is, at the last step, at least this share of the largest of any layer and
-    /// component of the model.
-    pub large_gradient_per_share: f64,
+    /// On which token rows, and where in them.
+    pub rows: Rows,
+    /// Which map of Attention is looked at.
+    pub views: Views,
+    /// Of what gradients are taken.
+    pub gradients: Gradients,
+    /// What effective ranks are divided by.
+    pub per: Pers,
+    /// When a layer has converged early.
+    pub early: Early,
+    /// When an effective rank is large.
+    pub large: Large,
+    /// How the layers of a model become one line of a figure.
+    pub summary: Summary,
 }
 
 impl Protocol {
     /// The paper's definitions, computed soundly: its thresholds (0.45 within 10 % of training; 0.95; 90 %), applied with `>=`
     /// as its text says, to the true writes of each component, with the debiased CKA, because the biased one confounds
-    /// similarity with width.
+    /// similarity with width; the gradient of the mean loss on the evaluation rows; every rank over what the matrix can reach.
     #[must_use]
     pub fn corrected() -> Self {
         Self {
             name: "corrected".to_owned(),
             cka: CkaEstimator::Debiased,
-            early_cka: 0.45,
-            early_fraction: 0.1,
-            large_weight_per: 0.95,
-            large_gradient_per_share: 0.9,
+            rows: Rows { sequences: None, inputs: Inputs::Context, positions: Positions::Last },
+            views: Views { activations: View::Write, weights: View::Write, heads: false },
+            gradients: Gradients {
+                batches: GradientBatches::Evaluation,
+                rows: None,
+                sub_batches: SubBatches::Whole,
+                combine: Combine::MeanGradient,
+            },
+            per: Pers {
+                attention: PerOver::Attainable,
+                heads: PerOver::Attainable,
+                mlp: PerOver::Attainable,
+            },
+            early: Early { window: EarlyWindow::UpTo(0.1), cka: Threshold::AtLeast(0.45) },
+            large: Large {
+                weight_per: Threshold::AtLeast(0.95),
+                gradient_per_share: Threshold::AtLeast(0.9),
+            },
+            summary: Summary {
+                average: Average::Mean,
+                per_sites: PerSites::Layers,
+                least_gradient_per: 0.0,
+                steps: SummarySteps::All,
+            },
         }
     }
 
-    /// The protocol of this name.
+    /// What the released code of "Tending Towards Stability" computes, quirk by quirk (`rdiehlmartinez/pretraining-playground` at
+    /// 252207e, of which two notebooks could not be read: of the gradients' table this is the text's rule).
+    ///
+    /// The first 128 rows, fed whole, at their last position; in the place of V the last third of the fused projection; the biased CKA
+    /// at the step of index 13, strictly above 0.45; gradients of two batches of training around the step, each the sum of the means over
+    /// 1, 2, 4, ... sequences; their spectra averaged before one entropy; only the `head_dim` largest singular values of everything,
+    /// strictly above 0.95; medians over layers and heads together.
+    ///
+    /// It needs batches of the training ([`Settings::training`](crate::Settings::training)). Without them, a file with
+    /// `base = 'published'` and `gradients.batches = 'evaluation'` takes gradients on the evaluation rows.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        (name == "corrected").then(Self::corrected)
+    pub fn published() -> Self {
+        Self {
+            name: "published".to_owned(),
+            cka: CkaEstimator::Biased,
+            rows: Rows { sequences: Some(128), inputs: Inputs::Whole, positions: Positions::Last },
+            views: Views { activations: View::OvFlat, weights: View::OvFlat, heads: true },
+            gradients: Gradients {
+                batches: GradientBatches::Training { from: -5, to: 5, take: Some(2) },
+                rows: Some(128),
+                sub_batches: SubBatches::Doubling,
+                combine: Combine::MeanSpectrum,
+            },
+            per: Pers {
+                attention: PerOver::TopHeadDim,
+                heads: PerOver::TopHeadDim,
+                mlp: PerOver::TopHeadDim,
+            },
+            early: Early { window: EarlyWindow::Index(13), cka: Threshold::Above(0.45) },
+            large: Large {
+                weight_per: Threshold::Above(0.95),
+                gradient_per_share: Threshold::Above(0.9),
+            },
+            summary: Summary {
+                average: Average::Median,
+                per_sites: PerSites::LayersAndHeads,
+                least_gradient_per: 0.5,
+                steps: SummarySteps::Some { these: vec![0, 1000, 3000], from: 10_000 },
+            },
+        }
     }
 
-    /// Whether `step` lies in the early part of a training that ends at `last`.
+    /// The built-in protocol of this name: `corrected` or `published`.
     #[must_use]
-    pub fn is_early(&self, step: Step, last: Step) -> bool {
-        step.0 as f64 <= self.early_fraction * last.0 as f64
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::corrected(), Self::published()].into_iter().find(|protocol| protocol.name == name)
+    }
+
+    /// Which of `steps`, the ascending steps of a study, decide about early convergence.
+    ///
+    /// ```
+    /// use settling::Protocol;
+    /// use settling_core::Step;
+    ///
+    /// let steps = [0, 14_300, 14_301, 143_000].map(Step);
+    /// // Ten percent of 143,000 steps.
+    /// assert_eq!(Protocol::corrected().early_steps(&steps), [Step(0), Step(14_300)]);
+    /// // It has no step of index 13.
+    /// assert_eq!(Protocol::published().early_steps(&steps), []);
+    /// ```
+    #[must_use]
+    pub fn early_steps<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
+        let last = steps.last().map_or(0, |step| step.0);
+        let within = |fraction: f64| {
+            let end = steps.partition_point(|step| step.0 as f64 <= fraction * last as f64);
+            &steps[..end]
+        };
+        let place = |index: usize| steps.get(index..=index).unwrap_or_default();
+        match self.early.window {
+            EarlyWindow::UpTo(fraction) => within(fraction),
+            EarlyWindow::LastUpTo(fraction) => {
+                let within = within(fraction);
+                &within[within.len().saturating_sub(1)..]
+            }
+            EarlyWindow::Step(step) => {
+                steps.binary_search(&Step(step)).map_or(&[] as &[Step], place)
+            }
+            EarlyWindow::Index(index) => place(index),
+        }
+    }
+
+    /// The same as a rule for a trajectory over `steps`.
+    pub(crate) fn window(&self, steps: &[u64]) -> Window {
+        match self.early.window {
+            EarlyWindow::UpTo(fraction) => Window::UpTo(fraction),
+            EarlyWindow::LastUpTo(fraction) => Window::LastUpTo(fraction),
+            EarlyWindow::Step(step) => Window::At(step),
+            // A step that is not there was not measured.
+            EarlyWindow::Index(index) => Window::At(steps.get(index).copied().unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// What of it determines the numbers of a unit; the rest decides what is made of them.
+    pub(crate) fn measured(&self) -> serde_json::Value {
+        let Self { name, cka: _, rows, views, gradients, per, early: _, large: _, summary: _ } =
+            self;
+        // How many rows there are, the hash of the rows says.
+        serde_json::json!({
+            "name": name,
+            "inputs": rows.inputs.to_string(),
+            "positions": rows.positions.to_string(),
+            "views": views,
+            "gradients": gradients,
+            "per": per,
+        })
+    }
+
+    /// Checks what the types leave open.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`], with the key, what was expected, and what was found: a name that cannot be a folder's, a count of 0, a
+    /// fraction outside 0 to 1, a threshold that is not finite.
+    pub fn validate(&self) -> Result<(), Error> {
+        let wrong = |key: &str, expected: &str, found: &dyn std::fmt::Display| {
+            let message =
+                format!("protocol `{}`, `{key}`: expected {expected}, found {found}", self.name);
+            Err(Error::new(ErrorKind::Usage, message))
+        };
+        if !crate::store::is_plain(&self.name) {
+            return wrong("name", "a name that a folder can have", &format!("`{}`", self.name));
+        }
+        for (key, count) in
+            [("rows.sequences", self.rows.sequences), ("gradients.rows", self.gradients.rows)]
+        {
+            if count == Some(0) {
+                return wrong(key, "at least 1, or \"all\"", &0);
+            }
+        }
+        if let GradientBatches::Training { from, to, take } = self.gradients.batches {
+            if from > to {
+                return wrong("gradients.batches", "`from` to be at most `to`", &from);
+            }
+            if take == Some(0) {
+                return wrong("gradients.batches", "`take` to be at least 1, or \"all\"", &0);
+            }
+        }
+        if self.gradients.sub_batches == SubBatches::DoublingUpTo(0) {
+            return wrong("gradients.sub_batches", "at least 1 sequence", &0);
+        }
+        if let EarlyWindow::UpTo(fraction) | EarlyWindow::LastUpTo(fraction) = self.early.window
+            && !(0.0..=1.0).contains(&fraction)
+        {
+            return wrong("early.window", "a fraction of training, 0 to 1", &fraction);
+        }
+        let numbers = [
+            ("early.cka", self.early.cka.number()),
+            ("large.weight_per", self.large.weight_per.number()),
+            ("large.gradient_per_share", self.large.gradient_per_share.number()),
+            ("summary.least_gradient_per", self.summary.least_gradient_per),
+        ];
+        match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
+            Some((key, number)) => wrong(key, "a finite number", &number),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use settling_mcc::{Trajectory, Unknown};
+
+    use super::*;
+
+    /// The steps that decide are those that the rule of the variable looks at.
+    #[test]
+    fn every_window_looks_at_the_steps_that_it_names() {
+        let steps = [0, 5, 10, 40, 100];
+        for (window, expected) in [
+            (EarlyWindow::UpTo(0.1), &steps[..3]),
+            (EarlyWindow::UpTo(0.0), &steps[..1]),
+            (EarlyWindow::LastUpTo(0.1), &steps[2..3]),
+            (EarlyWindow::Step(40), &steps[3..4]),
+            (EarlyWindow::Step(41), &[]),
+            (EarlyWindow::Index(1), &steps[1..2]),
+            (EarlyWindow::Index(5), &[]),
+        ] {
+            let mut protocol = Protocol::corrected();
+            protocol.early.window = window;
+            assert_eq!(
+                protocol.early_steps(&steps.map(Step)),
+                expected.iter().copied().map(Step).collect::<Vec<_>>()
+            );
+            // A trajectory that is large at one step is early if that step decides.
+            for large in steps {
+                let points = steps.map(|step| (step, Some(if step == large { 0.45 } else { 0.0 })));
+                let trajectory = Trajectory::new(points).unwrap();
+                let early = |threshold| trajectory.early(protocol.window(&steps), threshold);
+                let (found, above) = match expected {
+                    [] => (Err(Unknown::NotMeasured), Err(Unknown::NotMeasured)),
+                    some => (Ok(some.contains(&large)), Ok(false)),
+                };
+                assert_eq!(early(Threshold::AtLeast(0.45)), found, "{window}");
+                assert_eq!(early(Threshold::Above(0.45)), above, "{window}");
+            }
+        }
     }
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use settling_records::{MccRow, Record, SCHEMA, write_mcc, write_records};
+use settling_records::{
+    MccRow, Record, SCHEMA, SummaryRow, write_mcc, write_records, write_summary,
+};
 
-use crate::{Error, ErrorKind, ModelStudy, Settings, Store, mcc_table};
+use crate::{Error, ErrorKind, ModelStudy, Protocol, Settings, Store, mcc_table, summarise};
 
 /// What [`write_tables`] has written.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,14 +16,18 @@ pub struct Tables {
     pub records: PathBuf,
     /// `mcc.csv`: the association of early convergence with large PER.
     pub mcc: PathBuf,
+    /// `summary.csv`: averages over layers.
+    pub summary: PathBuf,
     /// `manifest.json`: what the numbers were computed from and with.
     pub manifest: PathBuf,
     /// The rows of `mcc.csv`.
     pub mcc_rows: Vec<MccRow>,
+    /// The rows of `summary.csv`.
+    pub summary_rows: Vec<SummaryRow>,
 }
 
-/// Writes the tables of a study into its output folder: `records.csv`, `mcc.csv`, and `manifest.json` with versions, settings,
-/// hashes of every checkpoint and of the tokens, timings, and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a
+/// Writes the tables of a study into its output folder: `records.csv`, `mcc.csv`, `summary.csv`, and `manifest.json` with versions, every
+/// choice of the protocols, hashes of every checkpoint and of the tokens, timings, and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a
 /// model is in `<model>/audit.json`.
 ///
 /// The tables depend on the records alone: a study that was killed and resumed ends with the same bytes.
@@ -36,7 +42,10 @@ pub fn write_tables(
 ) -> Result<Tables, Error> {
     let records: Vec<Record> =
         studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
-    let mcc_rows = mcc_table(&records, &settings.protocol);
+    let mcc_of = |protocol: &Protocol| mcc_table(&records, protocol);
+    let mcc_rows: Vec<MccRow> = settings.protocols.iter().flat_map(mcc_of).collect();
+    let summary_of = |protocol: &Protocol| summarise(&records, protocol);
+    let summary_rows: Vec<SummaryRow> = settings.protocols.iter().flat_map(summary_of).collect();
     let failed =
         |error: settling_records::Error| Error::caused(ErrorKind::Output, "a table", error);
 
@@ -48,6 +57,10 @@ pub fn write_tables(
     write_mcc(&mut bytes, &mcc_rows).map_err(failed)?;
     let mcc = store.write_file("mcc.csv", &bytes)?;
 
+    let mut bytes = Vec::new();
+    write_summary(&mut bytes, &summary_rows).map_err(failed)?;
+    let summary = store.write_file("summary.csv", &bytes)?;
+
     for study in studies {
         if let Some(audit) = &study.audit {
             store.write_file(&format!("{}/audit.json", study.model), audit.to_json().as_bytes())?;
@@ -58,14 +71,13 @@ pub fn write_tables(
         "schema": SCHEMA,
         "settling": env!("CARGO_PKG_VERSION"),
         "engine": settings.engine,
-        "protocol": settings.protocol,
-        "positions": settings.positions.to_string(),
+        "protocols": settings.protocols,
         "models": models,
     });
     let bytes = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::caused(ErrorKind::Output, "manifest.json", error))?;
     let manifest = store.write_file("manifest.json", &bytes)?;
-    Ok(Tables { records, mcc, manifest, mcc_rows })
+    Ok(Tables { records, mcc, summary, manifest, mcc_rows, summary_rows })
 }
 
 fn model_manifest(study: &ModelStudy) -> serde_json::Value {
@@ -77,7 +89,20 @@ fn model_manifest(study: &ModelStudy) -> serde_json::Value {
                 "step": step.step.0,
                 "checkpoint_sha256": step.checkpoint_sha256,
                 "reused": step.reused,
+                "computed": step.computed,
                 "seconds": step.seconds,
+            })
+        })
+        .collect();
+    let tokens: Vec<_> = study
+        .rows
+        .iter()
+        .map(|used| {
+            json!({
+                "protocol": used.protocol,
+                "rows": used.rows,
+                "width": used.width,
+                "sha256": used.sha256,
             })
         })
         .collect();
@@ -90,11 +115,7 @@ fn model_manifest(study: &ModelStudy) -> serde_json::Value {
     json!({
         "model": study.model,
         "audit": audit,
-        "tokens": {
-            "rows": study.tokens_shape.0,
-            "width": study.tokens_shape.1,
-            "sha256": study.tokens_sha256,
-        },
+        "tokens": tokens,
         "steps": steps,
     })
 }

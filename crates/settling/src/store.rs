@@ -1,4 +1,4 @@
-//! The output folder of a study: one unit a (model, step), complete or absent.
+//! The output folder of a study: one unit a (model, step, protocol), complete or absent.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,24 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use settling_checkpoint::write_safetensors;
-use settling_core::{Dtype, Signal, Site, Spectrum, Step, TensorData};
+use settling_core::{Dtype, Spectrum, Step, TensorData};
 use settling_records::{Record, read_records, write_records};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, ErrorKind};
 
-/// Everything that was measured at one step of one model.
+/// Everything that was measured at one step of one model under one protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
     /// The numbers.
     pub records: Vec<Record>,
-    /// The spectra that they were computed from, so that another rank measure needs no weights.
-    pub spectra: Vec<(Site, Signal, Spectrum)>,
+    /// The spectra that they were computed from, so that another rank measure needs no weights: `<site>.<signal>`, with `.batch<K>`
+    /// behind it where the ranks of several batches were averaged.
+    pub spectra: Vec<(String, Spectrum)>,
 }
 
-/// A folder that holds the results of a study: `<model>/step<N>/{records.csv, spectra.safetensors, unit.json}`.
+/// A folder that holds the results of a study: `<model>/step<N>/<protocol>/{records.csv, spectra.safetensors,
+/// unit.json}`.
 ///
 /// A unit appears by one rename, so a study that is killed leaves whole units only, and several processes may work on one
 /// folder. Each is keyed by a hash of everything that determines it and carries hashes of its files: a unit that was computed
@@ -29,6 +31,15 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+}
+
+/// Which unit, and what it was determined by.
+pub(crate) struct Key<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) step: Step,
+    pub(crate) protocol: &'a str,
+    /// Hash of everything that determines it.
+    pub(crate) hash: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -67,21 +78,16 @@ impl Store {
         &self.folder
     }
 
-    /// The unit of `step`, if it is there, whole, and determined by `key`.
+    /// The numbers of a unit, if it is there, whole, and determined by the same.
     ///
     /// # Errors
     ///
     /// If a file is there but cannot be read.
-    pub(crate) fn find(
-        &self,
-        model: &str,
-        step: Step,
-        key: &str,
-    ) -> Result<Option<Vec<Record>>, Error> {
-        let folder = self.unit_folder(model, step);
+    pub(crate) fn find(&self, key: &Key<'_>) -> Result<Option<Vec<Record>>, Error> {
+        let folder = self.unit_folder(key);
         let Some(seal) = read_if_there(&folder.join(SEAL))? else { return Ok(None) };
         let Ok(seal) = serde_json::from_slice::<Seal>(&seal) else { return Ok(None) };
-        if seal.key != key {
+        if seal.key != key.hash {
             return Ok(None);
         }
         let Some(records) = read_if_there(&folder.join(RECORDS))? else { return Ok(None) };
@@ -92,11 +98,11 @@ impl Store {
         Ok(read_records(&records[..]).ok())
     }
 
-    /// Puts a unit in its place, whole, instead of any other unit of that step.
-    pub(crate) fn put(&self, model: &str, step: Step, key: &str, unit: &Unit) -> Result<(), Error> {
-        let place = self.unit_folder(model, step);
-        let parent = self.folder.join(model);
-        let partial = parent.join(format!(".step{step}.{}.partial", std::process::id()));
+    /// Puts a unit in its place, whole, instead of any other unit of that step and protocol.
+    pub(crate) fn put(&self, key: &Key<'_>, unit: &Unit) -> Result<(), Error> {
+        let place = self.unit_folder(key);
+        let parent = self.step_folder(key);
+        let partial = parent.join(format!(".{}.{}.partial", key.protocol, std::process::id()));
         let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             let _ = fs::remove_dir_all(&partial);
             fs::create_dir_all(&partial)?;
@@ -104,7 +110,7 @@ impl Store {
             write_records(&mut records, &unit.records)?;
             write_synced(&partial.join(RECORDS), &records)?;
             let mut seal = Seal {
-                key: key.to_owned(),
+                key: key.hash.clone(),
                 records_sha256: sha256(&records),
                 spectra_sha256: None,
             };
@@ -119,7 +125,7 @@ impl Store {
             }
             if let Err(error) = fs::rename(&partial, &place) {
                 // Another process may have been first with the same unit; its copy is as good.
-                if self.find(model, step, key)?.is_none() {
+                if self.find(key)?.is_none() {
                     return Err(error.into());
                 }
                 fs::remove_dir_all(&partial)?;
@@ -150,15 +156,18 @@ impl Store {
         Ok(path)
     }
 
-    fn unit_folder(&self, model: &str, step: Step) -> PathBuf {
-        self.folder.join(model).join(format!("step{step}"))
+    fn step_folder(&self, key: &Key<'_>) -> PathBuf {
+        self.folder.join(key.model).join(format!("step{}", key.step))
+    }
+
+    fn unit_folder(&self, key: &Key<'_>) -> PathBuf {
+        self.step_folder(key).join(key.protocol)
     }
 }
 
 /// Refuses names that would leave the output folder.
 pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
-    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-    if plain {
+    if is_plain(name) {
         return Ok(());
     }
     let message =
@@ -166,16 +175,21 @@ pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Usage, message))
 }
 
+/// Whether a folder can have this name, and is not hidden.
+pub(crate) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
 fn write_spectra(
     path: &Path,
-    spectra: &[(Site, Signal, Spectrum)],
+    spectra: &[(String, Spectrum)],
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut tensors = Vec::new();
-    for (site, signal, spectrum) in spectra {
+    for (name, spectrum) in spectra {
         let bytes: Vec<u8> =
             spectrum.values().iter().flat_map(|value| value.to_le_bytes()).collect();
         let data = TensorData::new(Dtype::F64, vec![spectrum.len()], bytes)?;
-        tensors.push((format!("{site}.{signal}"), data));
+        tensors.push((name.clone(), data));
     }
     Ok(write_safetensors(path, &tensors)?)
 }

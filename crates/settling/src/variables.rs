@@ -1,9 +1,9 @@
 //! From records to the paper's binary variables and their association.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Component, Signal, Site, View};
-use settling_mcc::{Contingency, Margin, Mcc, Threshold, Trajectory, Window, share_of_largest};
+use settling_core::{Component, Signal, Site, Step};
+use settling_mcc::{Contingency, Margin, Mcc, Threshold, Trajectory, share_of_largest};
 use settling_records::{MccRow, Record};
 
 use crate::Protocol;
@@ -25,9 +25,9 @@ pub struct LayerVariables {
 /// One layer's component over training, as the paper's variables look at it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrajectories {
-    /// Which layer and component.
+    /// Which layer and component; of Attention the view whose weights are looked at.
     pub site: Site,
-    /// CKA with the last checkpoint, by the estimator of the protocol.
+    /// CKA with the last checkpoint, by the estimator and the view of the protocol.
     pub cka: Trajectory,
     /// PER of the weight.
     pub weight_per: Trajectory,
@@ -52,14 +52,17 @@ pub fn layer_trajectories(
         .filter(|record| record.model == model && record.protocol == protocol.name)
         .collect();
     let Some(last) = of_model.iter().map(|record| record.step).max() else { return Vec::new() };
-    let of_layers = of_model
-        .iter()
-        .filter(|record| record.site.view == View::Write && record.site.head.is_none());
+    let of_layers = of_model.iter().filter(|record| {
+        let Site { component, view, head, .. } = record.site;
+        head.is_none() && view == protocol.views.of(component, record.signal)
+    });
 
     type Points = BTreeMap<u64, Option<f64>>;
     let mut sites: BTreeMap<Site, [Points; 3]> = BTreeMap::new();
     for record in of_layers {
-        let trajectories = sites.entry(record.site).or_default();
+        let view = protocol.views.of(record.site.component, Signal::Weight);
+        let site = Site { view, ..record.site };
+        let trajectories = sites.entry(site).or_default();
         let place = match (record.signal, record.metric.as_str()) {
             (Signal::Activation, "cka") if record.estimator == protocol.cka.name() => 0,
             (Signal::Weight, "per") => 1,
@@ -82,7 +85,7 @@ pub fn layer_trajectories(
 
 /// Decides the binary variables of every layer of `model`, in the order of the sites.
 ///
-/// `records` are those of one protocol; the last step among them is the end of training.
+/// The records of other protocols and models are not looked at; the last step of the others is the end of training.
 #[must_use]
 pub fn layer_variables(
     records: &[Record],
@@ -92,19 +95,29 @@ pub fn layer_variables(
     let layers = layer_trajectories(records, model, protocol);
     // A gradient without a rank, which is 0 or not finite, is not the largest.
     let gradients = layers.iter().filter_map(|layer| layer.gradient_per.last().ok());
-    let large_gradient = share_of_largest(gradients, protocol.large_gradient_per_share);
-    let large = |per: &Trajectory, threshold| per.large_at_end(Threshold::AtLeast(threshold)).ok();
+    let share = protocol.large.gradient_per_share;
+    let large_gradient = share_of_largest(gradients, share.number()).map(|number| match share {
+        Threshold::AtLeast(_) => Threshold::AtLeast(number),
+        Threshold::Above(_) => Threshold::Above(number),
+    });
+    let large = |per: &Trajectory, threshold| per.large_at_end(threshold).ok();
+    let steps = studied(records, model, protocol);
     let variables = |layer: &LayerTrajectories| LayerVariables {
         site: layer.site,
-        early: layer
-            .cka
-            .early(Window::UpTo(protocol.early_fraction), Threshold::AtLeast(protocol.early_cka))
-            .ok(),
-        large_weight_per: large(&layer.weight_per, protocol.large_weight_per),
+        early: layer.cka.early(protocol.window(&steps), protocol.early.cka).ok(),
+        large_weight_per: large(&layer.weight_per, protocol.large.weight_per),
         large_gradient_per: large_gradient
             .and_then(|threshold| large(&layer.gradient_per, threshold)),
     };
     layers.iter().map(variables).collect()
+}
+
+/// The steps of a model, ascending.
+fn studied(records: &[Record], model: &str, protocol: &Protocol) -> Vec<u64> {
+    let of_model =
+        records.iter().filter(|record| record.model == model && record.protocol == protocol.name);
+    let steps: BTreeSet<u64> = of_model.map(|record| record.step.0).collect();
+    steps.into_iter().collect()
 }
 
 /// The paper's table: for every model (in order of appearance) and component, the Matthews correlation over layers of early
@@ -115,7 +128,7 @@ pub fn layer_variables(
 #[must_use]
 pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     let mut models: Vec<&str> = Vec::new();
-    for record in records {
+    for record in records.iter().filter(|record| record.protocol == protocol.name) {
         if !models.contains(&record.model.as_str()) {
             models.push(&record.model);
         }
@@ -123,6 +136,9 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     let mut table = Vec::new();
     for model in models {
         let layers = layer_variables(records, model, protocol);
+        let steps = studied(records, model, protocol);
+        let steps: Vec<Step> = steps.into_iter().map(Step).collect();
+        let no_early = protocol.early_steps(&steps).is_empty();
         for component in Component::ALL {
             let layers: Vec<_> =
                 layers.iter().filter(|layer| layer.site.component == component).collect();
@@ -137,6 +153,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                 let mcc = match (missing, counts.mcc()) {
                     (0, Mcc::Value(value)) => Ok(value),
                     (0, Mcc::Undefined(margin)) => Err(undefined(margin).to_owned()),
+                    _ if no_early => Err(format!("no step was studied {}", protocol.early.window)),
                     // A table over the other layers would hide that something was not measured.
                     (missing, _) => Err(format!(
                         "{missing} of {} layers have an undefined variable",
@@ -147,7 +164,7 @@ pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
                 table.push(MccRow {
                     model: model.to_owned(),
                     component,
-                    view: View::Write,
+                    view: protocol.views.of(component, Signal::Weight),
                     predictor: predictor.to_owned(),
                     true_positive: counts.true_positives,
                     false_positive: counts.false_positives,

@@ -1,0 +1,103 @@
+use std::io::{Read, Write};
+
+use settling_core::{Component, Signal, Step};
+
+use crate::SCHEMA;
+use crate::error::Error;
+use crate::record::{number, read_table};
+
+/// An average over the layers of one model at one step, a point of a line of a figure: a row of `summary.csv`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SummaryRow {
+    /// The model's name.
+    pub model: String,
+    /// Attention or MLP.
+    pub component: Component,
+    /// Activation, weight or gradient.
+    pub signal: Signal,
+    /// What was averaged: `cka` of activations, `per` of the others.
+    pub metric: String,
+    /// The checkpoint.
+    pub step: Step,
+    /// The average of the defined values; `None` if there is none.
+    pub value: Option<f64>,
+    /// How many values are defined.
+    pub n: u64,
+    /// How many are not.
+    pub undefined: u64,
+    /// Which average: `mean` or `median`.
+    pub average: String,
+    /// The protocol that fixed every other choice.
+    pub protocol: String,
+}
+
+const COLUMNS: [&str; 11] = [
+    "schema",
+    "model",
+    "component",
+    "signal",
+    "metric",
+    "step",
+    "value",
+    "n",
+    "undefined",
+    "average",
+    "protocol",
+];
+
+/// Writes `rows` as CSV with a header line.
+///
+/// # Errors
+///
+/// If `out` cannot be written, or a number is not finite.
+pub fn write_summary<'a>(
+    out: impl Write,
+    rows: impl IntoIterator<Item = &'a SummaryRow>,
+) -> Result<(), Error> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(COLUMNS)?;
+    for row in rows {
+        let value = row.value.map(|value| number(value, &row.metric)).transpose()?;
+        writer.write_record([
+            SCHEMA,
+            &row.model,
+            row.component.name(),
+            row.signal.name(),
+            &row.metric,
+            &row.step.to_string(),
+            &value.unwrap_or_default(),
+            &row.n.to_string(),
+            &row.undefined.to_string(),
+            &row.average,
+            &row.protocol,
+        ])?;
+    }
+    writer.flush().map_err(csv::Error::from)?;
+    Ok(())
+}
+
+/// Reads a `summary.csv`.
+///
+/// # Errors
+///
+/// If the columns are not those of this schema, or a cell does not hold what its column asks for; the message names the line.
+pub fn read_summary(input: impl Read) -> Result<Vec<SummaryRow>, Error> {
+    read_table(input, &COLUMNS, |row| {
+        let value = match row.text("value") {
+            "" => None,
+            _ => Some(row.finite("value")?),
+        };
+        Ok(SummaryRow {
+            model: row.text("model").to_owned(),
+            component: row.named("component", &Component::ALL, Component::name)?,
+            signal: row.named("signal", &Signal::ALL, Signal::name)?,
+            metric: row.text("metric").to_owned(),
+            step: row.parse("step", "a step")?,
+            value,
+            n: row.parse("n", "a count")?,
+            undefined: row.parse("undefined", "a count")?,
+            average: row.text("average").to_owned(),
+            protocol: row.text("protocol").to_owned(),
+        })
+    })
+}

@@ -1,0 +1,273 @@
+//! Whole studies under several protocols: held to transformers and numpy, number by number, and what is computed again when.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use settling::capture::Options;
+use settling::checkpoint::StepDirectories;
+use settling::core::{CheckpointSeries, Component, Step};
+use settling::records::{Record, read_mcc, read_records};
+use settling::tokens::NpyTokens;
+use settling::{
+    EarlyWindow, Error, ErrorKind, GradientBatches, ModelStudy, Protocol, Settings, Store,
+    TrainingData, TransformerSubject, study_model, write_tables,
+};
+use tempfile::TempDir;
+
+/// What golden/make.py has written.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/suite").join(name)
+}
+
+fn mixed() -> Protocol {
+    Protocol::read(golden("mixed.toml")).unwrap()
+}
+
+fn settings(protocols: Vec<Protocol>) -> Settings {
+    let rows = NpyTokens::open(golden("training.npy")).unwrap();
+    Settings {
+        protocols,
+        training: Some(Arc::new(TrainingData::new(rows, 130).unwrap())),
+        steps: None,
+        reference_memory: 1 << 30,
+        engine: "test".to_owned(),
+    }
+}
+
+fn study(settings: &Settings, out: &Path) -> Result<ModelStudy, Error> {
+    settling::capture::set_threads(1);
+    let series = StepDirectories::open(golden("m")).unwrap();
+    let architecture = series.open(Step(12)).unwrap().architecture().unwrap();
+    let subject = TransformerSubject { architecture, options: Options::default() };
+    let tokens = NpyTokens::open(golden("rows.npy")).unwrap();
+    let store = Store::open(out)?;
+    let study = study_model("m", &series, &tokens, &subject, settings, &store, &mut |_| {})?;
+    write_tables(&store, settings, std::slice::from_ref(&study))?;
+    Ok(study)
+}
+
+/// The name of a number in expected.json.
+fn name(record: &Record) -> String {
+    let Record { step, site, signal, metric, estimator, .. } = record;
+    match metric.as_str() {
+        // How the spectrum was found is ours.
+        "effective_rank" => format!("{step} {site} {signal} {metric}"),
+        _ => format!("{step} {site} {signal} {metric} {estimator}"),
+    }
+}
+
+/// Every number of three protocols that share a pass over the checkpoints. Transformers' f32 differs from its f64 by 3e-7 at most here;
+/// ours may err as much on the other side, and rounds sums in another order: ten times that in all.
+#[test]
+fn every_number_is_that_of_transformers_and_numpy() {
+    const TOLERANCE: f64 = 3e-6;
+    let expected = fs::read_to_string(golden("expected.json")).unwrap();
+    let expected: BTreeMap<String, BTreeMap<String, f64>> =
+        serde_json::from_str(&expected).unwrap();
+    let out = TempDir::new().unwrap();
+    let protocols = vec![Protocol::corrected(), Protocol::published(), mixed()];
+    let study = study(&settings(protocols), out.path()).unwrap();
+    for (protocol, mut numbers) in expected {
+        for record in study.records.iter().filter(|record| record.protocol == protocol) {
+            let (name, found) = (name(record), record.value.clone().unwrap());
+            let expected = numbers.remove(&name).unwrap_or_else(|| panic!("{protocol}: {name}"));
+            let error = (found / expected - 1.0).abs();
+            assert!(error < TOLERANCE, "{protocol}: {name}: {found}, expected {expected}");
+        }
+        assert!(numbers.is_empty(), "{protocol}: not measured: {numbers:?}");
+    }
+}
+
+#[test]
+fn the_tables_have_every_protocol_and_the_manifest_says_what_they_are() {
+    let out = TempDir::new().unwrap();
+    let protocols = vec![Protocol::corrected(), Protocol::published()];
+    let study = study(&settings(protocols.clone()), out.path()).unwrap();
+    let open = |name: &str| fs::File::open(out.path().join(name)).unwrap();
+    assert_eq!(read_records(open("records.csv")).unwrap(), study.records);
+    let mcc = read_mcc(open("mcc.csv")).unwrap();
+    let of = |name: &str| mcc.iter().filter(|row| row.protocol == name).collect::<Vec<_>>();
+    assert_eq!((of("corrected").len(), of("published").len()), (4, 4));
+    for row in of("published") {
+        // There is no step of index 13.
+        assert_eq!(row.mcc.as_ref().unwrap_err(), "no step was studied at index 13");
+        let view = if row.component == Component::Mlp { "write" } else { "ov_flat" };
+        assert_eq!(row.view.name(), view);
+    }
+    let manifest: serde_json::Value = serde_json::from_reader(open("manifest.json")).unwrap();
+    for (index, protocol) in protocols.iter().enumerate() {
+        let printed = manifest["protocols"][index].clone();
+        assert_eq!(&serde_json::from_value::<Protocol>(printed).unwrap(), protocol);
+        assert_eq!(manifest["models"][0]["tokens"][index]["protocol"], protocol.name.as_str());
+    }
+    assert_eq!(manifest["models"][0]["tokens"][0]["rows"], 130);
+    assert_eq!(manifest["models"][0]["tokens"][1]["rows"], 128);
+    // A protocol alone gives the numbers that it gives beside others.
+    let alone = TempDir::new().unwrap();
+    let alone = self::study(&settings(vec![Protocol::published()]), alone.path()).unwrap();
+    let beside = study.records.iter().filter(|record| record.protocol == "published");
+    assert!(alone.records.iter().eq(beside));
+}
+
+fn computed(study: &ModelStudy) -> Vec<(u64, String)> {
+    study.steps.iter().map(|step| (step.step.0, step.computed.join(" "))).collect()
+}
+
+fn all(names: &str) -> Vec<(u64, String)> {
+    [0, 6, 12].map(|step| (step, names.to_owned())).to_vec()
+}
+
+#[test]
+fn only_what_a_changed_protocol_measures_is_computed_again() {
+    let out = TempDir::new().unwrap();
+    let mut settings = settings(vec![Protocol::corrected(), mixed()]);
+    let run = |settings: &Settings| study(settings, out.path()).unwrap();
+    let first = run(&settings);
+    assert_eq!(computed(&first), all("corrected mixed"));
+    let again = run(&settings);
+    assert_eq!((computed(&again), &again.records), (all(""), &first.records));
+    assert!(again.steps.iter().all(|step| step.reused));
+
+    // What decides and averages, but measures nothing.
+    settings.protocols[1].early.window = EarlyWindow::Index(1);
+    settings.protocols[1].summary.least_gradient_per = 0.25;
+    assert_eq!(computed(&run(&settings)), all(""));
+    // What is measured.
+    settings.protocols[1].views.heads = false;
+    let changed = run(&settings);
+    assert_eq!(computed(&changed), all("mixed"));
+    let of_corrected = |study: &ModelStudy| -> Vec<Record> {
+        study.records.iter().filter(|record| record.protocol == "corrected").cloned().collect()
+    };
+    assert_eq!(of_corrected(&changed), of_corrected(&first));
+    // What is lost.
+    fs::remove_dir_all(out.path().join("m/step6/corrected")).unwrap();
+    let expected = [(0, String::new()), (6, "corrected".to_owned()), (12, String::new())];
+    let found = run(&settings);
+    assert_eq!((computed(&found), found.records), (expected.to_vec(), changed.records));
+
+    // Other batches of the training change what is taken on them.
+    let rows = NpyTokens::open(golden("training.npy")).unwrap();
+    settings.training = Some(Arc::new(TrainingData::new(rows, 100).unwrap()));
+    assert_eq!(computed(&run(&settings)), all("mixed"));
+}
+
+/// The spectra of one batch, of averages, and where ranks are averaged those of each batch.
+#[test]
+fn every_spectrum_that_a_number_came_from_is_kept() {
+    let out = TempDir::new().unwrap();
+    study(&settings(vec![Protocol::published(), mixed()]), out.path()).unwrap();
+    let names = |place: &str| {
+        let path = out.path().join("m").join(place).join("spectra.safetensors");
+        let bytes = fs::read(path).unwrap();
+        let spectra = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        spectra.tensors().into_iter().map(|(name, one)| (name, one.shape().to_vec())).collect()
+    };
+    let published: BTreeMap<String, Vec<usize>> = names("step6/published");
+    // Two layers of a whole, three heads and an MLP; weights and gradients.
+    assert_eq!(published.len(), 2 * 5 * 2);
+    assert_eq!(published["layer1.attention.ov_flat.head2.weight"], [8]);
+    assert_eq!(published["layer1.attention.ov_flat.head2.gradient"], [16]);
+    assert_eq!(published["layer1.attention.ov_flat.gradient"], [24]);
+    let mixed: BTreeMap<String, Vec<usize>> = names("step6/mixed");
+    assert_eq!(mixed.len(), 2 * 5 * 3);
+    assert_eq!(mixed["layer0.mlp.write.gradient.batch1"], [24]);
+    // One batch.
+    let mixed: BTreeMap<String, Vec<usize>> = names("step0/mixed");
+    assert_eq!(mixed["layer0.mlp.write.gradient"], [24]);
+}
+
+/// The early variable of the published code looks at one step by its place.
+#[test]
+fn early_convergence_may_be_that_of_a_step_by_its_place() {
+    let out = TempDir::new().unwrap();
+    let mut protocol = Protocol::published();
+    protocol.early.window = EarlyWindow::Index(1);
+    let study = study(&settings(vec![protocol.clone()]), out.path()).unwrap();
+    for layer in settling::layer_variables(&study.records, "m", &protocol) {
+        let cka = study.records.iter().find(|record| {
+            record.step == Step(6) && record.site == layer.site && record.estimator == "biased"
+        });
+        let cka = cka.unwrap().value.clone().unwrap();
+        assert_eq!(layer.early, Some(cka > 0.45), "{} {cka}", layer.site);
+    }
+}
+
+#[test]
+fn what_a_protocol_needs_and_does_not_get_is_said() {
+    let out = TempDir::new().unwrap();
+    let refused = |change: &dyn Fn(&mut Settings), kind: ErrorKind, parts: &[&str]| {
+        let mut settings = settings(vec![Protocol::published()]);
+        change(&mut settings);
+        let error = study(&settings, out.path()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        let message = error.to_string();
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+    };
+    refused(
+        &|settings| settings.training = None,
+        ErrorKind::Usage,
+        &["`published`", "batches of the training", "gradients.batches = \"evaluation\""],
+    );
+    refused(
+        &|settings| {
+            settings.protocols[0].gradients.batches =
+                GradientBatches::Training { from: 1, to: 5, take: None };
+        },
+        ErrorKind::Usage,
+        &["near step 12", "there are 12"],
+    );
+    refused(
+        &|settings| settings.protocols[0].gradients.rows = Some(131),
+        ErrorKind::Usage,
+        &["131 rows", "has 130"],
+    );
+    refused(
+        &|settings| settings.protocols[0].rows.sequences = Some(131),
+        ErrorKind::Usage,
+        &["131 sequences", "`rows.sequences`"],
+    );
+    refused(&|settings| settings.protocols.clear(), ErrorKind::Usage, &["no protocol"]);
+    refused(
+        &|settings| settings.protocols.push(Protocol::published()),
+        ErrorKind::Usage,
+        &["two protocols", "`published`"],
+    );
+    refused(&|settings| settings.protocols[0].name = "a/b".to_owned(), ErrorKind::Usage, &["a/b"]);
+}
+
+/// A model whose fused projection has no flat slice that differs, and whose positions end.
+#[test]
+fn a_model_that_cannot_be_looked_at_like_that_says_why() {
+    let folder = TempDir::new().unwrap();
+    let gpt2 =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/settling-capture/tests/golden/gpt2");
+    let place = folder.path().join("m/step0");
+    fs::create_dir_all(&place).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(gpt2.join(file), place.join(file)).unwrap();
+    }
+    let ids = (0..5 * 13).map(|id| id % 18).collect();
+    let batch = settling::core::TokenBatch::new(ids, 13).unwrap();
+    settling::tokens::write_npy(folder.path().join("rows.npy"), &batch).unwrap();
+    let refused = |lines: &str, kind: ErrorKind, part: &str| {
+        let text = format!("name = 'mine'\nbase = 'corrected'\n{lines}");
+        let settings = settings(vec![Protocol::from_toml(&text).unwrap()]);
+        let series = StepDirectories::open(folder.path().join("m")).unwrap();
+        let architecture = series.open(Step(0)).unwrap().architecture().unwrap();
+        let subject = TransformerSubject { architecture, options: Options::default() };
+        let tokens = NpyTokens::open(folder.path().join("rows.npy")).unwrap();
+        let store = Store::open(folder.path().join("out")).unwrap();
+        let error = study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {});
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(error.to_string().contains("`mine`"), "{error}");
+    };
+    for views in ["activations", "weights"] {
+        refused(&format!("views.{views} = 'ov_flat'"), ErrorKind::Input, "there is no site");
+    }
+    refused("rows.inputs = 'whole'", ErrorKind::Compute, "learned 12 positions");
+}
