@@ -35,15 +35,19 @@ mod error;
 mod figure;
 mod grid;
 mod heat_map;
-mod legend;
+mod key;
 mod main_figure;
 mod mcc_figure;
+mod note;
+mod page;
 mod palette;
 mod panel;
+mod quantile;
 mod series;
 mod stroke;
 mod svg;
 mod text;
+mod training;
 mod weight_figure;
 
 pub use error::{Error, ErrorKind};
@@ -51,6 +55,8 @@ pub use figure::Figure;
 pub use heat_map::{HeatMap, heat_map};
 pub use main_figure::main_figure;
 pub use mcc_figure::mcc_figure;
+pub use quantile::quantile;
+pub use series::Quantity;
 pub use weight_figure::weight_figure;
 
 #[cfg(doctest)]

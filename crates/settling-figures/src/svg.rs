@@ -135,6 +135,19 @@ impl Svg {
     }
 }
 
+pub(crate) fn rect(svg: &mut Svg, at: (f64, f64), size: (f64, f64), fill: &str) {
+    svg.element(
+        "rect",
+        &[
+            ("x", &coord(at.0)),
+            ("y", &coord(at.1)),
+            ("width", &coord(size.0)),
+            ("height", &coord(size.1)),
+            ("fill", &fill),
+        ],
+    );
+}
+
 /// `x` to two decimals: a hundredth of a pixel, and the same digits on every machine.
 pub(crate) fn coord(x: f64) -> f64 {
     // `+ 0.0` turns -0 into 0.
