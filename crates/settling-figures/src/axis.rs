@@ -277,7 +277,8 @@ mod tests {
         assert!((axis.place(1.0) - BEHIND_ZERO).abs() < 1e-12);
         assert!((axis.place(143_000.0) - (1.0 - INSET)).abs() < 1e-12);
         assert!(
-            (axis.place(10.0) - axis.place(1.0) - (axis.place(1000.0) - axis.place(100.0))).abs() < 1e-12
+            (axis.place(10.0) - axis.place(1.0) - (axis.place(1000.0) - axis.place(100.0))).abs()
+                < 1e-12
         );
         let gap = axis.gap().expect("an axis with a step 0 is broken behind it");
         assert!(axis.place(0.0) < gap && gap < axis.place(1.0));

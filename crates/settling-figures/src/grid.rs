@@ -54,8 +54,7 @@ impl Grid<'_> {
         let labels = self.label_width();
         let left = (labels + 41.0).max(70.0);
         let gap = if self.shared_values { NARROW_GAP } else { (labels + 20.0).max(54.0) };
-        let width =
-            (page::WIDTH - left - RIGHT - (across as f64 - 1.0) * gap) / across as f64;
+        let width = (page::WIDTH - left - RIGHT - (across as f64 - 1.0) * gap) / across as f64;
         for (index, column) in self.columns.iter().enumerate() {
             let (block, place) = (index / across, index % across);
             let offset = block as f64 * (block_height + AXIS_HEIGHT);

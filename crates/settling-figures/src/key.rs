@@ -34,7 +34,11 @@ struct Entry<'a> {
 
 enum Sample {
     /// With the marker of this series, if there is one.
-    Line { stroke: Stroke, color: String, marker: Option<usize> },
+    Line {
+        stroke: Stroke,
+        color: String,
+        marker: Option<usize>,
+    },
     Area(&'static str),
 }
 
@@ -75,11 +79,8 @@ impl<'a> Key<'a> {
         size: f64,
         available: f64,
     ) -> Self {
-        let line = Sample::Line {
-            stroke: Stroke::Solid,
-            color: palette::color(0, 1),
-            marker: Some(0),
-        };
+        let line =
+            Sample::Line { stroke: Stroke::Solid, color: palette::color(0, 1), marker: Some(0) };
         let areas = areas.iter().map(|&(fill, name)| (Sample::Area(fill), name));
         Self::of([areas.chain([(line, series)]).collect(), Vec::new()], size, available)
     }

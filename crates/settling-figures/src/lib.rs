@@ -32,31 +32,47 @@
 
 mod axis;
 mod error;
+mod estimator_figure;
 mod figure;
 mod grid;
 mod heat_map;
 mod key;
+mod layer_heat_map;
+mod layer_lines;
 mod main_figure;
 mod mcc_figure;
 mod note;
 mod page;
 mod palette;
 mod panel;
+mod percentile_figure;
 mod quantile;
 mod series;
+mod settling_figure;
+mod spectra_figure;
 mod stroke;
+mod surface;
+mod surface_figure;
 mod svg;
+mod table;
 mod text;
 mod training;
 mod weight_figure;
 
 pub use error::{Error, ErrorKind};
+pub use estimator_figure::estimator_figure;
 pub use figure::Figure;
 pub use heat_map::{HeatMap, heat_map};
+pub use layer_heat_map::layer_heat_map;
+pub use layer_lines::layer_lines;
 pub use main_figure::main_figure;
 pub use mcc_figure::mcc_figure;
+pub use percentile_figure::percentile_figure;
 pub use quantile::quantile;
 pub use series::Quantity;
+pub use settling_figure::settling_figure;
+pub use spectra_figure::spectra_figure;
+pub use surface_figure::surface_figure;
 pub use weight_figure::weight_figure;
 
 #[cfg(doctest)]

@@ -1,7 +1,9 @@
 //! The public API on synthetic records.
 
+mod gallery;
 mod main_figure;
 mod mcc_figure;
 mod saving;
 mod study;
+mod suite;
 mod weight_figure;
