@@ -44,7 +44,7 @@ const SIDE: f64 = 560.0;
 
 /// Draws a table of similarities. The colour runs from 0 (dark) to 1 (light) and no further: the debiased CKA of unrelated
 /// features may be below 0, and has the colour of 0. Cells have their number in them where there is room; a cell without a value is left
-/// white, with a dash.
+/// white, with a dash where there is room for one.
 ///
 /// # Errors
 ///

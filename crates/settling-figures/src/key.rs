@@ -79,8 +79,7 @@ impl<'a> Key<'a> {
         size: f64,
         available: f64,
     ) -> Self {
-        let line =
-            Sample::Line { stroke: Stroke::Solid, color: palette::color(0, 1), marker: Some(0) };
+        let line = Sample::Line { stroke: Stroke::Thin, color: palette::color(0, 1), marker: None };
         let areas = areas.iter().map(|&(fill, name)| (Sample::Area(fill), name));
         Self::of([areas.chain([(line, series)]).collect(), Vec::new()], size, available)
     }

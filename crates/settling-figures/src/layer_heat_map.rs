@@ -13,8 +13,8 @@ use crate::table::{Sheet, Table};
 /// One number of every layer of `model` at every checkpoint, as colours: layers from the bottom up, checkpoints from left to right,
 /// Attention beside MLP.
 ///
-/// Every checkpoint has a column of the same width: columns are not to the scale of training. The colour runs from 0 (dark) to 1
-/// (light) and no further. A cell without a defined value is left white, with a dash where there is room; the note counts them. Only
+/// Every checkpoint has a column of the same width: columns are not to the scale of training. The colour of a CKA runs from 0
+/// (dark) to 1 (light) and no further; that of a PER spans the values of the figure, from and to a multiple of 0.05. A cell without a defined value is left white, with a dash where there is room; the note counts them. Only
 /// records of whole layers (view `write`, no head) are looked at.
 ///
 /// # Errors
@@ -61,6 +61,12 @@ pub fn layer_heat_map(
         Component::ALL.map(|component| Ok(cells(&layers(&used, model, component, quantity)?)));
     let (attention, mlp): (Vec<_>, Vec<_>) = (attention?, mlp?);
 
+    let (range, scale) = match quantity {
+        Quantity::WeightPer | Quantity::GradientPer => {
+            (twentieths(&[&attention, &mlp]), "The colours span the values of this figure.")
+        }
+        _ => ((0.0, 1.0), "The colours span 0 to 1, and values below 0 have that of 0."),
+    };
     let table = |title, values| Table {
         title,
         row_title: "Layer",
@@ -74,13 +80,22 @@ pub fn layer_heat_map(
     let title = format!("{} of the layers of {model} over training", quantity.title());
     let sheet = Sheet {
         title: &title,
-        notes: vec![format!("{model}: {}.", quantity.title()), note::source(&used)],
+        notes: vec![format!("{model}: {}. {scale}", quantity.phrase()), note::source(&used)],
         tables: vec![table(COMPONENTS[0], &attention), table(COMPONENTS[1], &mlp)],
         across: 2,
         least_width: 0.0,
         size: (385.0, (280.0 / depth as f64).clamp(7.0, 30.0)),
-        range: (0.0, 1.0),
+        range,
         border: false,
     };
     Ok(Figure::new(sheet.draw()))
+}
+
+/// The multiples of 0.05 between which all values lie.
+fn twentieths(tables: &[&[Option<f64>]]) -> (f64, f64) {
+    let values = || tables.iter().copied().flatten().copied().flatten();
+    let (low, high) = (values().fold(1.0, f64::min), values().fold(0.0, f64::max));
+    let low = (low * 20.0).floor();
+    let high = (high * 20.0).ceil().max(low + 1.0);
+    (low / 20.0, high / 20.0)
 }

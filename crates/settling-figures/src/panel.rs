@@ -4,6 +4,7 @@ use crate::stroke::Stroke;
 use crate::svg::{Anchor, Path, Svg};
 use crate::text;
 
+/// The height of a panel among others.
 pub(crate) const HEIGHT: f64 = 186.0;
 pub(crate) const LABEL_SIZE: f64 = 13.0;
 
@@ -60,6 +61,7 @@ pub(crate) struct Panel<'a> {
     pub(crate) left: f64,
     pub(crate) top: f64,
     pub(crate) width: f64,
+    pub(crate) height: f64,
     pub(crate) x: &'a Axis,
     pub(crate) y: &'a Axis,
 }
@@ -70,11 +72,11 @@ impl Panel<'_> {
     }
 
     fn y(&self, number: f64) -> f64 {
-        self.bottom() - self.y.place(number) * HEIGHT
+        self.bottom() - self.y.place(number) * self.height
     }
 
     fn bottom(&self) -> f64 {
-        self.top + HEIGHT
+        self.top + self.height
     }
 
     /// Draws grid and axes, with labels below where `label_x` and on the left where `label_y`.
@@ -115,8 +117,8 @@ impl Panel<'_> {
         svg.line((left, self.top), (left, bottom), INK, 0.9);
         svg.line((left, bottom), (right, bottom), INK, 0.9);
         if let Some((lane, name)) = self.y.lane() {
-            let y = bottom - lane * HEIGHT;
-            let edge = bottom - (2.0 * lane - 1.0) * HEIGHT;
+            let y = bottom - lane * self.height;
+            let edge = bottom - (2.0 * lane - 1.0) * self.height;
             svg.line((left, edge), (right, edge), QUIET, 0.7);
             if label_y {
                 label(svg, y, name);
@@ -130,7 +132,7 @@ impl Panel<'_> {
             }
         }
         if let Some(gap) = self.y.gap() {
-            let y = bottom - gap * HEIGHT;
+            let y = bottom - gap * self.height;
             svg.line((left, y - 2.5), (left, y + 2.5), "#fff", 2.0);
             for side in [y - 2.5, y + 2.5] {
                 svg.line((left - 4.0, side + 2.0), (left + 4.0, side - 2.0), INK, 0.9);
@@ -175,7 +177,7 @@ impl Panel<'_> {
             }
         }
         if nothing {
-            let middle = (self.left + self.width / 2.0, self.top + HEIGHT / 2.0);
+            let middle = (self.left + self.width / 2.0, self.top + self.height / 2.0);
             svg.text(middle, Anchor::Middle, LABEL_SIZE, QUIET, "no data");
         }
     }
@@ -240,7 +242,7 @@ impl Panel<'_> {
         let Some((lane, _)) = self.y.lane() else { return };
         // Several series at the same place stay apart.
         let spread = 14.0 * (index as f64 + 0.5) / series as f64 - 7.0;
-        let y = self.bottom() - lane * HEIGHT + spread;
+        let y = self.bottom() - lane * self.height + spread;
         let mut markers = Path::default();
         at.iter().for_each(|&x| palette::marker(&mut markers, index, (self.x(x), y)));
         palette::hollow(svg, &markers, &palette::color(index, series));

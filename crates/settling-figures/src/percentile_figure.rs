@@ -14,8 +14,8 @@ use crate::training::Training;
 
 /// The bands from back to front: their percentiles, and a grey that stays apart from the next in print.
 const BANDS: [([f64; 2], &str, &str); 2] = [
-    ([0.1, 0.9], "#dcdce4", "10th to 90th percentile of the layers"),
-    ([0.25, 0.75], "#aeb2c8", "25th to 75th"),
+    ([0.1, 0.9], "#d3d5e3", "10th to 90th percentile of the layers"),
+    ([0.25, 0.75], "#9da3c6", "25th to 75th"),
 ];
 
 /// How the layers of each model spread around their median while they converge: CKA with the last checkpoint, as bands of percentiles.
@@ -60,7 +60,7 @@ pub fn percentile_figure(records: &[Record]) -> Result<Figure, Error> {
             Mark::Band { fill, points: over_layers(&layers, between) }
         });
         let median = over_layers(&layers, |values| quantile(&values, 0.5));
-        let median = Mark::Curve { series: 0, stroke: Stroke::Solid, points: median };
+        let median = Mark::Curve { series: 0, stroke: Stroke::Thin, points: median };
         Ok(bands.into_iter().chain([median]).collect())
     };
     let columns = models.iter().map(|&model| {
@@ -68,8 +68,8 @@ pub fn percentile_figure(records: &[Record]) -> Result<Figure, Error> {
         Ok((model.to_owned(), panels.collect::<Result<_, Error>>()?))
     });
     let meaning = format!(
-        "{} with the last checkpoint: percentiles over the layers of a model, by linear interpolation between ranks.",
-        cka.title()
+        "Similarity to the last checkpoint, {}: percentiles over the layers of a model, by linear interpolation between ranks.",
+        cka.phrase()
     );
     let training = Training {
         title: "Convergence of layers: percentiles over layers",

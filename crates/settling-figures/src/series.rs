@@ -57,6 +57,17 @@ impl Quantity {
         }
     }
 
+    /// As part of a sentence.
+    pub(crate) const fn phrase(self) -> &'static str {
+        match self {
+            Self::DebiasedCka => "debiased CKA",
+            Self::BiasedCka => "biased CKA",
+            Self::CkaFloor => "floor of the biased CKA",
+            Self::WeightPer => "PER of the weights",
+            Self::GradientPer => "PER of the gradients",
+        }
+    }
+
     /// The CKA of a figure that shows one: the debiased, or the biased if there is no other.
     pub(crate) fn cka<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut biased = false;

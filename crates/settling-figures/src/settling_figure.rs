@@ -9,17 +9,20 @@ use crate::grid::{Column, Grid};
 use crate::key::Key;
 use crate::note;
 use crate::page;
-use crate::panel::{LABEL_SIZE, Mark};
+use crate::panel::{HEIGHT, LABEL_SIZE, Mark};
 use crate::series::{COMPONENTS, Quantity, last_step, layers, models, shown, trajectories};
 use crate::stroke::Stroke;
+
+/// The axis reaches at least down to here.
+const LEAST_SHARE: f64 = 0.01;
 
 /// When each layer settles, by its depth: from which share of training on its CKA with the last checkpoint is at least a threshold,
 /// at every measured step.
 ///
 /// One row for each of `thresholds`, a column for Attention and one for the MLP, one line a model. Depth runs from 0, the first layer,
 /// to 1, the last, so that models of different depth can be compared. The settling step is a measured one
-/// ([`Crossing::Measured`]): the true one lies between it and the measured step before. Shares are logarithmic where they span
-/// decades, with a place of their own for layers that are settled at step 0.
+/// ([`Crossing::Measured`]): the true one lies between it and the measured step before. The axis of shares is
+/// logarithmic, with a place of its own for layers that are settled at step 0.
 ///
 /// A layer that reaches the threshold only at the last step, where its CKA is 1 by definition, or not even there, is not settled: it
 /// is an outlined marker above the axis, and interrupts the line. A layer whose answer depends on an undefined value is not drawn.
@@ -60,7 +63,7 @@ pub fn settling_figure(records: &[Record], thresholds: &[f64]) -> Result<Figure,
     let mut columns = Component::ALL.map(|_| Vec::new());
     let mut notes = vec![format!(
         "From which share of training on the {} with the last checkpoint is at least the threshold. Outlined: not settled before the last step.",
-        cka.title()
+        cka.phrase()
     )];
     for &threshold in thresholds {
         let mut count = Count::default();
@@ -79,7 +82,8 @@ pub fn settling_figure(records: &[Record], thresholds: &[f64]) -> Result<Figure,
     notes.push(note::source(&used));
 
     let marks = || columns.iter().flatten().flatten();
-    let shares = Axis::shares(marks().flat_map(Mark::up).chain([1.0])).with_lane("not settled");
+    let shares =
+        Axis::shares(marks().flat_map(Mark::up).chain([LEAST_SHARE, 1.0])).with_lane("not settled");
     let rows: Vec<String> =
         thresholds.iter().map(|threshold| format!("CKA \u{2265} {threshold}")).collect();
     let grid = Grid {
@@ -99,6 +103,7 @@ pub fn settling_figure(records: &[Record], thresholds: &[f64]) -> Result<Figure,
             .collect(),
         x: Axis::values([-0.04, 1.04], (-0.04, 1.04)),
         x_title: "Depth (0: first layer, 1: last)",
+        panel_height: HEIGHT,
         shared_values: true,
     };
     Ok(Figure::new(grid.draw()))

@@ -81,6 +81,7 @@ pub fn spectra_figure(title: &str, spectra: &[(Step, &[f64])]) -> Result<Figure,
         }],
         x,
         x_title: "Rank of the singular value",
+        panel_height: 320.0,
         shared_values: false,
     };
     Ok(Figure::new(grid.draw()))

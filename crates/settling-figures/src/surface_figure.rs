@@ -80,9 +80,9 @@ pub fn surface_figure(records: &[Record], model: &str) -> Result<Figure, Error> 
         absent: drawn.absent,
     });
     let meaning = format!(
-        "{model}: Matthews correlation over layers of early convergence ({} reaches the threshold within 10 % of training) with large \
+        "{model}: Matthews correlation over layers of early convergence (the {} reaches the threshold within 10 % of training) with large \
          PER at the end. Frame: the paper's thresholds. Black line: the border of positive correlations. White: undefined.",
-        cka.title()
+        cka.phrase()
     );
     let counts: Vec<String> = drawn.iter().filter_map(Drawn::count).collect();
     let title = format!("Matthews correlation of {model} under other thresholds");

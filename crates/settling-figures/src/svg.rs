@@ -144,6 +144,8 @@ pub(crate) fn rect(svg: &mut Svg, at: (f64, f64), size: (f64, f64), fill: &str) 
             ("width", &coord(size.0)),
             ("height", &coord(size.1)),
             ("fill", &fill),
+            // Neighbours meet without a seam.
+            ("shape-rendering", &"crispEdges"),
         ],
     );
 }

@@ -34,12 +34,12 @@ pub(crate) struct Sheet<'a> {
     pub(crate) size: (f64, f64),
     /// The numbers that have the darkest and the lightest colour.
     pub(crate) range: (f64, f64),
-    /// Whether the border between numbers above 0 and others is drawn.
+    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and dashes.
     pub(crate) border: bool,
 }
 
 const TOP: f64 = 34.0;
-const RIGHT: f64 = 60.0;
+const RIGHT: f64 = 74.0;
 const BELOW: f64 = 50.0;
 const GAP: f64 = 22.0;
 const LABEL_SIZE: f64 = 12.0;
@@ -142,7 +142,7 @@ impl Sheet<'_> {
         if fills.is_empty() {
             let middle = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high / 2.0 + 4.0);
             svg.text(middle, Anchor::Middle, LABEL_SIZE, QUIET, table.absent);
-        } else {
+        } else if !self.border {
             self.draw_numbers(svg, table, &corner, cell);
         }
         if self.border {
@@ -211,15 +211,16 @@ impl Sheet<'_> {
         for number in [least, f64::midpoint(least, most), most] {
             let share = (number - least) / (most - least);
             let at = (left + 15.0, top + high * (1.0 - share) + 4.0);
-            svg.text(
-                at,
-                Anchor::Start,
-                NOTE_SIZE,
-                INK,
-                &number.to_string().replace('-', "\u{2212}"),
-            );
+            svg.text(at, Anchor::Start, NOTE_SIZE, INK, &scale_label(number));
         }
     }
+}
+
+/// With as many decimals as it needs, up to three.
+fn scale_label(number: f64) -> String {
+    let label = format!("{number:.3}");
+    let label = label.trim_end_matches('0').trim_end_matches('.');
+    label.replace('-', "\u{2212}")
 }
 
 /// The border between numbers above 0 and numbers that are not.

@@ -1,7 +1,7 @@
 use crate::axis::Axis;
 use crate::grid::{Column, Grid};
 use crate::key::Key;
-use crate::panel::Mark;
+use crate::panel::{HEIGHT, Mark};
 
 /// A [`Grid`] whose horizontal axis is the training step.
 pub(crate) struct Training<'a> {
@@ -35,6 +35,7 @@ impl Training<'_> {
             columns: self.columns.into_iter().map(column).collect(),
             x,
             x_title: "Training step",
+            panel_height: HEIGHT,
             shared_values: self.shared_values,
         };
         grid.draw()

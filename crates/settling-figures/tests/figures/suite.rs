@@ -42,8 +42,8 @@ pub(crate) fn suite(models: &[Model<'_>], steps: &[u64]) -> Vec<Record> {
             let depth = f64::from(layer) / f64::from(layers);
             let mlp = f64::from(u8::from(component == Component::Mlp));
             let place = u64::from(rank) << 40 | u64::from(layer) << 32 | (mlp as u64) << 30;
-            let small = noise(place ^ step) * 0.02;
-            let own = noise(place) * 0.5 + depth - 0.5;
+            let small = noise(place ^ step) * 0.03;
+            let own = noise(place) * 0.9 + depth - 0.5;
             let trained = (1.0 + step as f64).ln() / (1.0 + last as f64).ln().max(1.0);
             let late = (1.0 + own + 6.0 / f64::from(rank)).max(0.4) * (1.0 + mlp * 0.5);
             let debiased = if step == last { 1.0 } else { trained.powf(late) * 0.97 + small };
