@@ -23,7 +23,7 @@ use crate::table::{Sheet, Table};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if no table can be made; [`ErrorKind::InvalidRecords`] if two records give the same number or a value is
+/// [`ErrorKind::NoData`] if no correlation is defined; [`ErrorKind::InvalidRecords`] if two records give the same number or a value is
 /// not finite.
 ///
 /// # Example
@@ -54,15 +54,16 @@ pub fn surface_figure(records: &[Record], model: &str) -> Result<Figure, Error> 
     let figure = format!("the threshold surface of `{model}`");
     let used = shown(&of_model, &quantities, &figure)?;
     let surfaces = surfaces(&of_model, &used, model, cka)?;
-    if surfaces.iter().all(|surface| surface.sweep.is_err()) {
+    let drawn: Vec<Drawn> = surfaces.iter().map(Drawn::new).collect();
+    if drawn.iter().all(|drawn| drawn.values.iter().all(Option::is_none)) {
+        let reasons: Vec<String> =
+            drawn.iter().map(|drawn| format!("{}: {}", drawn.title, drawn.absent)).collect();
         let message = format!(
-            "no number to draw: {figure} needs, of every layer, {} and a PER at the last step",
-            cka.title()
+            "no number to draw: {figure} shows correlations over layers, and none is defined ({})",
+            reasons.join("; ")
         );
         return Err(Error::new(ErrorKind::NoData, message));
     }
-
-    let drawn: Vec<Drawn> = surfaces.iter().map(Drawn::new).collect();
     let names: Vec<[Vec<&str>; 2]> = drawn
         .iter()
         .map(|drawn| {

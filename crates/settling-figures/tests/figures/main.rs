@@ -3,6 +3,7 @@
 mod gallery;
 mod main_figure;
 mod mcc_figure;
+mod report;
 mod saving;
 mod study;
 mod suite;

@@ -47,7 +47,7 @@ pub(crate) fn suite(models: &[Model<'_>], steps: &[u64]) -> Vec<Record> {
             let trained = (1.0 + step as f64).ln() / (1.0 + last as f64).ln().max(1.0);
             let late = (1.0 + own + 6.0 / f64::from(rank)).max(0.4) * (1.0 + mlp * 0.5);
             let debiased = if step == last { 1.0 } else { trained.powf(late) * 0.97 + small };
-            let floor = 0.25 + 0.11 * f64::from(rank) - 0.1 * trained;
+            let floor = (0.25 + 0.11 * f64::from(rank)).min(0.95) - 0.1 * trained;
             let weight = 0.975 - (0.12 / f64::from(rank) + 0.03 * own) * trained.powi(4);
             let gradient = 0.2 + 0.3 * trained * (1.0 - 0.5 * own) / f64::from(rank).sqrt() + small;
             let values = [
