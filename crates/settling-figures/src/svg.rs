@@ -182,6 +182,13 @@ impl Path {
         self.0.push('Z');
     }
 
+    pub(crate) fn rect(&mut self, at: (f64, f64), size: (f64, f64)) {
+        self.push('M', at);
+        let (left, right, bottom) = (coord(at.0), coord(at.0 + size.0), coord(at.1 + size.1));
+        write!(self.0, "H{right}V{bottom}H{left}Z")
+            .expect("a String takes all that is written to it");
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

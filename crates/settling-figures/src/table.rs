@@ -99,9 +99,10 @@ impl Sheet<'_> {
         svg.finish()
     }
 
-    fn color(&self, value: f64) -> String {
+    /// How light the colour of a value is, in percent: finer than the eye, and few enough that cells share their colours.
+    fn shade(&self, value: f64) -> u8 {
         let (low, high) = self.range;
-        shade((value - low) / (high - low))
+        (100.0 * ((value - low) / (high - low)).clamp(0.0, 1.0)).round() as u8
     }
 
     fn draw_table(&self, svg: &mut Svg, table: &Table<'_>, at: (f64, f64), cell: (f64, f64)) {
@@ -112,32 +113,29 @@ impl Sheet<'_> {
             (at.0 + column as f64 * cell.0, at.1 + high - (row + 1) as f64 * cell.1)
         };
         let value = |row: usize, column: usize| table.values[row * columns + column];
-        let fill = |row, column| value(row, column).map(|value| self.color(value));
+        let fill = |row, column| value(row, column).map(|value| self.shade(value));
 
         // Neighbours of one colour are one piece, and all pieces of a colour are one path.
-        let mut fills: BTreeMap<String, Path> = BTreeMap::new();
+        let mut fills: BTreeMap<u8, Path> = BTreeMap::new();
         for row in 0..rows {
             let mut start = 0;
             while start < columns {
-                let color = fill(row, start);
-                let same = (start..columns).take_while(|&column| fill(row, column) == color);
+                let shade = fill(row, start);
+                let same = (start..columns).take_while(|&column| fill(row, column) == shade);
                 let end = start + same.count();
-                if let Some(color) = color {
+                if let Some(shade) = shade {
                     let (left, top) = corner(row, start);
-                    let right = corner(row, end).0;
-                    let piece =
-                        [(left, top), (right, top), (right, top + cell.1), (left, top + cell.1)];
-                    fills.entry(color).or_default().polygon(&piece);
+                    let size = (corner(row, end).0 - left, cell.1);
+                    fills.entry(shade).or_default().rect((left, top), size);
                 }
                 start = end;
             }
         }
-        for (color, path) in &fills {
-            svg.element(
-                "path",
-                &[("d", path), ("fill", color), ("shape-rendering", &"crispEdges")],
-            );
+        svg.open("g", &[("shape-rendering", &"crispEdges")]);
+        for (&percent, path) in &fills {
+            svg.element("path", &[("d", path), ("fill", &shade(f64::from(percent) / 100.0))]);
         }
+        svg.close("g");
         rect_outline(svg, at, (cell.0 * columns as f64, high), "#aaa", 0.8);
         if fills.is_empty() {
             let middle = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high / 2.0 + 4.0);
@@ -258,8 +256,7 @@ fn draw_border(
 
 fn rect_outline(svg: &mut Svg, at: (f64, f64), size: (f64, f64), stroke: &str, width: f64) {
     let mut path = Path::default();
-    let (right, bottom) = (at.0 + size.0, at.1 + size.1);
-    path.polygon(&[at, (right, at.1), (right, bottom), (at.0, bottom)]);
+    path.rect(at, size);
     svg.element(
         "path",
         &[("d", &path), ("fill", &"none"), ("stroke", &stroke), ("stroke-width", &width)],

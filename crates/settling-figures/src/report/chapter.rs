@@ -81,9 +81,12 @@ impl Chapter {
             "settling",
             "Settling step by depth",
             "Low is early. If the lines slope, layers settle in the order of their depth.",
-            summary.settling(&SETTLED),
+            Vec::new(),
             settling_figure(records, &SETTLED),
         )?;
+        if let Some(settling) = chapter.parts.last_mut() {
+            settling.table = summary.settling(&SETTLED);
+        }
         chapter.add_layers(records, &summary)?;
         chapter.add_correlations(rows)?;
         chapter.add_surfaces(records, &summary)?;
@@ -142,7 +145,7 @@ impl Chapter {
         let mut items = Vec::new();
         for (index, model) in summary.models.iter().enumerate() {
             let name = model.name;
-            let heading = Some((name.to_owned(), Summary::ranks(model)));
+            let heading = Some((name.to_owned(), model.ranks()));
             let drawn = self.drawn(
                 file_name("layers", index, name),
                 format!("The layers of {name}"),

@@ -51,8 +51,8 @@ pub(super) fn table(caption: &str, head: &[&str], rows: &[Vec<String>], numbers:
 /// A whole document: `title` is plain text, `body` is markup.
 pub(super) fn document(title: &str, body: &str) -> String {
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escape(title)
     )
@@ -68,8 +68,11 @@ h3 { font-size: 1.05rem; margin-bottom: 0.3rem; }
 p, li { max-width: 46rem; }
 nav ol { columns: 2; padding-left: 1.4rem; }
 a { color: #1f4e79; }
-figure { margin: 1rem 0 1.5rem; }
+body { counter-reset: figure; }
+figure { counter-increment: figure; margin: 1rem 0 1.5rem; }
 figure svg { max-width: 100%; height: auto; }
+figcaption { font-size: 0.9rem; }
+figcaption::before { content: \"Figure \" counter(figure) \". \"; font-weight: bold; }
 .absent { color: #555; border-left: 3px solid #bbb; padding-left: 0.8rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0; }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use settling_core::Component;
-use settling_mcc::{Crossing, Threshold};
+use settling_mcc::{Crossing, Threshold, Trajectory};
 use settling_records::{MccRow, Record};
 
 use super::html;
@@ -89,7 +89,7 @@ impl<'a> Summary<'a> {
                     model.layers.to_string(),
                     model.steps.len().to_string(),
                     model.last.to_string(),
-                    model.early.map_or_else(|| "\u{2013}".to_owned(), |step| step.to_string()),
+                    model.early.map_or_else(dash, |step| step.to_string()),
                     at(&model.cka, model.early),
                     at(&model.floor, model.early),
                     at(&model.weight, Some(model.last)),
@@ -135,73 +135,55 @@ impl<'a> Summary<'a> {
         })
     }
 
-    /// What the estimators say of the first step.
+    /// What the estimators say before training.
     pub(super) fn estimators(&self) -> Vec<String> {
-        let first = |layers: for<'m> fn(&'m Model<'a>) -> &'m [Layers; 2]| {
-            self.range(move |model| {
-                let both = layers(model).iter();
-                let first = *model.steps.first()?;
-                mean(both.flat_map(|layers| values_at(layers, first)))
-            })
+        let untrained = |layers: for<'m> fn(&'m Model<'a>) -> &'m [Layers; 2]| {
+            self.range(move |model| mean(layers(model).iter().flat_map(|one| values_at(one, 0))))
         };
+        let debiased = untrained(|model| &model.cka).filter(|_| self.cka == Quantity::DebiasedCka);
         let said: Vec<String> = [
-            ("biased", first(|model| &model.biased)),
-            ("floor", first(|model| &model.floor)),
-            (self.cka.phrase(), first(|model| &model.cka)),
+            ("biased", untrained(|model| &model.biased)),
+            ("floor", untrained(|model| &model.floor)),
+            ("debiased", debiased),
         ]
         .into_iter()
         .filter_map(|(name, range)| Some(format!("{name} {}", range?)))
         .collect();
         sentence(&said, |said| {
-            format!(
-                "At the first step, means over all layers: {said}. What the biased CKA has there is not convergence."
-            )
+            format!("At step 0, before any training, the means over all layers are: {said}.")
         })
     }
 
     /// How many layers of each model settle, and when half of them have.
-    pub(super) fn settling(&self, thresholds: &[f64]) -> Vec<String> {
-        let mut said = Vec::new();
-        for model in &self.models {
-            let at = |&threshold: &f64| {
-                let both = model.cka.iter();
-                let settled: Vec<Option<f64>> = both
-                    .flat_map(|layers| trajectories(layers, model.last).into_values())
-                    .map(|cka| {
-                        let rule = Threshold::AtLeast(threshold);
-                        cka.settling(rule, Crossing::Measured).ok()?.step()
-                    })
-                    .collect();
+    pub(super) fn settling(&self, thresholds: &[f64]) -> String {
+        let mut rows = Vec::new();
+        for model in self.models.iter().filter(|model| model.cka.iter().any(|one| !one.is_empty()))
+        {
+            for &threshold in thresholds {
+                let of_layers = |layers| trajectories(layers, model.last).into_values();
+                let step = |cka: Trajectory| {
+                    cka.settling(Threshold::AtLeast(threshold), Crossing::Measured).ok()?.step()
+                };
+                let steps: Vec<Option<f64>> =
+                    model.cka.iter().flat_map(of_layers).map(step).collect();
                 let shares: Vec<f64> =
-                    settled.iter().flatten().map(|step| step / model.last.max(1) as f64).collect();
-                let when = quantile(&shares, 0.5).map_or_else(String::new, |median| {
-                    format!(" (half of these by {:.2} % of training)", 100.0 * median)
-                });
-                format!("{} of {} at {threshold}{when}", shares.len(), settled.len())
-            };
-            let counts: Vec<String> = thresholds.iter().map(at).collect();
-            if model.cka.iter().any(|layers| !layers.is_empty()) {
-                said.push(format!("{}: {}", model.name, counts.join(", ")));
+                    steps.iter().flatten().map(|step| step / model.last.max(1) as f64).collect();
+                let half = quantile(&shares, 0.5);
+                rows.push(vec![
+                    model.name.to_owned(),
+                    threshold.to_string(),
+                    format!("{} of {}", shares.len(), steps.len()),
+                    half.map_or_else(dash, |half| format!("{:.2} %", 100.0 * half)),
+                ]);
             }
         }
-        sentence(&said, |said| format!("Settled before the last step: {said}."))
-    }
-
-    /// Between which values the PERs of a model's layers lie at the end.
-    pub(super) fn ranks(model: &Model<'_>) -> Vec<String> {
-        let range = |layers: &[Layers; 2]| {
-            let values: Vec<f64> =
-                layers.iter().flat_map(|layers| values_at(layers, model.last)).collect();
-            let low = values.iter().copied().reduce(f64::min)?;
-            let high = values.iter().copied().reduce(f64::max)?;
-            Some(format!("{low:.3} to {high:.3}"))
-        };
-        let said: Vec<String> =
-            [("of weights", range(&model.weight)), ("of gradients", range(&model.gradient))]
-                .into_iter()
-                .filter_map(|(name, range)| Some(format!("{name} {}", range?)))
-                .collect();
-        sentence(&said, |said| format!("At the end the PER over all layers is: {said}."))
+        if rows.is_empty() {
+            return String::new();
+        }
+        let head = ["model", "CKA at least", "settled layers", "half of these by"];
+        let caption = "Layers of Attention and of the MLP that are settled before the last step, and the share of training by which \
+                       half of these are.";
+        html::table(caption, &head, &rows, 1)
     }
 
     /// The least and the largest of a number of each model.
@@ -223,6 +205,25 @@ impl<'a> Summary<'a> {
     }
 }
 
+impl Model<'_> {
+    /// Between which values the PERs of the layers lie at the end.
+    pub(super) fn ranks(&self) -> Vec<String> {
+        let range = |layers: &[Layers; 2]| {
+            let values: Vec<f64> =
+                layers.iter().flat_map(|layers| values_at(layers, self.last)).collect();
+            let low = values.iter().copied().reduce(f64::min)?;
+            let high = values.iter().copied().reduce(f64::max)?;
+            Some(format!("{low:.3} to {high:.3}"))
+        };
+        let said: Vec<String> =
+            [("of weights", range(&self.weight)), ("of gradients", range(&self.gradient))]
+                .into_iter()
+                .filter_map(|(name, range)| Some(format!("{name} {}", range?)))
+                .collect();
+        sentence(&said, |said| format!("At the end the PER over all layers is: {said}."))
+    }
+}
+
 /// What the table of correlations amounts to.
 pub(super) fn correlations(rows: &[&MccRow]) -> String {
     let defined = rows.iter().filter(|row| row.mcc.is_ok()).count();
@@ -232,8 +233,8 @@ pub(super) fn correlations(rows: &[&MccRow]) -> String {
         .count();
     let small = rows.iter().filter(|row| row.mcc.is_ok() && row.p_exact < 0.05).count();
     format!(
-        "{defined} of {} correlations are defined. Of these, {clear} have an interval without 0, and {small} have p below 0.05; by \
-         chance alone one in twenty would, at most.",
+        "{defined} of {} correlations are defined; {clear} have an interval without 0, and {small} have p below 0.05. Without any \
+         association at most one in twenty would, if layers were independent.",
         rows.len()
     )
 }
@@ -264,8 +265,8 @@ pub(super) fn correlation_table(rows: &[&MccRow]) -> String {
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(row.mcc.as_ref().map_or_else(Clone::clone, |mcc| number(Some(*mcc))));
         let ends = |(low, high)| format!("{} to {}", number(Some(low)), number(Some(high)));
-        cells.push(row.interval.map_or_else(|| "\u{2013}".to_owned(), ends));
-        cells.push(format!("{:.3}", row.p_exact));
+        cells.push(row.interval.map_or_else(dash, ends));
+        cells.push(p_value(row.p_exact));
         cells
     };
     let caption = "Large PER (predicted) and early convergence (actual) over the layers of a model. Where the correlation is \
@@ -281,11 +282,16 @@ fn mean_at(layers: &Layers, step: u64) -> Option<f64> {
     mean(values_at(layers, step))
 }
 
+fn p_value(p: f64) -> String {
+    if p < 5e-4 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+fn dash() -> String {
+    "\u{2013}".to_owned()
+}
+
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(
-        || "\u{2013}".to_owned(),
-        |value| format!("{:.2}", value + 0.0).replace('-', "\u{2212}"),
-    )
+    value.map_or_else(dash, |value| format!("{:.2}", value + 0.0).replace('-', "\u{2212}"))
 }
 
 /// Nothing if there is nothing to say.

@@ -1,6 +1,7 @@
 use std::{env, fs};
 
 use proptest::prelude::*;
+use roxmltree::Document;
 use settling_core::{Component, Signal, View};
 use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 use settling_records::{MccRow, Record};
@@ -38,6 +39,8 @@ fn assert_self_contained(html: &str) {
     ] {
         assert!(!html.contains(loads), "the report has `{loads}`");
     }
+    let document = html.replace("<!doctype html>", "");
+    Document::parse(&document).expect("every element is closed");
     let anchors = html.matches("href=").count();
     assert_eq!(anchors, html.matches("href=\"#").count(), "only links within the page");
     for id in html.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
