@@ -86,10 +86,11 @@ impl Panel<'_> {
             let at = (left - 7.0, y + BASELINE * LABEL_SIZE);
             svg.text(at, Anchor::End, LABEL_SIZE, INK, label);
         };
+        let mut minor = Path::default();
         for tick in self.y.ticks() {
             let y = self.y(tick.at);
             if tick.label.is_empty() {
-                svg.line((left - 2.5, y), (left, y), MINOR, 0.7);
+                minor.polyline(&[(left - 2.5, y), (left, y)]);
                 continue;
             }
             svg.line((left, y), (right, y), RULE, 0.8);
@@ -104,7 +105,7 @@ impl Panel<'_> {
         for tick in ticks {
             let x = self.x(tick.at);
             if tick.label.is_empty() {
-                svg.line((x, bottom), (x, bottom + 2.5), MINOR, 0.7);
+                minor.polyline(&[(x, bottom), (x, bottom + 2.5)]);
                 continue;
             }
             svg.line((x, self.top), (x, bottom), RULE, 0.8);
@@ -113,6 +114,9 @@ impl Panel<'_> {
                 svg.text((x, bottom + 18.0), Anchor::Middle, LABEL_SIZE, INK, &tick.label);
             }
             index += 1;
+        }
+        if !minor.is_empty() {
+            svg.element("path", &[("d", &minor), ("stroke", &MINOR), ("stroke-width", &0.7)]);
         }
         svg.line((left, self.top), (left, bottom), INK, 0.9);
         svg.line((left, bottom), (right, bottom), INK, 0.9);
