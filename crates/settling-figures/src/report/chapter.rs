@@ -1,5 +1,7 @@
 //! The part of a report that is about one protocol.
 
+use std::collections::BTreeSet;
+
 use settling_records::{MccRow, Record};
 
 use super::summary::{Summary, correlation_table, correlations};
@@ -260,14 +262,8 @@ fn overview(protocol: &str, records: &[Record], summary: &Summary<'_>) -> String
         return format!("<p class=\"absent\">{}</p>\n", html::escape(&absent));
     }
     let undefined = records.iter().filter(|record| record.value.is_err()).count();
-    let mut positions: Vec<String> = Vec::new();
-    for record in records {
-        if let Some(position) = record.positions.map(|positions| positions.to_string()) {
-            if !positions.contains(&position) {
-                positions.push(position);
-            }
-        }
-    }
+    let positions = records.iter().filter_map(|record| record.positions);
+    let positions: BTreeSet<String> = positions.map(|positions| positions.to_string()).collect();
     let positions = match positions.len() {
         0 => String::new(),
         _ => format!(" Token positions: {}.", listed(positions)),
