@@ -10,7 +10,7 @@
 #[allow(dead_code, reason = "it is done before a bar could be seen")]
 mod terminal;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -122,58 +122,42 @@ fn spectra(
     records: &[Record],
     wanted: &[String],
 ) -> Result<Vec<ReportFigure>, Error> {
-    let mut units: Vec<(&str, &str)> = Vec::new();
+    // The deepest layer and the steps, by model and protocol.
+    let mut units: BTreeMap<(&str, &str), (usize, BTreeSet<Step>)> = BTreeMap::new();
     for record in records {
-        let unit = (record.model.as_str(), record.protocol.as_str());
-        // A name from a table leads nowhere but into the folder.
-        let plain = |name: &str| !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
-        if units.last() != Some(&unit) && !units.contains(&unit) && plain(unit.0) && plain(unit.1) {
-            units.push(unit);
-        }
+        let (deepest, steps) = units.entry((&record.model, &record.protocol)).or_default();
+        *deepest = record.site.layer.max(*deepest);
+        steps.insert(record.step);
     }
+    // A name from a table leads nowhere but into the folder.
+    let plain = |name: &str| !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
+    units.retain(|(model, protocol), _| plain(model) && plain(protocol));
+
     let mut figures = Vec::new();
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    for (model, protocol) in units {
-        let of_unit =
-            || records.iter().filter(|record| record.model == model && record.protocol == protocol);
-        let steps: BTreeSet<Step> = of_unit().map(|record| record.step).collect();
-        let deepest = of_unit().map(|record| record.site.layer).max().unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for (&(model, protocol), (deepest, steps)) in &units {
         let middle = [format!("layer{}.mlp.write.weight", deepest / 2)];
         for name in if wanted.is_empty() { &middle[..] } else { wanted } {
-            let mut stored = Vec::new();
-            for &step in &steps {
-                let step_folder = folder.join(model).join(format!("step{step}"));
-                let places = [step_folder.join(protocol), step_folder];
-                let files = places.map(|place| place.join("spectra.safetensors"));
-                let Some(file) = files.iter().find(|file| file.is_file()) else { continue };
-                let source = Checkpoint::open_file(file)?;
-                // A model may be less deep than another.
-                if source.tensors().iter().any(|tensor| tensor.name == *name) {
-                    let values = source.read(name)?.to_f32()?;
-                    stored.push((step, values.into_iter().map(f64::from).collect::<Vec<f64>>()));
-                }
-            }
-            if stored.is_empty() {
+            let spectra = stored(&folder.join(model), protocol, steps, name)?;
+            if spectra.is_empty() {
                 continue;
             }
-            found.insert(name);
+            found.insert(name.clone());
             let slices: Vec<(Step, &[f64])> =
-                stored.iter().map(|(step, values)| (*step, &values[..])).collect();
+                spectra.iter().map(|(step, values)| (*step, &values[..])).collect();
             let title = format!("{model} ({protocol}), {name}");
-            let figure = match spectra_figure(&title, &slices) {
-                Ok(figure) => figure,
-                Err(error) if error.kind() == ErrorKind::NoData => {
-                    eprintln!("left out: {error}");
-                    continue;
-                }
+            match spectra_figure(&title, &slices) {
+                Ok(figure) => figures.push(ReportFigure {
+                    name: format!("spectra-{}", figures.len() + 1),
+                    caption: format!("Singular values over training: {title}"),
+                    figure,
+                }),
+                Err(error) if error.kind() == ErrorKind::NoData => eprintln!("left out: {error}"),
                 Err(error) => return Err(of_figures(&error)),
-            };
-            let number = figures.len() + 1;
-            let caption = format!("Singular values over training: {title}");
-            figures.push(ReportFigure { name: format!("spectra-{number}"), caption, figure });
+            }
         }
     }
-    if let Some(missing) = wanted.iter().find(|name| !found.contains(name.as_str())) {
+    if let Some(missing) = wanted.iter().find(|&name| !found.contains(name)) {
         let message = format!(
             "{}: no model has stored spectra of `{missing}`; names are as in layer3.mlp.write.weight",
             folder.display()
@@ -181,6 +165,28 @@ fn spectra(
         return Err(usage(message));
     }
     Ok(figures)
+}
+
+/// The spectra of this name at each step for which there are any.
+fn stored(
+    model: &Path,
+    protocol: &str,
+    steps: &BTreeSet<Step>,
+    name: &str,
+) -> Result<Vec<(Step, Vec<f64>)>, Error> {
+    let mut spectra = Vec::new();
+    for &step in steps {
+        let folder = model.join(format!("step{step}"));
+        let places = [folder.join(protocol), folder];
+        let files = places.map(|place| place.join("spectra.safetensors"));
+        let Some(file) = files.iter().find(|file| file.is_file()) else { continue };
+        let source = Checkpoint::open_file(file)?;
+        if source.tensors().iter().any(|tensor| tensor.name == name) {
+            let values = source.read(name)?.to_f32()?;
+            spectra.push((step, values.into_iter().map(f64::from).collect()));
+        }
+    }
+    Ok(spectra)
 }
 
 /// Writes beside the target, then renames: a report is there whole or not at all.
