@@ -14,7 +14,7 @@ use crate::table::{Sheet, Table};
 /// Four tables: Attention and MLP, by the PER of the weight and of the gradient. From the bottom up, what CKA with the last checkpoint
 /// must reach at some step of the first 10 % of training: 0.2 to 0.8. From left to right, what the PER must reach at the end: 0.8 to
 /// 0.99 of weights; of gradients 50 to 100 % of the largest of any layer and component. All with `>=`. Colours run from -1 (dark) to 1
-/// (light), a black line separates positive correlations from others, a frame marks the paper's thresholds. Where the correlation
+/// (light), a dashed line separates positive correlations from others, a frame marks the paper's thresholds. Where the correlation
 /// is undefined (all layers agree in one of the variables, or one depends on an undefined value) the table is white. If a layer has
 /// no PER at the end, there is no table: one over the others would hide it.
 ///
@@ -82,7 +82,7 @@ pub fn surface_figure(records: &[Record], model: &str) -> Result<Figure, Error> 
     });
     let meaning = format!(
         "{model}: Matthews correlation over layers of early convergence (the {} reaches the threshold within 10 % of training) with large \
-         PER at the end. Frame: the paper's thresholds. Black line: the border of positive correlations. White: undefined.",
+         PER at the end. Frame: the paper's thresholds. Dashed line: the border of positive correlations. White: undefined.",
         cka.phrase()
     );
     let counts: Vec<String> = drawn.iter().filter_map(Drawn::count).collect();

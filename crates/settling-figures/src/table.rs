@@ -245,10 +245,16 @@ fn draw_border(
         }
     }
     if !border.is_empty() {
-        for (color, width) in [("#fff", 3.6), ("#000", 1.8)] {
+        for (color, width, dashes) in [("#fff", 3.6, "none"), ("#000", 1.8, "4 2.5")] {
             svg.element(
                 "path",
-                &[("d", &border), ("fill", &"none"), ("stroke", &color), ("stroke-width", &width)],
+                &[
+                    ("d", &border),
+                    ("fill", &"none"),
+                    ("stroke", &color),
+                    ("stroke-width", &width),
+                    ("stroke-dasharray", &dashes),
+                ],
             );
         }
     }

@@ -1,5 +1,6 @@
 //! Figures that show more than the mean over layers.
 
+use proptest::prelude::*;
 use settling_core::{Component, Signal, Step};
 use settling_figures::{
     ErrorKind, Quantity, estimator_figure, layer_heat_map, layer_lines, percentile_figure, quantile,
@@ -63,6 +64,28 @@ fn quantiles_are_those_of_numpy() {
     }
     assert_eq!((quantile(&values, 0.0), quantile(&values, 1.0)), (Some(1.0), Some(9.0)));
     assert_eq!(quantile(&[7.0], 0.3), Some(7.0));
+}
+
+proptest! {
+    /// Between the least and the largest value, rising with `q`, whatever the order of the values.
+    #[test]
+    fn quantiles_are_ordered(
+        mut values in prop::collection::vec(-1e6_f64..1e6, 1..40),
+        qs in prop::collection::vec(0.0_f64..=1.0, 2..6),
+    ) {
+        let mut qs = qs;
+        qs.sort_by(f64::total_cmp);
+        let found: Vec<f64> = qs.iter().filter_map(|&q| quantile(&values, q)).collect();
+        prop_assert_eq!(found.len(), qs.len());
+        let slack = 1e-9 * 1e6;
+        prop_assert!(found.windows(2).all(|pair| pair[0] <= pair[1] + slack), "{:?}", found);
+        values.reverse();
+        let again: Vec<f64> = qs.iter().filter_map(|&q| quantile(&values, q)).collect();
+        prop_assert_eq!(&again, &found);
+        values.sort_by(f64::total_cmp);
+        let (low, high) = (values[0], values[values.len() - 1]);
+        prop_assert!(found.iter().all(|x| (low - slack..=high + slack).contains(x)), "{:?}", found);
+    }
 }
 
 #[test]
