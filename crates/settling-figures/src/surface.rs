@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use settling_core::Component;
-use settling_mcc::{Sweep, SweepGrid, SweepUnit, Threshold, Window, share_of_largest};
+use settling_mcc::{Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window, share_of_largest};
 use settling_records::Record;
 
 use crate::error::{Error, ErrorKind};
@@ -36,47 +38,67 @@ pub(crate) fn surfaces(
     cka: Quantity,
 ) -> Result<Vec<Surface>, Error> {
     let last = last_step(records, model);
+    let of = |component, quantity| -> Result<BTreeMap<usize, Trajectory>, Error> {
+        Ok(trajectories(&layers(used, model, component, quantity)?, last))
+    };
     let mut surfaces = Vec::new();
     for component in Component::ALL {
-        let similar = trajectories(&layers(used, model, component, cka)?, last);
         for predictor in [Quantity::WeightPer, Quantity::GradientPer] {
-            let size = trajectories(&layers(used, model, component, predictor)?, last);
             let scale = match predictor {
                 Quantity::WeightPer => Some(1.0),
                 // The largest of any layer and component that has one.
                 _ => {
-                    let mut finals = Vec::new();
-                    for component in Component::ALL {
-                        let all = trajectories(&layers(used, model, component, predictor)?, last);
-                        finals.extend(all.values().filter_map(|size| size.last().ok()));
-                    }
-                    share_of_largest(finals, 1.0).filter(|&largest| largest > 0.0)
+                    let [attention, mlp] = Component::ALL.map(|component| of(component, predictor));
+                    let (attention, mlp) = (attention?, mlp?);
+                    let finals = attention.values().chain(mlp.values());
+                    share_of_largest(finals.filter_map(|size| size.last().ok()), 1.0)
+                        .filter(|&largest| largest > 0.0)
                 }
             };
-            let units: Option<Vec<SweepUnit>> = similar
-                .iter()
-                .map(|(layer, trajectory)| {
-                    let size = size.get(layer)?.last().ok()? / scale?;
-                    Some(SweepUnit { trajectory: trajectory.clone(), size })
-                })
-                .collect();
-            let cka: Vec<u32> = (20..=80).step_by(5).collect();
-            let size: Vec<u32> = match predictor {
+            let cka_thresholds: Vec<u32> = (20..=80).step_by(5).collect();
+            let size_thresholds: Vec<u32> = match predictor {
                 Quantity::WeightPer => (80..=99).collect(),
                 _ => (50..=100).step_by(5).collect(),
             };
-            let sweep = match units {
-                None => Err("a layer has no PER at the end"),
-                Some(units) if units.is_empty() => Err("no data"),
-                Some(units) => Ok(Sweep::new(&units, &grid(&cka, &size)).map_err(|error| {
-                    let message = format!("model `{model}`, {component}: {error}");
-                    Error::new(ErrorKind::InvalidRecords, message).caused_by(error)
-                })?),
+            let sweep = match units(&of(component, cka)?, &of(component, predictor)?, scale) {
+                Ok(units) => {
+                    let grid = grid(&cka_thresholds, &size_thresholds);
+                    Ok(Sweep::new(&units, &grid).map_err(|error| {
+                        let message = format!("model `{model}`, {component}: {error}");
+                        Error::new(ErrorKind::InvalidRecords, message).caused_by(error)
+                    })?)
+                }
+                Err(why) => Err(why),
             };
-            surfaces.push(Surface { component, predictor, cka, size, sweep });
+            surfaces.push(Surface {
+                component,
+                predictor,
+                cka: cka_thresholds,
+                size: size_thresholds,
+                sweep,
+            });
         }
     }
     Ok(surfaces)
+}
+
+/// Every layer with its CKA and its PER at the end in units of `scale`, or why one lacks them: a table over the others would hide it.
+fn units(
+    similar: &BTreeMap<usize, Trajectory>,
+    size: &BTreeMap<usize, Trajectory>,
+    scale: Option<f64>,
+) -> Result<Vec<SweepUnit>, &'static str> {
+    if similar.is_empty() && size.is_empty() {
+        return Err("no data");
+    }
+    if size.keys().any(|layer| !similar.contains_key(layer)) {
+        return Err("a layer has no CKA");
+    }
+    let unit = |(layer, trajectory): (&usize, &Trajectory)| {
+        let size = size.get(layer)?.last().ok()? / scale?;
+        Some(SweepUnit { trajectory: trajectory.clone(), size })
+    };
+    similar.iter().map(unit).collect::<Option<_>>().ok_or("a layer has no PER at the end")
 }
 
 fn grid(cka: &[u32], size: &[u32]) -> SweepGrid {

@@ -16,7 +16,7 @@ use crate::table::{Sheet, Table};
 /// 0.99 of weights; of gradients 50 to 100 % of the largest of any layer and component. All with `>=`. Colours run from -1 (dark) to 1
 /// (light), a dashed line separates positive correlations from others, a frame marks the paper's thresholds. Where the correlation
 /// is undefined (all layers agree in one of the variables, or one depends on an undefined value) the table is white. If a layer has
-/// no PER at the end, there is no table: one over the others would hide it.
+/// no PER at the end, or no CKA at all, there is no table: one over the others would hide it.
 ///
 /// The CKA is the debiased one, or the biased one if there is no other. Only records of whole layers (view `write`, no head) are
 /// looked at; the last step of any record of the model is the end of its training.

@@ -134,6 +134,11 @@ fn a_surface_needs_every_layer() {
     assert_eq!(error.kind(), ErrorKind::NoData);
     assert!(error.to_string().contains("a layer has no PER at the end"), "{error}");
     assert_eq!(surface_figure(&[], "m").unwrap_err().kind(), ErrorKind::NoData);
+    let mut records = associated(&[(0.3, Some(0.9)), (0.5, Some(0.99)), (0.7, Some(0.8))]);
+    assert!(surface_figure(&records, "m").is_ok());
+    records.retain(|record| record.site.layer != 1 || record.metric != "cka");
+    let error = surface_figure(&records, "m").unwrap_err();
+    assert!(error.to_string().contains("MLP, PER of weights: a layer has no CKA"), "{error}");
 }
 
 #[test]
