@@ -17,7 +17,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("settling-records", &["settling-core"]),
     ("settling-hub", &["settling-checkpoint", "settling-core", "settling-tokens"]),
     ("settling-capture", &["settling-core", "settling-rank", "settling-cka"]),
-    ("settling-figures", &["settling-core", "settling-records"]),
+    ("settling-figures", &["settling-core", "settling-mcc", "settling-records"]),
     (
         "settling",
         &[

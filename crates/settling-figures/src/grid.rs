@@ -1,87 +1,147 @@
-use crate::axis::{StepAxis, ValueAxis};
-use crate::legend::Legend;
-use crate::palette::{INK, QUIET};
-use crate::panel::{self, Curve, LABEL_SIZE, Panel};
-use crate::stroke::Stroke;
+use crate::axis::Axis;
+use crate::key::Key;
+use crate::page::{self, Notes};
+use crate::palette::INK;
+use crate::panel::{LABEL_SIZE, Mark, Panel};
 use crate::svg::{Anchor, Svg, coord};
 use crate::text;
 
-/// Panels of curves over training: the rows share the axis of steps, the panels of a column share the axis of values.
+/// Panels that share their horizontal axis; the panels of a column share the axis of values, and with `shared_values` all do.
 pub(crate) struct Grid<'a> {
     pub(crate) title: &'a str,
     /// What is drawn and from which numbers; paragraphs below the legend.
     pub(crate) notes: Vec<String>,
-    /// In the order of their colours.
-    pub(crate) models: &'a [&'a str],
-    pub(crate) rows: Vec<&'a str>,
+    /// The names of what is drawn, in the order of their colours.
+    pub(crate) series: &'a [&'a str],
+    pub(crate) key: Key<'a>,
+    pub(crate) rows: &'a [&'a str],
     pub(crate) columns: Vec<Column>,
-    /// What the strokes mean, where there are several.
-    pub(crate) strokes: Vec<(Stroke, &'a str)>,
+    pub(crate) x: Axis,
+    pub(crate) x_title: &'a str,
+    pub(crate) panel_height: f64,
+    pub(crate) shared_values: bool,
 }
 
 pub(crate) struct Column {
     pub(crate) title: String,
-    /// The axis does not go beyond these unless a value does.
-    pub(crate) limits: (f64, f64),
-    /// The curves of each row; later ones are drawn on top.
-    pub(crate) panels: Vec<Vec<Curve>>,
+    pub(crate) values: Axis,
+    /// What is drawn in each row; later marks are drawn on top.
+    pub(crate) panels: Vec<Vec<Mark>>,
 }
 
-const WIDTH: f64 = 1000.0;
-const LEFT: f64 = 70.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
-const COLUMN_GAP: f64 = 54.0;
 const ROW_GAP: f64 = 18.0;
+/// Between columns that share their labels.
+const NARROW_GAP: f64 = 20.0;
 /// From the last row of panels to the legend: tick labels and the axis title.
 const AXIS_HEIGHT: f64 = 52.0;
-const NOTE_LINE: f64 = 15.0;
-
-const TITLE_SIZE: f64 = 15.0;
-const NOTE_SIZE: f64 = 11.0;
+/// More columns than this go into a second block of rows; fewer do if their titles would not fit.
+const MOST_COLUMNS: usize = 5;
+/// Columns are not wider than this times their height.
+const WIDEST: f64 = 2.6;
 
 impl Grid<'_> {
     pub(crate) fn draw(&self) -> String {
-        let legend = Legend::new(self.models, &self.strokes, LABEL_SIZE, WIDTH - 2.0 * RIGHT);
-        let row_top = |row: usize| TOP + row as f64 * (panel::HEIGHT + ROW_GAP);
-        let panels_end = row_top(self.rows.len()) - ROW_GAP;
-        let legend_top = panels_end + AXIS_HEIGHT;
-        let note_top = legend_top + legend.height() + 4.0;
-        let lines = |note: &String| text::lines(note, NOTE_SIZE, WIDTH - 2.0 * RIGHT);
-        let notes: Vec<String> = self.notes.iter().flat_map(lines).collect();
-        let height = note_top + notes.len() as f64 * NOTE_LINE + 6.0;
+        let layout = self.layout();
+        let Layout { left, width, gap, across } = layout;
+        let blocks = self.columns.len().div_ceil(across).max(1);
+        let row_top = |row: usize| TOP + row as f64 * (self.panel_height + ROW_GAP);
+        let block_height = row_top(self.rows.len()) - ROW_GAP;
+        let panels_end = blocks as f64 * (block_height + AXIS_HEIGHT);
+        let note_top = panels_end + self.key.height() + 4.0;
+        let notes = Notes::new(&self.notes, page::WIDTH - 2.0 * RIGHT);
+        let height = note_top + notes.height() + 6.0;
+        let mut svg = Svg::new(page::WIDTH, height, self.title, &self.notes.join(" "));
 
-        let mut svg = Svg::new(WIDTH, height, self.title, &self.notes.join(" "));
-        let curves = self.columns.iter().flat_map(|column| column.panels.iter().flatten());
-        let steps = StepAxis::new(curves.flat_map(|curve| curve.points.keys().copied()));
-        let columns = self.columns.len() as f64;
-        let width = (WIDTH - LEFT - RIGHT - (columns - 1.0) * COLUMN_GAP) / columns;
         for (index, column) in self.columns.iter().enumerate() {
-            let left = LEFT + index as f64 * (width + COLUMN_GAP);
+            let (block, place) = (index / across, index % across);
+            let offset = block as f64 * (block_height + AXIS_HEIGHT);
+            let left = left + place as f64 * (width + gap);
             let middle = left + width / 2.0;
-            svg.text((middle, TOP - 13.0), Anchor::Middle, TITLE_SIZE, INK, &column.title);
-            let curves = column.panels.iter().flatten();
-            let values = curves.flat_map(|curve| curve.points.values().copied().flatten());
-            let values = ValueAxis::new(values, column.limits);
-            for (row, curves) in column.panels.iter().enumerate() {
-                let panel = Panel { left, top: row_top(row), width, steps: &steps, values };
-                panel.draw_axes(&mut svg, row + 1 == column.panels.len());
-                panel.draw_curves(&mut svg, curves, self.models);
+            let title = text::shortened(&column.title, page::TITLE_SIZE, layout.title_room());
+            svg.text((middle, offset + TOP - 13.0), Anchor::Middle, page::TITLE_SIZE, INK, &title);
+            for (row, marks) in column.panels.iter().enumerate() {
+                let panel = Panel {
+                    left,
+                    top: offset + row_top(row),
+                    width,
+                    height: self.panel_height,
+                    x: &self.x,
+                    y: &column.values,
+                };
+                let last = row + 1 == column.panels.len();
+                panel.draw_axes(&mut svg, last, place == 0 || !self.shared_values);
+                panel.draw_marks(&mut svg, marks, self.series);
             }
-            let under = (middle, panels_end + 39.0);
-            svg.text(under, Anchor::Middle, LABEL_SIZE, INK, "Training step");
+            let under = (middle, offset + block_height + 39.0);
+            svg.text(under, Anchor::Middle, LABEL_SIZE, INK, self.x_title);
         }
-        for (row, label) in self.rows.iter().enumerate() {
-            let middle = coord(row_top(row) + panel::HEIGHT / 2.0);
-            svg.open("g", &[("transform", &format!("translate(22 {middle}) rotate(-90)"))]);
-            svg.text((0.0, 0.0), Anchor::Middle, TITLE_SIZE, INK, label);
-            svg.close("g");
+        for block in 0..blocks {
+            for (row, label) in self.rows.iter().enumerate() {
+                let offset = block as f64 * (block_height + AXIS_HEIGHT);
+                let middle = coord(offset + row_top(row) + self.panel_height / 2.0);
+                let x = coord(left - self.left_margin() + 22.0);
+                svg.open("g", &[("transform", &format!("translate({x} {middle}) rotate(-90)"))]);
+                svg.text((0.0, 0.0), Anchor::Middle, page::TITLE_SIZE, INK, label);
+                svg.close("g");
+            }
         }
-        legend.draw(&mut svg, WIDTH / 2.0, legend_top);
-        for (index, line) in notes.iter().enumerate() {
-            let at = (WIDTH / 2.0, note_top + (index as f64 + 0.8) * NOTE_LINE);
-            svg.text(at, Anchor::Middle, NOTE_SIZE, QUIET, line);
-        }
+        self.key.draw(&mut svg, page::WIDTH / 2.0, panels_end);
+        notes.draw(&mut svg, page::WIDTH / 2.0, note_top);
         svg.finish()
+    }
+
+    /// As many columns side by side as leave room for their titles.
+    fn layout(&self) -> Layout {
+        let titles = self.columns.iter().map(|column| text::width(&column.title, page::TITLE_SIZE));
+        let widest = titles.fold(0.0, f64::max);
+        let most = (2..=MOST_COLUMNS).rev();
+        let mut layouts = most.map(|most| self.layout_of(most));
+        let fits = |layout: &Layout| layout.title_room() >= widest;
+        layouts.find(fits).unwrap_or_else(|| self.layout_of(2))
+    }
+
+    fn layout_of(&self, most: usize) -> Layout {
+        let blocks = self.columns.len().div_ceil(most).max(1);
+        let across = self.columns.len().div_ceil(blocks).max(1);
+        let gap =
+            if self.shared_values { NARROW_GAP } else { (self.label_width() + 20.0).max(54.0) };
+        let gaps = (across as f64 - 1.0) * gap;
+        let room = page::WIDTH - self.left_margin() - RIGHT - gaps;
+        let width = (room / across as f64).min(WIDEST * self.panel_height);
+        let unused = room - across as f64 * width;
+        Layout { left: self.left_margin() + unused / 2.0, width, gap, across }
+    }
+
+    /// What the first column needs on its left: labels and the name of the row.
+    fn left_margin(&self) -> f64 {
+        (self.label_width() + 41.0).max(70.0)
+    }
+
+    /// The widest label of a vertical axis.
+    fn label_width(&self) -> f64 {
+        let labels = self.columns.iter().flat_map(|column| {
+            let lane = column.values.lane().map(|(_, label)| label.to_owned());
+            column.values.ticks().into_iter().map(|tick| tick.label).chain(lane)
+        });
+        labels.map(|label| text::width(&label, LABEL_SIZE)).fold(0.0, f64::max)
+    }
+}
+
+/// Where the columns are.
+struct Layout {
+    /// Where the first panel begins.
+    left: f64,
+    /// Of a panel.
+    width: f64,
+    gap: f64,
+    across: usize,
+}
+
+impl Layout {
+    /// How wide the title of a column may be.
+    fn title_room(&self) -> f64 {
+        self.width + self.gap - 12.0
     }
 }

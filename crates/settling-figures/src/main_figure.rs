@@ -1,22 +1,15 @@
-use std::collections::BTreeSet;
-
-use settling_core::{Component, Signal};
+use settling_core::Component;
 use settling_records::Record;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::figure::Figure;
-use crate::grid::{Column, Grid};
-use crate::panel::Curve;
-use crate::series::{Quantity, layer_means, models};
+use crate::key::Key;
+use crate::note;
+use crate::page;
+use crate::panel::{LABEL_SIZE, Mark};
+use crate::series::{COMPONENTS, Quantity, layers, mean, models, over_layers, shown};
 use crate::stroke::Stroke;
-
-const fn cka(estimator: &'static str) -> Quantity {
-    Quantity { signal: Signal::Activation, metric: "cka", estimator: Some(estimator) }
-}
-
-const fn per(signal: Signal) -> Quantity {
-    Quantity { signal, metric: "per", estimator: None }
-}
+use crate::training::Training;
 
 /// The paper's main figure: how the layers of each model converge, and how many directions their weights and gradients use.
 ///
@@ -35,7 +28,7 @@ const fn per(signal: Signal) -> Quantity {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if none of these records holds a defined value; [`ErrorKind::InvalidRecords`] if two records give the
+/// [`ErrorKind::NoData`](crate::ErrorKind::NoData) if none of these records holds a defined value; [`ErrorKind::InvalidRecords`](crate::ErrorKind::InvalidRecords) if two records give the
 /// same number, as those of two protocols do, or if a value is not finite.
 ///
 /// # Example
@@ -55,103 +48,62 @@ const fn per(signal: Signal) -> Quantity {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn main_figure(records: &[Record]) -> Result<Figure, Error> {
+    use Quantity::{BiasedCka, CkaFloor, DebiasedCka, GradientPer, WeightPer};
     let measured = |quantity: Quantity| records.iter().any(|record| quantity.holds(record));
-    let estimators = ["debiased", "biased"].into_iter().filter(|&name| measured(cka(name)));
+    let estimators = [DebiasedCka, BiasedCka].into_iter().filter(|&cka| measured(cka));
     let mut similarity: Vec<_> = estimators.zip([Stroke::Solid, Stroke::Dashed]).collect();
-    let cka_title = match similarity.first() {
-        Some((main, _)) => format!("CKA ({main})"),
-        None => "CKA".to_owned(),
-    };
-    if measured(cka("floor")) {
-        similarity.push(("floor", Stroke::Dotted));
+    let cka_title = similarity.first().map_or("CKA", |(main, _)| main.title());
+    if measured(CkaFloor) {
+        similarity.push((CkaFloor, Stroke::Dotted));
     }
-    let strokes = similarity.iter().map(|&(name, stroke)| (stroke, explanation(name)));
-    let strokes = if similarity.len() > 1 { strokes.collect() } else { Vec::new() };
+    let strokes = similarity.iter().map(|&(cka, stroke)| (stroke, explanation(cka)));
+    let strokes: Vec<_> = if similarity.len() > 1 { strokes.collect() } else { Vec::new() };
     // The background first.
-    let cka_curves = similarity.into_iter().rev().map(|(name, stroke)| (cka(name), stroke));
+    similarity.reverse();
     let columns = [
-        (cka_title, cka_curves.collect()),
-        ("PER of weights".to_owned(), vec![(per(Signal::Weight), Stroke::Solid)]),
-        ("PER of gradients".to_owned(), vec![(per(Signal::Gradient), Stroke::Solid)]),
+        (cka_title, similarity),
+        (WeightPer.title(), vec![(WeightPer, Stroke::Solid)]),
+        (GradientPer.title(), vec![(GradientPer, Stroke::Solid)]),
     ];
 
-    let shown = |record: &&Record| {
-        columns.iter().flat_map(|(_, curves)| curves).any(|(quantity, _)| quantity.holds(record))
-    };
-    let used: Vec<&Record> = records.iter().filter(shown).collect();
-    if used.iter().all(|record| record.value.is_err()) {
-        return Err(no_data(records.len(), used.len()));
-    }
+    let all = [DebiasedCka, BiasedCka, CkaFloor, WeightPer, GradientPer];
+    let used = shown(records, &all, "the main figure")?;
     let models = models(&used);
 
     let panel = |component, curves: &[(Quantity, Stroke)]| {
         let mut panel = Vec::new();
         for &(quantity, stroke) in curves {
-            let means = layer_means(&used, &models, component, quantity)?;
-            panel.extend(means.into_iter().map(|(model, points)| Curve { model, stroke, points }));
+            for (series, model) in models.iter().enumerate() {
+                let points = over_layers(&layers(&used, model, component, quantity)?, mean);
+                if !points.is_empty() {
+                    panel.push(Mark::Curve { series, stroke, points });
+                }
+            }
         }
         Ok(panel)
     };
     let columns = columns.into_iter().map(|(title, curves)| {
         let panels = Component::ALL.iter().map(|&component| panel(component, &curves));
-        Ok(Column { title, limits: (0.0, 1.0), panels: panels.collect::<Result<_, Error>>()? })
+        Ok((title.to_owned(), panels.collect::<Result<_, Error>>()?))
     });
-    let grid = Grid {
-        title: "Convergence of layers and effective rank over training",
-        notes: notes(&used),
-        models: &models,
-        rows: vec!["Attention", "MLP"],
-        columns: columns.collect::<Result<_, Error>>()?,
-        strokes,
-    };
-    Ok(Figure::new(grid.draw()))
-}
-
-fn explanation(estimator: &str) -> &'static str {
-    match estimator {
-        "debiased" => "CKA, debiased",
-        "biased" => "CKA, biased",
-        _ => "floor: biased CKA of independent features",
-    }
-}
-
-/// What the numbers are, and where they come from.
-fn notes(used: &[&Record]) -> Vec<String> {
-    let activations = used.iter().filter(|record| record.signal == Signal::Activation);
-    let sizes: BTreeSet<usize> = activations.clone().map(|record| record.n).collect();
-    let positions = activations.filter_map(|record| record.positions);
-    let positions: BTreeSet<String> = positions.map(|positions| positions.to_string()).collect();
-    let protocols: BTreeSet<&str> = used.iter().map(|record| record.protocol.as_str()).collect();
-    let undefined = used.iter().filter(|record| record.value.is_err()).count();
-
-    let mut source = format!("Protocol: {}.", listed(protocols));
-    if !sizes.is_empty() {
-        source += &format!(" Observations for CKA: {}", listed(sizes));
-        if !positions.is_empty() {
-            source += &format!(" (positions: {})", listed(positions));
-        }
-        source += ".";
-    }
-    if undefined > 0 {
-        source += &format!(" Undefined and left out: {undefined} of {} values.", used.len());
-    }
     let meaning = "Means over layers. CKA: similarity of the activations to those of the last checkpoint. \
                    PER: proportional effective rank.";
-    vec![meaning.to_owned(), source]
-}
-
-fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-fn no_data(all: usize, undefined: usize) -> Error {
-    let found = match undefined {
-        0 => format!("none of the {all} records passed is one of these"),
-        _ => format!("all {undefined} of these among the {all} records passed are undefined"),
+    let training = Training {
+        title: "Convergence of layers and effective rank over training",
+        notes: vec![meaning.to_owned(), note::source(&used)],
+        series: &models,
+        key: Key::new(&models, &strokes, LABEL_SIZE, page::WIDTH - 28.0),
+        rows: &COMPONENTS,
+        columns: columns.collect::<Result<_, Error>>()?,
+        shared_values: false,
     };
-    let message = format!(
-        "no number to draw: the main figure shows records of view `write` without a head, of signal `activation` with metric \
-         `cka` (estimator `debiased`, `biased` or `floor`), or of signal `weight` or `gradient` with metric `per`; {found}"
-    );
-    Error::new(ErrorKind::NoData, message)
+    Ok(Figure::new(training.draw()))
+}
+
+fn explanation(cka: Quantity) -> &'static str {
+    match cka {
+        Quantity::DebiasedCka => "CKA, debiased",
+        Quantity::BiasedCka => "CKA, biased",
+        _ => "floor: biased CKA of independent features",
+    }
 }

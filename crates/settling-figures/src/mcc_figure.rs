@@ -162,7 +162,7 @@ fn draw_row(
         }
     };
     let color = palette::color(model, models);
-    svg.open("g", &[("data-model", &row.model)]);
+    svg.open("g", &[("data-series", &row.model)]);
     if let Some((low, high)) = row.interval {
         svg.line((x(low), middle), (x(high), middle), &color, 2.0);
         for end in [low, high] {

@@ -1,4 +1,4 @@
-use crate::svg::Path;
+use crate::svg::{Path, Svg};
 
 /// Text and axes.
 pub(crate) const INK: &str = "#222";
@@ -55,6 +55,14 @@ pub(crate) fn marker(path: &mut Path, index: usize, at: (f64, f64)) {
         4 => path.polygon(&regular(at, 3, 180.0, RADIUS * 1.3)),
         _ => path.polygon(&star(at, RADIUS * 1.5)),
     }
+}
+
+/// Draws `markers` as outlines: they stand for what has no number.
+pub(crate) fn hollow(svg: &mut Svg, markers: &Path, color: &str) {
+    svg.element(
+        "path",
+        &[("d", markers), ("fill", &"#fff"), ("stroke", &color), ("stroke-width", &1.1)],
+    );
 }
 
 /// The corners of a regular polygon, the first one `degrees` clockwise from the top.

@@ -5,6 +5,8 @@ use crate::svg::{Path, Svg};
 pub(crate) enum Stroke {
     /// With a marker at each measured step.
     Solid,
+    /// Without markers: one of many.
+    Thin,
     Dashed,
     Dotted,
 }
@@ -13,14 +15,14 @@ impl Stroke {
     pub(crate) const fn width(self) -> f64 {
         match self {
             Self::Solid => 1.7,
-            Self::Dashed => 1.2,
+            Self::Thin | Self::Dashed => 1.2,
             Self::Dotted => 1.1,
         }
     }
 
     const fn dashes(self) -> &'static str {
         match self {
-            Self::Solid => "none",
+            Self::Solid | Self::Thin => "none",
             Self::Dashed => "5 3",
             Self::Dotted => "1.2 2.6",
         }
@@ -28,7 +30,7 @@ impl Stroke {
 
     const fn opacity(self) -> f64 {
         match self {
-            Self::Solid | Self::Dashed => 1.0,
+            Self::Solid | Self::Thin | Self::Dashed => 1.0,
             Self::Dotted => 0.6,
         }
     }

@@ -135,6 +135,21 @@ impl Svg {
     }
 }
 
+pub(crate) fn rect(svg: &mut Svg, at: (f64, f64), size: (f64, f64), fill: &str) {
+    svg.element(
+        "rect",
+        &[
+            ("x", &coord(at.0)),
+            ("y", &coord(at.1)),
+            ("width", &coord(size.0)),
+            ("height", &coord(size.1)),
+            ("fill", &fill),
+            // Neighbours meet without a seam.
+            ("shape-rendering", &"crispEdges"),
+        ],
+    );
+}
+
 /// `x` to two decimals: a hundredth of a pixel, and the same digits on every machine.
 pub(crate) fn coord(x: f64) -> f64 {
     // `+ 0.0` turns -0 into 0.
@@ -165,6 +180,13 @@ impl Path {
                 .expect("a String takes all that is written to it");
         }
         self.0.push('Z');
+    }
+
+    pub(crate) fn rect(&mut self, at: (f64, f64), size: (f64, f64)) {
+        self.push('M', at);
+        let (left, right, bottom) = (coord(at.0), coord(at.0 + size.0), coord(at.1 + size.1));
+        write!(self.0, "H{right}V{bottom}H{left}Z")
+            .expect("a String takes all that is written to it");
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use settling_core::{Component, Signal, View};
 use settling_records::Record;
 
-use crate::axis::ValueAxis;
+use crate::axis::Axis;
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
-use crate::legend::Legend;
+use crate::key::Key;
 use crate::palette::{self, INK, QUIET, RULE};
 use crate::panel::{BASELINE, LABEL_SIZE};
 use crate::stroke::Stroke;
@@ -69,13 +69,13 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     }
 
     let layers = used.iter().map(|(_, record)| record.site.layer + 1).max().unwrap_or(1);
-    let axis = ValueAxis::new(values.iter().copied(), (0.0, 1.0));
+    let axis = Axis::values(values.iter().copied(), (0.0, 1.0));
     let x = |layer: usize| LEFT + (layer as f64 + 0.5) / layers as f64 * (RIGHT - LEFT);
     let y = |value: f64| BOTTOM - axis.place(value) * (BOTTOM - TOP);
 
     let strokes = [(Stroke::Dotted, "a random matrix of the shape")];
-    let legend = Legend::new(&SERIES, &strokes, LABEL_SIZE, WIDTH - 28.0);
-    let note_at = BOTTOM + 62.0 + legend.height();
+    let key = Key::new(&SERIES, &strokes, LABEL_SIZE, WIDTH - 28.0);
+    let note_at = BOTTOM + 62.0 + key.height();
     let undefined = used.len() - values.len();
     let note = match undefined {
         0 => format!("{model}, step {step}."),
@@ -133,7 +133,7 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
             svg.element("path", &[("d", &markers), ("fill", &color), ("fill-opacity", &0.8)]);
         }
     }
-    legend.draw(&mut svg, WIDTH / 2.0, BOTTOM + 50.0);
+    key.draw(&mut svg, WIDTH / 2.0, BOTTOM + 50.0);
     svg.text((WIDTH / 2.0, note_at), Anchor::Middle, 11.0, QUIET, &note);
     Ok(Figure::new(svg.finish()))
 }

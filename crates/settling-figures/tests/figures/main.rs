@@ -1,7 +1,12 @@
 //! The public API on synthetic records.
 
+mod gallery;
+mod layers;
 mod main_figure;
 mod mcc_figure;
+mod report;
 mod saving;
 mod study;
+mod suite;
+mod thresholds;
 mod weight_figure;

@@ -53,7 +53,7 @@ pub(crate) fn parse(figure: &Figure) -> Document<'_> {
 
 /// The groups of the curves of `model`, in drawing order: by column, then by row, then from back to front.
 pub(crate) fn curves<'a>(svg: &'a Document<'_>, model: &str) -> Vec<Node<'a, 'a>> {
-    svg.descendants().filter(|node| node.attribute("data-model") == Some(model)).collect()
+    svg.descendants().filter(|node| node.attribute("data-series") == Some(model)).collect()
 }
 
 /// The line of a group of [`curves`], as its path data.

@@ -1,0 +1,300 @@
+//! The part of a report that is about one protocol.
+
+use std::collections::BTreeSet;
+
+use settling_records::{MccRow, Record};
+
+use super::summary::{Summary, correlation_table, correlations};
+use super::{ReportFigure, Section, html};
+use crate::error::{Error, ErrorKind};
+use crate::figure::Figure;
+use crate::note::listed;
+use crate::{
+    Quantity, estimator_figure, layer_heat_map, layer_lines, main_figure, mcc_figure,
+    percentile_figure, settling_figure, surface_figure,
+};
+
+/// The thresholds of the figure of settling steps: that of early convergence, and one close to the end.
+const SETTLED: [f64; 2] = [0.45, 0.9];
+
+/// A section of figures.
+pub(super) struct Part {
+    id: &'static str,
+    title: &'static str,
+    /// What the figures show, and what is seen in them.
+    text: Vec<String>,
+    pub(super) items: Vec<Item>,
+    /// Markup after the figures.
+    table: String,
+}
+
+pub(super) struct Item {
+    /// Where what is about one model begins: its name, and what is seen in it.
+    heading: Option<(String, Vec<String>)>,
+    /// The figure, or a sentence that says why there is none.
+    pub(super) drawn: Result<ReportFigure, String>,
+}
+
+pub(super) struct Chapter {
+    protocol: String,
+    /// Makes the names of a chapter different from those of others.
+    suffix: String,
+    overview: String,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Chapter {
+    pub(super) fn new(
+        protocol: &str,
+        suffix: String,
+        records: &[Record],
+        rows: &[MccRow],
+    ) -> Result<Self, Error> {
+        let summary = Summary::new(records)?;
+        let mut chapter = Self {
+            protocol: protocol.to_owned(),
+            overview: overview(protocol, records, &summary),
+            suffix,
+            parts: Vec::new(),
+        };
+        chapter.add(
+            "main",
+            "Convergence and effective rank",
+            "One line a model, means over its layers. A CKA that rises early says that the layers are soon close to where they end; a \
+             PER that falls says that weights or gradients come to use fewer directions.",
+            summary.convergence(),
+            main_figure(records),
+        )?;
+        chapter.add(
+            "percentiles",
+            "Percentiles over layers",
+            "The same CKA layer by layer: a wide band says that the mean hides layers that converge at different times.",
+            summary.spread(),
+            percentile_figure(records),
+        )?;
+        chapter.add(
+            "estimators",
+            "Biased and debiased CKA",
+            "Where the biased CKA follows the floor it reflects the number of observations and the width, not similarity.",
+            summary.estimators(),
+            estimator_figure(records),
+        )?;
+        chapter.add(
+            "settling",
+            "Settling step by depth",
+            "Low is early. If the lines slope, layers settle in the order of their depth.",
+            Vec::new(),
+            settling_figure(records, &SETTLED),
+        )?;
+        if let Some(settling) = chapter.parts.last_mut() {
+            settling.table = summary.settling(&SETTLED);
+        }
+        chapter.add_layers(records, &summary)?;
+        chapter.add_correlations(rows)?;
+        chapter.add_surfaces(records, &summary)?;
+        Ok(chapter)
+    }
+
+    /// What is in the records, and the table of the models.
+    pub(super) fn overview(&self) -> String {
+        self.overview.clone()
+    }
+
+    pub(super) fn sections(&self) -> Vec<Section> {
+        let section = |part: &Part| {
+            let title = match self.suffix.as_str() {
+                "" => part.title.to_owned(),
+                _ => format!("{} (protocol {})", part.title, self.protocol),
+            };
+            let mut body: String = part.text.iter().map(|text| html::paragraph(text)).collect();
+            for item in &part.items {
+                if let Some((model, seen)) = &item.heading {
+                    body += &format!("<h3>{}</h3>\n", html::escape(model));
+                    body.extend(seen.iter().map(|seen| html::paragraph(seen)));
+                }
+                body += &match &item.drawn {
+                    Ok(drawn) => figure(drawn),
+                    Err(why) => format!("<p class=\"absent\">{}</p>\n", html::escape(why)),
+                };
+            }
+            body += &part.table;
+            (format!("{}{}", part.id, self.suffix), title, body)
+        };
+        self.parts.iter().map(section).collect()
+    }
+
+    fn add(
+        &mut self,
+        id: &'static str,
+        title: &'static str,
+        meaning: &str,
+        seen: Vec<String>,
+        figure: Result<Figure, Error>,
+    ) -> Result<(), Error> {
+        let drawn = self.drawn(id.to_owned(), title.to_owned(), figure)?;
+        let text = [meaning.to_owned()].into_iter().chain(seen).collect();
+        self.parts.push(Part {
+            id,
+            title,
+            text,
+            items: vec![Item { heading: None, drawn }],
+            table: String::new(),
+        });
+        Ok(())
+    }
+
+    fn add_layers(&mut self, records: &[Record], summary: &Summary<'_>) -> Result<(), Error> {
+        let mut items = Vec::new();
+        for (index, model) in summary.models.iter().enumerate() {
+            let name = model.name;
+            let heading = Some((name.to_owned(), model.ranks()));
+            let drawn = self.drawn(
+                file_name("layers", index, name),
+                format!("The layers of {name}"),
+                layer_lines(records, name),
+            )?;
+            items.push(Item { heading, drawn });
+            for (short, quantity) in [
+                ("cka", summary.cka),
+                ("weight-per", Quantity::WeightPer),
+                ("gradient-per", Quantity::GradientPer),
+            ] {
+                let caption = format!("{} of the layers of {name}", quantity.title());
+                let map = layer_heat_map(records, name, quantity);
+                let drawn =
+                    self.drawn(file_name(&format!("heat-map-{short}"), index, name), caption, map)?;
+                items.push(Item { heading: None, drawn });
+            }
+        }
+        self.parts.push(Part {
+            id: "layers",
+            title: "Layer by layer",
+            text: vec![
+                "Every layer of each model: as lines, dark for the first and light for the last, and as a map with a column for each \
+                 checkpoint. Rows that light up earlier belong to layers that converge earlier."
+                    .to_owned(),
+            ],
+            items,
+            table: String::new(),
+        });
+        Ok(())
+    }
+
+    fn add_correlations(&mut self, rows: &[MccRow]) -> Result<(), Error> {
+        let drawn = if rows.is_empty() {
+            Err("No mcc.csv was passed to this report, or it has no row of this protocol."
+                .to_owned())
+        } else {
+            self.drawn("mcc".to_owned(), "The table of correlations".to_owned(), mcc_figure(rows))?
+        };
+        let all: Vec<&MccRow> = rows.iter().collect();
+        let (seen, table) = match rows {
+            [] => (None, String::new()),
+            _ => (Some(correlations(&all)), correlation_table(&all)),
+        };
+        let meaning = "Do the layers with a large PER converge early? One line a model, component and predictor, with the table of \
+                       counts that the correlation comes from. A bar that crosses 0 is compatible with no association.";
+        self.parts.push(Part {
+            id: "mcc",
+            title: "Early convergence and large PER",
+            text: [meaning.to_owned()].into_iter().chain(seen).collect(),
+            items: vec![Item { heading: None, drawn }],
+            table,
+        });
+        Ok(())
+    }
+
+    fn add_surfaces(&mut self, records: &[Record], summary: &Summary<'_>) -> Result<(), Error> {
+        let mut items = Vec::new();
+        for (index, model) in summary.models.iter().enumerate() {
+            let drawn = self.drawn(
+                file_name("surface", index, model.name),
+                format!("Correlations of {} under other thresholds", model.name),
+                surface_figure(records, model.name),
+            )?;
+            items.push(Item { heading: Some((model.name.to_owned(), Vec::new())), drawn });
+        }
+        self.parts.push(Part {
+            id: "surfaces",
+            title: "Under other thresholds",
+            text: vec![
+                "The same correlation for every pair of thresholds. A conclusion that holds only near the frame hangs on the choice of \
+                 thresholds; the notes count on how much of the grid it is positive, and on how much it is undefined."
+                    .to_owned(),
+            ],
+            items,
+            table: String::new(),
+        });
+        Ok(())
+    }
+
+    /// A figure with its name; a sentence where the records have no data for it.
+    fn drawn(
+        &self,
+        name: String,
+        caption: String,
+        figure: Result<Figure, Error>,
+    ) -> Result<Result<ReportFigure, String>, Error> {
+        match figure {
+            Ok(figure) => {
+                let name = format!("{name}{}", self.suffix);
+                Ok(Ok(ReportFigure { name, caption, figure }))
+            }
+            Err(error) if error.kind() == ErrorKind::NoData => {
+                Ok(Err(format!("Left out: {caption}: {error}.")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(super) fn figure(drawn: &ReportFigure) -> String {
+    format!(
+        "<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n",
+        drawn.figure.svg(),
+        html::escape(&drawn.caption)
+    )
+}
+
+fn overview(protocol: &str, records: &[Record], summary: &Summary<'_>) -> String {
+    if records.is_empty() {
+        let absent = format!("Protocol {protocol}: there are no records, only rows of an mcc.csv.");
+        return format!("<p class=\"absent\">{}</p>\n", html::escape(&absent));
+    }
+    let undefined = records.iter().filter(|record| record.value.is_err()).count();
+    let positions = records.iter().filter_map(|record| record.positions);
+    let positions: BTreeSet<String> = positions.map(|positions| positions.to_string()).collect();
+    let positions = match positions.len() {
+        0 => String::new(),
+        _ => format!(" Token positions: {}.", listed(positions)),
+    };
+    let text = format!(
+        "Protocol {protocol}: {} records of {} models, {undefined} of them undefined.{positions}",
+        records.len(),
+        summary.models.len()
+    );
+    html::paragraph(&text) + &summary.table()
+}
+
+/// `layers-2-pythia-70m`: the number keeps models apart whose names differ only in what no file name should have.
+fn file_name(kind: &str, index: usize, model: &str) -> String {
+    let allowed = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    let model: String =
+        model.chars().take(60).map(|char| if allowed(char) { char } else { '_' }).collect();
+    format!("{kind}-{}-{model}", index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_lead_nowhere_else() {
+        assert_eq!(
+            file_name("layers", 1, "EleutherAI/pythia-1.4b"),
+            "layers-2-EleutherAI_pythia-1.4b"
+        );
+        assert_eq!(file_name("layers", 0, "../../etc"), "layers-1-.._.._etc");
+        assert_eq!(file_name("layers", 0, &"x".repeat(500)).len(), 69);
+    }
+}

@@ -1,0 +1,189 @@
+//! One document with everything that the tables of a study say.
+
+use settling_records::{MccRow, Record};
+
+use crate::error::{Error, ErrorKind};
+use crate::figure::Figure;
+
+mod chapter;
+mod html;
+mod summary;
+mod words;
+
+use chapter::Chapter;
+
+/// Everything that the tables of a study say, in one document: tables, every figure, definitions, and what the numbers do and do not
+/// support.
+///
+/// The document is made from records alone, so that it can be made from anybody's `records.csv`. What the records have no data for is
+/// left out, with a sentence that says why. Records of several protocols get a part each. Nothing in the records is taken for
+/// markup, and the document loads nothing: no network, no scripts, no fonts.
+///
+/// # Example
+///
+/// ```
+/// use settling_figures::Report;
+/// use settling_records::read_records;
+///
+/// let csv = "\
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// 1,<b>mine</b>,0,0,mlp,write,,activation,cka,0.1,4096,512,last,debiased,corrected
+/// 1,<b>mine</b>,1000,0,mlp,write,,activation,cka,1.0,4096,512,last,debiased,corrected
+/// ";
+/// let records = read_records(csv.as_bytes())?;
+/// let report = Report { title: "A study", records: &records, ..Report::default() };
+/// let html = report.html()?;
+/// assert!(html.contains("&lt;b&gt;mine&lt;/b&gt;") && !html.contains("<b>mine</b>"));
+/// assert_eq!(report.figures()?[0].name, "main");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report<'a> {
+    /// What the document is called; "Report of a study" if it is empty.
+    pub title: &'a str,
+    /// The rows of `records.csv`.
+    pub records: &'a [Record],
+    /// The rows of `mcc.csv`, if there is one.
+    pub mcc: &'a [MccRow],
+    /// The text of `manifest.json`, if there is one: how the numbers were made.
+    pub manifest: Option<&'a str>,
+    /// What an audit says of the checkpoints, if there was one.
+    pub audit: Option<&'a str>,
+    /// Figures that are not drawn from records, such as [spectra](crate::spectra_figure).
+    pub more: &'a [ReportFigure],
+}
+
+/// A figure of a [`Report`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReportFigure {
+    /// Fit for the name of a file, without an extension: ASCII letters, digits, `-`, `_` and `.`, where the report made it.
+    pub name: String,
+    /// What it shows, as plain text.
+    pub caption: String,
+    /// The picture.
+    pub figure: Figure,
+}
+
+impl Report<'_> {
+    /// The document.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoData`] if there are neither records nor rows; [`ErrorKind::InvalidRecords`] if two records of a protocol give
+    /// the same number, a value is not finite, or a row of `mcc` is not possible.
+    pub fn html(&self) -> Result<String, Error> {
+        let chapters = self.chapters()?;
+        let title = if self.title.is_empty() { "Report of a study" } else { self.title };
+        let mut sections = vec![overview(&chapters)?, definitions()];
+        sections.extend(chapters.iter().flat_map(Chapter::sections));
+        if !self.more.is_empty() {
+            let figures: String = self.more.iter().map(chapter::figure).collect();
+            sections.push(("more".to_owned(), "More figures".to_owned(), figures));
+        }
+        sections.push(limits());
+        sections.push(optional(
+            "audit",
+            "Audit of the checkpoints",
+            self.audit,
+            "Whether the checkpoints are what their names say was not checked, or its result was not passed to this report.",
+        ));
+        sections.push(optional(
+            "manifest",
+            "How the numbers were made",
+            self.manifest,
+            "No manifest.json was passed to this report: versions, settings and hashes of the inputs are not known here.",
+        ));
+
+        let entry = |(id, title, _): &(String, String, String)| {
+            format!("<li><a href=\"#{id}\">{}</a></li>\n", html::escape(title))
+        };
+        let contents: String = sections.iter().map(entry).collect();
+        let section = |(id, title, body): &(String, String, String)| {
+            format!("<section id=\"{id}\">\n<h2>{}</h2>\n{body}</section>\n", html::escape(title))
+        };
+        let body: String = sections.iter().map(section).collect();
+        let body = format!(
+            "<header>\n<h1>{}</h1>\n{}</header>\n<nav aria-label=\"Contents\">\n<ol>\n{contents}</ol>\n</nav>\n<main>\n{body}</main>\n",
+            html::escape(title),
+            html::paragraph(words::INTRODUCTION)
+        );
+        Ok(html::document(title, &body))
+    }
+
+    /// The figures of the document in their order, to be [saved](Figure::save) beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`html`](Self::html).
+    pub fn figures(&self) -> Result<Vec<ReportFigure>, Error> {
+        let chapters = self.chapters()?;
+        let mut figures: Vec<ReportFigure> = Vec::new();
+        for part in chapters.into_iter().flat_map(|chapter| chapter.parts) {
+            figures.extend(part.items.into_iter().filter_map(|item| item.drawn.ok()));
+        }
+        figures.extend(self.more.iter().cloned());
+        Ok(figures)
+    }
+
+    /// One a protocol, in the order in which the tables name them first.
+    fn chapters(&self) -> Result<Vec<Chapter>, Error> {
+        let named = self.records.iter().map(|record| record.protocol.as_str());
+        let mut protocols: Vec<&str> = Vec::new();
+        for protocol in named.chain(self.mcc.iter().map(|row| row.protocol.as_str())) {
+            if protocols.last() != Some(&protocol) && !protocols.contains(&protocol) {
+                protocols.push(protocol);
+            }
+        }
+        if protocols.is_empty() {
+            let message = "nothing to report: there are neither records nor rows of an mcc.csv";
+            return Err(Error::new(ErrorKind::NoData, message.to_owned()));
+        }
+        let alone = protocols.len() == 1;
+        let chapter = |(index, &protocol): (usize, &&str)| {
+            let of_protocol = |record: &&Record| record.protocol == protocol;
+            let records: Vec<Record> = self.records.iter().filter(of_protocol).cloned().collect();
+            let rows: Vec<MccRow> =
+                self.mcc.iter().filter(|row| row.protocol == protocol).cloned().collect();
+            let suffix = if alone { String::new() } else { format!("-{}", index + 1) };
+            Chapter::new(protocol, suffix, &records, &rows)
+        };
+        protocols.iter().enumerate().map(chapter).collect()
+    }
+}
+
+/// The id, the title and the markup of a section.
+type Section = (String, String, String);
+
+fn overview(chapters: &[Chapter]) -> Result<Section, Error> {
+    let body = chapters.iter().map(Chapter::overview).collect();
+    Ok(("overview".to_owned(), "Overview".to_owned(), body))
+}
+
+fn definitions() -> Section {
+    let item = |(term, meaning): &(&str, &str)| {
+        format!(
+            "<dt><strong>{}</strong></dt><dd>{}</dd>\n",
+            html::escape(term),
+            html::escape(meaning)
+        )
+    };
+    let items: String = words::DEFINITIONS.iter().map(item).collect();
+    ("protocol".to_owned(), "Protocol and definitions".to_owned(), format!("<dl>\n{items}</dl>\n"))
+}
+
+fn limits() -> Section {
+    let body = format!(
+        "<h3>They support</h3>\n{}<h3>They do not support more than this</h3>\n{}",
+        html::list(&words::SUPPORTED),
+        html::list(&words::UNSUPPORTED)
+    );
+    ("limits".to_owned(), "What these numbers support, and what they do not".to_owned(), body)
+}
+
+fn optional(id: &str, title: &str, text: Option<&str>, absent: &str) -> Section {
+    let body = match text.filter(|text| !text.trim().is_empty()) {
+        Some(text) => format!("<pre>{}</pre>\n", html::escape(text.trim_end())),
+        None => format!("<p class=\"absent\">{}</p>\n", html::escape(absent)),
+    };
+    (id.to_owned(), title.to_owned(), body)
+}

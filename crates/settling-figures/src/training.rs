@@ -1,0 +1,43 @@
+use crate::axis::Axis;
+use crate::grid::{Column, Grid};
+use crate::key::Key;
+use crate::panel::{HEIGHT, Mark};
+
+/// A [`Grid`] whose horizontal axis is the training step.
+pub(crate) struct Training<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) notes: Vec<String>,
+    pub(crate) series: &'a [&'a str],
+    pub(crate) key: Key<'a>,
+    pub(crate) rows: &'a [&'a str],
+    /// Their titles, and the marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of an estimate.
+    pub(crate) columns: Vec<(String, Vec<Vec<Mark>>)>,
+    /// Whether all columns share one axis of values.
+    pub(crate) shared_values: bool,
+}
+
+impl Training<'_> {
+    pub(crate) fn draw(self) -> String {
+        let marks = || self.columns.iter().flat_map(|(_, panels)| panels.iter().flatten());
+        let x = Axis::counts(marks().flat_map(Mark::across).map(|step| step as u64));
+        let axis = |numbers: Vec<f64>| Axis::values(numbers, (0.0, 1.0));
+        let all = axis(marks().flat_map(Mark::up).collect());
+        let column = |(title, panels): (String, Vec<Vec<Mark>>)| {
+            let own = axis(panels.iter().flatten().flat_map(Mark::up).collect());
+            Column { title, values: if self.shared_values { all.clone() } else { own }, panels }
+        };
+        let grid = Grid {
+            title: self.title,
+            notes: self.notes,
+            series: self.series,
+            key: self.key,
+            rows: self.rows,
+            columns: self.columns.into_iter().map(column).collect(),
+            x,
+            x_title: "Training step",
+            panel_height: HEIGHT,
+            shared_values: self.shared_values,
+        };
+        grid.draw()
+    }
+}
