@@ -47,9 +47,8 @@ impl Certified {
     #[must_use]
     pub fn radii(&self) -> Vec<f64> {
         let values = self.spectrum.values();
-        let Some(&largest) = values.first().filter(|&&largest| largest > 0.0) else {
-            return vec![0.0; values.len()];
-        };
+        // Beside zeros the errors are what they are.
+        let largest = values.first().copied().filter(|&largest| largest > 0.0).unwrap_or(1.0);
         let each = self.uncertainty.each;
         let radius = |value: f64| match self.uncertainty.of {
             Quantity::Values => each,
@@ -92,30 +91,46 @@ impl Certified {
         Self { spectrum: checked(vec![0.0; count]), method: Method::Zero, uncertainty }
     }
 
+    /// Of a product whose terms cancel, in f64: within `radius * 2^exponent` of zero.
+    pub(crate) fn cancelled(count: usize, radius: f64, exponent: i32) -> Self {
+        let radius = scaled_by(radius, exponent).max(f64::from_bits(1));
+        let uncertainty = Uncertainty { of: Quantity::Values, each: radius, together: radius };
+        Self { uncertainty, ..Self::zeros(count) }
+    }
+
     /// The values times `2^exponent`.
     pub(crate) fn scaled(
         mut values: Vec<f64>,
         exponent: i32,
         (rows, cols): (usize, usize),
         method: Method,
-        uncertainty: Uncertainty,
+        mut uncertainty: Uncertainty,
     ) -> Result<Self, Error> {
         for value in &mut values {
-            // Twice, for the exponents of a product.
-            *value = times_two_to(times_two_to(*value, exponent / 2), exponent - exponent / 2);
+            *value = scaled_by(*value, exponent);
             if value.is_infinite() {
                 return Err(Repr::Overflow { rows, cols }.into());
             }
         }
+        // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest, by at most 3 times as much.
+        let factor = if uncertainty.of == Quantity::Squares { 3.0 } else { 1.0 };
+        let rounding = factor * f64::from_bits(1) / values.iter().copied().fold(0.0, f64::max);
+        uncertainty.each += rounding;
+        uncertainty.together += rounding * (values.len() as f64).sqrt();
         Ok(Self { spectrum: checked(values), method, uncertainty })
     }
+}
+
+/// Twice, for the exponents of a product.
+fn scaled_by(value: f64, exponent: i32) -> f64 {
+    times_two_to(times_two_to(value, exponent / 2), exponent - exponent / 2)
 }
 
 fn checked(values: Vec<f64>) -> Spectrum {
     Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
 }
 
-/// Bounds of the errors of singular values, or of their squares, as fractions of the largest.
+/// Bounds of the errors of singular values, or of their squares, as fractions of the largest; beside zeros, as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Uncertainty {
     pub(crate) of: Quantity,

@@ -34,7 +34,7 @@ pub fn gini<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
     let mut values = magnitudes(a)?;
     values.sort_by(f64::total_cmp);
     let n = values.len() as f64;
-    let weighted = sum((1..).zip(&values).map(|(i, x)| (2.0 * f64::from(i) - n - 1.0) * x));
+    let weighted = sum((1_u64..).zip(&values).map(|(i, x)| (2.0 * i as f64 - n - 1.0) * x));
     Ok(weighted / (n * sum(values)))
 }
 

@@ -5,12 +5,10 @@
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::qr::no_pivoting::factor::{
-    qr_in_place, qr_in_place_scratch, recommended_block_size,
-};
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
 
+use crate::qr::triangular_factor;
 use crate::{Method, jacobi, sum::sum};
 
 /// A way to the singular values of a tall matrix with largest element near 1, in any order.
@@ -41,9 +39,12 @@ fn sound(values: &[f64], squared_norm: f64, tolerance: f64) -> bool {
     (sum(values.iter().map(|x| x * x)) - squared_norm).abs() <= tolerance * squared_norm
 }
 
-/// Rung 1. For more than 11/6 rows a column, faer goes through the QR decomposition by itself.
+/// Rung 1. From 11/6 rows a column on, faer would go through its own QR decomposition, which leaves out columns: see `qr.rs`.
 fn direct(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     let (rows, cols) = a.shape();
+    if 6 * rows > 11 * cols {
+        return direct(triangular_factor(a).as_ref());
+    }
     let mut values = Diag::<f64>::zeros(rows.min(cols));
     let scratch = svd_scratch::<f64>(
         rows,
@@ -87,23 +88,6 @@ fn divided(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
 fn rotations(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     let factor = triangular_factor(a);
     jacobi::singular_values(factor.col_iter().map(|col| col.iter().copied().collect()).collect())
-}
-
-/// R of the QR decomposition, square, for a tall matrix.
-pub(crate) fn triangular_factor(a: MatRef<'_, f64>) -> Mat<f64> {
-    let (rows, cols) = a.shape();
-    let block_size = recommended_block_size::<f64>(rows, cols);
-    let mut qr = a.to_owned();
-    let mut householder = Mat::zeros(block_size, cols);
-    let scratch = qr_in_place_scratch::<f64>(rows, cols, block_size, Par::Seq, Default::default());
-    qr_in_place(
-        qr.as_mut(),
-        householder.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        Default::default(),
-    );
-    Mat::from_fn(cols, cols, |row, col| if row <= col { qr[(row, col)] } else { 0.0 })
 }
 
 #[cfg(test)]

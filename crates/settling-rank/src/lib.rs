@@ -56,7 +56,8 @@
 //! - Results are checked at run time: a Gram matrix against a product with a vector, its eigenvalues against trace and norm,
 //!   singular values against the Frobenius norm. What fails goes to the next of six methods.
 //! - Scaling a matrix by a power of two scales its singular values exactly and changes no bit of a rank. Elements near the
-//!   ends of the range of f32 or f64 lose nothing.
+//!   ends of the range of f32 or f64 lose nothing. Singular values below [`f64::MIN_POSITIVE`] are rounded to multiples of
+//!   2^-1074, as every f64 there is; radii and bounds include it.
 //! - One thread per matrix, so that results do not depend on the number of threads.
 #![forbid(unsafe_code)]
 
@@ -73,6 +74,7 @@ mod measures;
 mod method;
 mod null;
 mod product;
+mod qr;
 mod scale;
 mod scaled;
 mod sensitivity;

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// No element differs from zero, or there is none: nothing was computed (`zero`).
+    /// No element differs from zero, or there is none, or a product cancels to zeros: nothing was decomposed (`zero`).
     Zero,
     /// Roots of the eigenvalues of the Gram matrix of the shorter side (`gram`).
     Gram,

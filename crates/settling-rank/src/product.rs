@@ -1,12 +1,13 @@
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
+use faer::{Accum, ColMut, Mat, Par};
 use rayon::prelude::*;
 use settling_core::MatView;
 
 use crate::certified::{Quantity, Uncertainty};
 use crate::error::Repr;
-use crate::ladder::{LADDER, climb, triangular_factor};
-use crate::scale::times_two_to;
+use crate::ladder::{LADDER, climb};
+use crate::qr::triangular_factor;
+use crate::scale::{exponent, times_two_to};
 use crate::scaled::Scaled;
 use crate::svd::value_error;
 use crate::{Certified, Error};
@@ -32,7 +33,8 @@ use crate::{Certified, Error};
 /// Everything is f64. The QR decomposition is stable column by column: with n the largest of the three sizes, the root of the
 /// sum of the squared errors of all values is within `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and
 /// `4 n eps` times the Frobenius norm of the product. Where the factors cancel in the product, the first term is the larger
-/// one, and [`Certified::radii`] say so.
+/// one, and [`Certified::radii`] say so, also where they cancel to zeros. Each pair of a column and a row is scaled on its own by a power of
+/// two, so that pairs of opposite scales do not drown each other.
 ///
 /// # Example
 ///
@@ -58,15 +60,25 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
 ) -> Result<Certified, Error> {
     assert_eq!(left.cols(), right.rows(), "the inner sizes of a product are equal");
     let (rows, inner, cols) = (left.rows(), left.cols(), right.cols());
-    let left = Scaled::new(left, " of the left factor")?;
-    let right = Scaled::new(right, " of the right factor")?;
-    let (Some(left), Some(right)) = (left, right) else {
-        return Ok(Certified::zeros(rows.min(inner).min(cols)));
+    let count = rows.min(inner).min(cols);
+    Scaled::new(left, " of the left factor")?;
+    Scaled::new(right, " of the right factor")?;
+    // Column k of the left factor and row k of the right one may be of opposite scales, and others the other way round.
+    let (left, left_exponents) = columns(rows, inner, |row, k| left.row(row)[k].into());
+    let (mut right, right_exponents) = columns(cols, inner, |col, k| right.row(k)[col].into());
+    let exponents = left_exponents.into_iter().zip(right_exponents);
+    let exponents: Vec<_> = exponents.map(|(left, right)| Some(left? + right?)).collect();
+    let Some(exponent) = exponents.iter().copied().flatten().max() else {
+        return Ok(Certified::zeros(count));
     };
-    let exponent = left.exponent + right.exponent;
-    let (left, right) = (left.upright(), right.upright().transpose().to_owned());
+    for (column, own) in right.col_iter_mut().zip(exponents) {
+        // Below 2^-1100 of the largest term nothing is left of a term, which is far within the bound.
+        let power = own.map_or(0, |own| (own - exponent).max(-1100));
+        column.iter_mut().for_each(|x| *x = times_two_to(*x, power));
+    }
     let lengths = left.col_iter().zip(right.col_iter()).map(|(x, y)| x.norm_l2() * y.norm_l2());
-    let lengths: f64 = lengths.sum();
+    let longest = rows.max(inner).max(cols);
+    let factoring = 4.0 * longest as f64 * f64::EPSILON * lengths.sum::<f64>();
 
     let (left, right) = (shortened(left), shortened(right));
     let mut core = Mat::zeros(left.nrows(), right.nrows());
@@ -74,15 +86,13 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     let core: Vec<f64> = core.row_iter().flat_map(|row| row.iter().copied()).collect();
     let core = MatView::new(&core, left.nrows(), right.nrows());
     let Some(core) = Scaled::new(core, " of the product")? else {
-        return Ok(Certified::zeros(rows.min(inner).min(cols)));
+        return Ok(Certified::cancelled(count, factoring, exponent));
     };
 
     let tall = core.tall();
     let (method, values) =
         climb(tall.as_ref(), &LADDER).ok_or(Repr::NoConvergence { rows, cols })?;
     let largest = values.iter().copied().fold(0.0, f64::max);
-    let longest = rows.max(inner).max(cols);
-    let factoring = 4.0 * longest as f64 * f64::EPSILON * lengths;
     let factoring = times_two_to(factoring, -core.exponent) / largest;
     let solving = value_error(longest, tall.norm_l2() / largest);
     let uncertainty = Uncertainty {
@@ -157,6 +167,26 @@ pub fn product_spectra<T: Copy + Into<f64> + Sync>(
     pairs: &[(MatView<'_, T>, MatView<'_, T>)],
 ) -> Vec<Result<Certified, Error>> {
     pairs.par_iter().map(|&(left, right)| product_spectrum(left, right)).collect()
+}
+
+/// The columns, each times the power of two that brings its largest element into [1, 2), and the exponents taken out: none for a
+/// column of zeros.
+fn columns(
+    rows: usize,
+    cols: usize,
+    element: impl Fn(usize, usize) -> f64,
+) -> (Mat<f64>, Vec<Option<i32>>) {
+    let mut columns = Mat::from_fn(rows, cols, element);
+    let normalise = |column: ColMut<'_, f64>| {
+        let largest = column.norm_max();
+        (largest > 0.0).then(|| {
+            let exponent = exponent(largest);
+            column.iter_mut().for_each(|x| *x = times_two_to(*x, -exponent));
+            exponent
+        })
+    };
+    let exponents = columns.col_iter_mut().map(normalise).collect();
+    (columns, exponents)
 }
 
 /// A matrix with no more rows than columns and the same Gram matrix: R of the QR decomposition, if that is shorter.

@@ -23,7 +23,7 @@ use crate::{Certified, Error, Method};
 /// With n = max(rows, cols) and eps = 2^-52, every value is within `4 n eps` times the largest of the true one. Measured
 /// against mpmath, the worst of 2,800 matrices with n <= 24 is 1.5, and the factor falls as n grows. At run time, the sum of
 /// the squared values is checked against the squared Frobenius norm, to a relative `8 n eps`. The bound is absolute: a value
-/// below `n eps` times the largest may as well be zero.
+/// below `n eps` times the largest may as well be zero. A value below [`f64::MIN_POSITIVE`] is rounded to a multiple of 2^-1074 besides.
 ///
 /// The matrix is first scaled by a power of two, so that neither large nor subnormal elements lose digits; scaling the input
 /// by a power of two scales the result exactly, and transposing a matrix that is not square changes no bit.

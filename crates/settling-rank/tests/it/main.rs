@@ -6,6 +6,7 @@ mod hard;
 mod measures;
 mod million;
 mod null;
+mod products;
 mod properties;
 mod sensitivity;
 mod structured;
