@@ -72,7 +72,8 @@ fn run(args: &Args) -> Result<bool> {
         let verdict = if check.holds() { "" } else { "   FAILED" };
         failures += usize::from(!check.holds());
         let parity::Check { name, found, allowed, note } = check;
-        println!("{name:<56} {found:>10.1e} {allowed:>10.0e}{verdict}   {note}");
+        let line = format!("{name:<56} {found:>10.1e} {allowed:>10.0e}{verdict}   {note}");
+        println!("{}", line.trim_end());
     })?;
     println!("\n{}", if failures == 0 { "every check holds" } else { "SOME CHECKS FAILED" });
 
