@@ -44,7 +44,9 @@ pub struct Svcca {
 /// Projection-weighted canonical correlation analysis: the mean canonical correlation, with each canonical variate of `x` weighted by
 /// how much of `x` it accounts for, `Σ_j |⟨h, x_j⟩|` over the centred columns. Not symmetric: the weights are those of `x`.
 ///
-/// All directions that are not zero to rounding take part; see [`Svcca`] for few rows.
+/// All directions that are not zero to rounding take part; see [`Svcca`] for few rows. With more directions of both sides together than
+/// rows, several correlations are 1 whatever the data, and their variates, and so their weights, any of many: then there is no
+/// value. Where correlations happen to be equal their weights are arbitrary too, and the value depends on rounding if others differ.
 ///
 /// # References
 ///
@@ -74,7 +76,13 @@ impl Similarity for Pwcca {
     }
 
     fn similarity(&self, x: MatView<'_, f64>, y: MatView<'_, f64>) -> Result<f64, Error> {
+        let rows = x.rows();
         let Correlations { x, canonical } = Correlations::new(x, y, 1.0)?;
+        // Centred rows have one dimension less: one correlation of 1 is forced, at most.
+        let directions = canonical.u.nrows() + canonical.v.nrows();
+        if directions > rows {
+            return Err(Undefined::TooFewRows { needed: directions, found: rows }.into());
+        }
         // With x = U S Vᵀ and variates h = U a: ⟨h, x_j⟩ = (aᵀ S Vᵀ)_j.
         let scaled = Mat::from_fn(x.values.len(), x.v.nrows(), |k, j| x.values[k] * x.v[(j, k)]);
         let along = transposed_product(canonical.u.as_ref(), scaled.as_ref());

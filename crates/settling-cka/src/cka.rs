@@ -32,7 +32,10 @@ pub enum Undefined {
     NoConvergence,
     /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹² outside: an error of this crate or
     /// of the machine, or a given Gram matrix that is none of a kernel.
-    #[error("internal error: a value between 0 and 1 is not; please report this")]
+    #[error(
+        "a value between 0 and 1 is not: a given matrix is not the Gram matrix of a kernel, or this is an error of settling-cka; then \
+         please report it"
+    )]
     BoundViolated,
 }
 
@@ -349,16 +352,8 @@ impl Cka {
         if rows < needed {
             return Err(Undefined::TooFewRows { needed, found: rows });
         }
-        for (sums, side) in [(x, Side::X), (y, Side::Y)] {
-            if sums.trace == 0.0 {
-                return Err(Undefined::ZeroVariance(side));
-            }
-            // 2^-450: what underflows is then 2^-120 of its sum and less.
-            if sums.trace < f64::from_bits((1023 - 450) << 52) {
-                return Err(Undefined::VarianceTooSmall(side));
-            }
-        }
-        Ok(())
+        check_trace(x.trace, Side::X)?;
+        check_trace(y.trace, Side::Y)
     }
 
     /// `h`, and the sum of the magnitudes of its three terms.
@@ -366,6 +361,17 @@ impl Cka {
         let n = self.sums.rows as f64;
         let (diagonal, total) = (n / (n - 2.0) * norms, traces / ((n - 1.0) * (n - 2.0)));
         (frobenius - diagonal + total, frobenius + diagonal + total)
+    }
+}
+
+pub(crate) fn check_trace(trace: f64, side: Side) -> Result<(), Undefined> {
+    if trace == 0.0 {
+        Err(Undefined::ZeroVariance(side))
+    } else if trace < f64::from_bits((1023 - 450) << 52) {
+        // 2^-450: what underflows is otherwise 2^-120 of its sum and less.
+        Err(Undefined::VarianceTooSmall(side))
+    } else {
+        Ok(())
     }
 }
 

@@ -112,8 +112,12 @@ fn rbf<T: Copy + Into<f64>>(
     let norms: Vec<f64> = (0..rows).map(|row| k[row * (rows + 1)]).collect();
     for i in 0..rows {
         for j in 0..=i {
-            // Equal rows may come out below zero by rounding.
-            let squared = (norms[i] + norms[j] - 2.0 * k[i * rows + j]).max(0.0);
+            let mut squared = norms[i] + norms[j] - 2.0 * k[i * rows + j];
+            // Near each other and far from the mean: three digits or more have cancelled.
+            if squared < 1e-3 * (norms[i] + norms[j]) {
+                let columns = (0..block.columns.cols).map(|col| block.columns.col(col));
+                squared = columns.map(|col| (col[i] - col[j]) * (col[i] - col[j])).sum();
+            }
             (k[i * rows + j], k[j * rows + i]) = (squared, squared);
         }
     }
@@ -167,10 +171,16 @@ fn centred(mut k: Vec<f64>, rows: usize) -> Gram {
     let n = rows as f64;
     let means: Vec<f64> = k.chunks_exact(rows).map(|row| row.iter().sum::<f64>() / n).collect();
     let mean = means.iter().sum::<f64>() / n;
+    let rounding =
+        n * f64::EPSILON * k.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
     for (row, own) in k.chunks_exact_mut(rows).zip(&means) {
         for (value, other) in row.iter_mut().zip(&means) {
             *value = (*value - own) - (other - mean);
         }
+    }
+    // Squared distances from the mean that are all nothing but rounding: a constant kernel.
+    if (0..rows).all(|row| k[row * (rows + 1)].abs() <= rounding) {
+        k.fill(0.0);
     }
     Gram::of_centred(k, rows, rows)
 }

@@ -23,9 +23,9 @@ pub struct PermutationNull {
 pub struct NullSummary {
     /// The value of the rows as they are paired.
     pub observed: f64,
-    /// The mean of the draws.
+    /// The mean of the draws; 0 without any.
     pub mean: f64,
-    /// The standard deviation of the draws.
+    /// The standard deviation of the draws; 0 of fewer than two.
     pub standard_deviation: f64,
     /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at most α with a probability of at
     /// most α if the null holds, for any number of draws (Phipson & Smyth 2010).
@@ -63,8 +63,9 @@ impl PermutationNull {
         let count = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / count.max(1.0);
         let squares: f64 = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum();
-        // Where a re-pairing gives the value again, rounding must not decide whether it reaches it.
-        let reached = draws.iter().filter(|&&draw| draw >= observed - 1e-12 * observed.abs());
+        // Where a re-pairing gives the value again, rounding must not decide whether it reaches it; and rounding is that of numbers near 1.
+        let reached =
+            draws.iter().filter(|&&draw| draw >= observed - 1e-12 * observed.abs().max(1.0));
         Ok(NullSummary {
             observed,
             mean,

@@ -3,7 +3,7 @@ use settling_core::MatView;
 
 use crate::accumulator::check_pair;
 use crate::block::{Centred, Mean};
-use crate::cka::Undefined;
+use crate::cka::{Undefined, check_trace};
 use crate::error::{Error, Side};
 use crate::product::add_cross;
 use crate::similarity::Similarity;
@@ -44,11 +44,9 @@ impl Similarity for Procrustes {
         }
         let side = |m, side| {
             let centred = Centred::new(m, &Mean::of(m));
-            let trace: f64 = centred.norms.iter().sum();
-            if trace == 0.0 {
-                return Err(Undefined::ZeroVariance(side));
-            }
-            Ok((centred.columns, trace.sqrt()))
+            let trace = centred.norms.iter().sum();
+            check_trace(trace, side)?;
+            Ok::<_, Undefined>((centred.columns, trace.sqrt()))
         };
         let ((a, a_norm), (b, b_norm)) = (side(x, Side::X)?, side(y, Side::Y)?);
         let mut cross = vec![0.0; a.cols * b.cols];

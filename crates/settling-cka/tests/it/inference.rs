@@ -138,3 +138,18 @@ fn bootstraps_do_not_depend_on_threads_and_refuse_too_few_rows() {
     assert!(few.draws().iter().all(Result::is_err));
     assert!(few.interval(0.9).is_err());
 }
+
+/// A value that is 0, which rounding turns into numbers of either sign: every draw reaches it.
+#[test]
+fn equal_draws_count_whatever_rounding_does_to_them() {
+    let x = Mat::normal(1, 4, 1);
+    let null = permutation_null(x.view(), x.view(), 500, 1).unwrap();
+    for shift in [0.0, 1e-17, -1e-17] {
+        let seen = std::cell::Cell::new(0_u32);
+        let value = |_: &settling_cka::Cka| {
+            seen.set(seen.get() + 1);
+            Ok(shift * f64::from(seen.get() % 3))
+        };
+        assert_eq!(null.summary(value).unwrap().p_value, 1.0);
+    }
+}

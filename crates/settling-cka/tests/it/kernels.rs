@@ -97,3 +97,40 @@ fn a_bandwidth_of_zero_is_a_mistake() {
     let x = Mat::normal(1, 5, 1);
     let _ = rbf_cka(x.view(), x.view(), Bandwidth::Distance(0.0));
 }
+
+/// Two clouds a million apart: the distances within them are as exact as those of one.
+#[test]
+fn near_rows_far_from_the_mean_keep_their_distances() {
+    let (near, y) = (Mat::normal(1, 24, 3), Mat::normal(2, 24, 2));
+    let apart = 2.0_f64.powi(20);
+    let mut x = near.clone();
+    for row in 12..24 {
+        x.values[row * 3] += apart;
+    }
+    let kernel = |x: &Mat| -> Vec<f64> {
+        let squared = |a, b| x.row(a).iter().zip(x.row(b)).map(|(a, b)| (a - b) * (a - b)).sum();
+        (0..24 * 24)
+            .map(|at| -> f64 { squared(at / 24, at % 24) })
+            .map(|d| (-d / 2.0).exp())
+            .collect()
+    };
+    let (k, l) = (kernel(&x), kernel(&y));
+    let expected = kernel_cka(MatView::new(&k, 24, 24), MatView::new(&l, 24, 24)).unwrap();
+    let found = rbf_cka(x.view(), y.view(), Bandwidth::Distance(1.0)).unwrap();
+    let (found, expected) = (found.biased().unwrap(), expected.biased().unwrap());
+    // The coordinates themselves are rounded to 2^-32 by the mean.
+    assert!((found - expected).abs() <= 1e-9, "{found} {expected}");
+}
+
+#[test]
+fn constant_kernels_have_no_variance() {
+    let y = Mat::normal(1, 10, 10);
+    let l: Vec<f64> = (0..100)
+        .map(|at| y.row(at / 10).iter().zip(y.row(at % 10)).map(|(a, b)| a * b).sum())
+        .collect();
+    for value in [0.1, 1.0, 1.0 / 3.0, 1e20] {
+        let k = vec![value; 100];
+        let cka = kernel_cka(MatView::new(&k, 10, 10), MatView::new(&l, 10, 10)).unwrap();
+        assert_eq!(cka.biased(), Err(Undefined::ZeroVariance(Side::X)), "{value}");
+    }
+}

@@ -1,5 +1,6 @@
 use settling_cka::{
-    Cka, CkaSums, Error, ErrorKind, LinearCka, Side, SideSums, Undefined, linear_cka,
+    Cka, CkaSums, Error, ErrorKind, LinearCka, Procrustes, Side, SideSums, Similarity, Undefined,
+    linear_cka,
 };
 use settling_core::MatView;
 
@@ -134,6 +135,8 @@ fn vanishing_variance_is_undefined() {
     let undefined = Err(Undefined::VarianceTooSmall(Side::Y));
     assert_eq!(cka(&y, &vanishing).biased(), undefined);
     assert_eq!(cka(&y, &vanishing).debiased(), undefined);
+    let error = Procrustes.similarity(y.view(), vanishing.view()).unwrap_err();
+    assert_eq!(error.undefined(), undefined.err());
 }
 
 /// Unit vectors are equally far from each other: off the diagonal the centred Gram matrix is constant, and the unbiased

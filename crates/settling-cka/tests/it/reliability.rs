@@ -120,6 +120,12 @@ fn fewer_rows_than_features_have_a_value() {
     // All of the twelve rows' eleven dimensions are in either side: correlations say nothing, and that is said.
     let error = Svcca { variance: 1.0 }.similarity(x.view(), y.view()).unwrap_err();
     assert_eq!(error.undefined(), Some(Undefined::TooFewRows { needed: 13, found: 12 }));
+    // Of 5 and 8 directions in eleven dimensions two are common whatever the data: variates, and so weights, are any of many.
+    let (x, y) = (Mat::normal(1, 12, 5), Mat::normal(2, 12, 8));
+    let error = Pwcca.similarity(x.view(), y.view()).unwrap_err();
+    assert_eq!(error.undefined(), Some(Undefined::TooFewRows { needed: 13, found: 12 }));
+    let y = Mat::normal(2, 12, 7);
+    assert!(Pwcca.similarity(x.view(), y.view()).is_ok());
 }
 
 /// Row 54, and section 3: an offset of 10^6 standard deviations costs at most 1e-11, in every form.
