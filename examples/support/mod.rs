@@ -129,6 +129,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     }
     println!("\nnumbers   {}", show(&tables.records));
     println!("MCC       {}", show(&tables.mcc));
+    println!("settling  {}", show(&tables.settling));
     println!("manifest  {}", show(&tables.manifest));
     println!("averages  {}", show(&tables.summary));
     for figure in figures {

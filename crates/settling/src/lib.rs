@@ -27,7 +27,7 @@
 //! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
 //! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
 //! atomic unit of a [`Store`]: a study that is killed is resumed by running it again. [`write_tables`] turns the records into
-//! `records.csv`, `mcc.csv`, `summary.csv` and `manifest.json`.
+//! `records.csv`, `mcc.csv`, `settling.csv`, `summary.csv` and `manifest.json`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -70,6 +70,7 @@ mod reference;
 mod report;
 mod rows;
 mod run;
+mod settling_table;
 mod spectra;
 mod store;
 mod study;
@@ -86,6 +87,7 @@ pub use protocol::{
     PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,
 };
 pub use report::{Tables, write_tables};
+pub use settling_table::settling_table;
 pub use store::{Store, Unit};
 pub use study::{ModelStudy, Progress, RowsUsed, Settings, StepStudy, study_model};
 pub use subject::{SiteWeight, Subject};
