@@ -5,9 +5,9 @@
 //! Run:   cargo run --release --example study -- --suite DIR --models a,b --tokens rows.npy --out DIR
 //!        cargo run --release --example study -- --hub --models EleutherAI/pythia-70m-deduped --steps paper --tokens rows.npy --out DIR
 //!        (`last_batch` makes the rows)
-//! Gives: records.csv, mcc.csv, settling.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png (of several
-//!        protocols main-<protocol>.svg, .png) in the output folder,
-//!        and a short table. Run again, it computes only what is missing.
+//! Gives: records.csv, mcc.csv, settling.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png
+//!        (of several protocols main-<protocol>.svg, .png), and report.html with every figure, in the output folder, and a short table.
+//!        Run again, it computes only what is missing.
 
 mod support;
 

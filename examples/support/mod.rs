@@ -19,6 +19,7 @@ use settling::{
 };
 
 mod downloads;
+mod report;
 mod some_steps;
 mod terminal;
 
@@ -92,7 +93,7 @@ pub(crate) enum Place {
     },
 }
 
-/// Studies every model, writes tables and figure, prints a summary.
+/// Studies every model, writes tables, figures and report, prints a summary.
 pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     // Before hours of work, not after.
     let store = Store::open(&plan.out)?;
@@ -119,6 +120,8 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     };
     let tables = write_tables(&store, &settings, &studies)?;
     let figures = figures(plan, &studies)?;
+    let written = report::Written::read(&plan.out, None, &[])?;
+    let (document, _) = report::write_html(&written.report(), &plan.out)?;
 
     for protocol in &plan.protocols {
         print_summary(&studies, &tables, protocol);
@@ -135,6 +138,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     for figure in figures {
         println!("figure    {}, .png", show(&figure));
     }
+    println!("report    {}", show(&document));
     Ok(())
 }
 
