@@ -75,6 +75,7 @@ impl Suite {
             protocols: vec![all_positions(Protocol::corrected())],
             training: None,
             steps: None,
+            shard: None,
             reference_memory: 1 << 30,
             engine: "test".to_owned(),
         };
@@ -388,6 +389,7 @@ fn checkpoints_that_transformers_wrote() {
         protocols: vec![all_positions(Protocol::corrected())],
         training: None,
         steps: None,
+        shard: None,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     };

@@ -14,8 +14,8 @@ use settling::hub::{Hub, HubSeries, training_data};
 use settling::records::{MccRow, Record, SummaryRow};
 use settling::tokens::{MegatronTokens, NpyTokens};
 use settling::{
-    ModelStudy, Progress, Protocol, Settings, Store, Tables, TrainingData, TransformerSubject,
-    study_model, write_tables,
+    ModelStudy, Progress, Protocol, Settings, Shard, Store, Tables, TrainingData,
+    TransformerSubject, study_model, write_tables,
 };
 
 mod downloads;
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// Where results go.
     pub(crate) out: PathBuf,
     pub(crate) steps: Option<Vec<Step>>,
+    /// Which share of the steps to compute, if not all.
+    pub(crate) shard: Option<Shard>,
     /// Steps that may be the same as another.
     pub(crate) allow: Vec<Step>,
     pub(crate) device: Device,
@@ -104,6 +106,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         protocols: plan.protocols.clone(),
         training: training.map(Arc::new),
         steps: plan.steps.clone(),
+        shard: plan.shard,
         reference_memory: plan.reference_memory,
         engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
@@ -118,6 +121,14 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
             models.map(|id| study.of_hub(&hub, id, *delete_after)).collect::<Result<_, _>>()?
         }
     };
+    let missing: usize = studies.iter().map(|study| study.missing.len()).sum();
+    if let (Some(shard), 1..) = (plan.shard, missing) {
+        println!(
+            "shard {shard} is done; {missing} steps of other shards are not there yet. When all are done, run \
+             without --shard for the tables."
+        );
+        return Ok(());
+    }
     let tables = write_tables(&store, &settings, &studies)?;
     let figures = figures(plan, &studies)?;
     let written = report::Written::read(&plan.out, None, &[])?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use settling_core::Step;
 use settling_records::{
     MccRow, Record, SCHEMA, SettlingRow, SummaryRow, write_mcc, write_records, write_settling,
     write_summary,
@@ -41,12 +42,20 @@ pub struct Tables {
 ///
 /// # Errors
 ///
-/// If a file cannot be written.
+/// If a file cannot be written, or a study has [missing](ModelStudy::missing) steps: tables are of whole studies.
 pub fn write_tables(
     store: &Store,
     settings: &Settings,
     studies: &[ModelStudy],
 ) -> Result<Tables, Error> {
+    if let Some(study) = studies.iter().find(|study| !study.missing.is_empty()) {
+        let missing = study.missing.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "{}: the steps {missing} are not there yet; when every shard is done, study once more",
+            study.model
+        );
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
     let records: Vec<Record> =
         studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
     let mcc_of = |protocol: &Protocol| mcc_table(&records, protocol);
