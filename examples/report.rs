@@ -6,22 +6,18 @@
 //! Run:   cargo run --release --example report -- FOLDER [--out DIR] [--spectra layer3.mlp.write.weight]
 //! Gives: report.html, which loads nothing else, and every figure of it as SVG and PNG in figures/.
 
+#[path = "support/report.rs"]
+mod files;
 #[path = "support/terminal.rs"]
 #[allow(dead_code, reason = "it is done before a bar could be seen")]
 mod terminal;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use settling::checkpoint::Checkpoint;
-use settling::core::{Step, TensorSource};
-use settling::records::{Record, read_mcc, read_records};
-use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
-use terminal::Failure;
 
 /// Makes one document with everything that the tables of a study say.
 #[derive(Parser)]
@@ -39,8 +35,6 @@ struct Args {
     title: Option<String>,
 }
 
-type Error = Box<dyn std::error::Error>;
-
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,177 +42,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<(), Error> {
-    let Args { folder, .. } = args;
-    if !folder.is_dir() {
-        return Err(usage(format!("{}: expected a folder with records.csv", folder.display())));
-    }
-    let path = folder.join("records.csv");
-    let file = File::open(&path).map_err(|error| bad_input(&path, &error))?;
-    let records = read_records(file).map_err(|error| bad_input(&path, &error))?;
-    let path = folder.join("mcc.csv");
-    let mcc = match File::open(&path) {
-        Ok(file) => read_mcc(file).map_err(|error| bad_input(&path, &error))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(bad_input(&path, &error)),
-    };
-    let path = folder.join("manifest.json");
-    let manifest = match fs::read_to_string(&path) {
-        Ok(manifest) => Some(manifest),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(bad_input(&path, &error)),
-    };
-    let audit = match &manifest {
-        Some(manifest) => audit(manifest).map_err(|error| bad_input(&path, &error))?,
-        None => None,
-    };
-    let more = spectra(folder, &records, &args.spectra)?;
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let written = files::Written::read(&args.folder, args.title.as_deref(), &args.spectra)?;
+    let report = written.report();
+    let figures = report.figures()?;
 
-    let name = folder.canonicalize().ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
-    let name = name.map(|name| format!("Report of {}", name.to_string_lossy()));
-    let title = args.title.clone().or(name).unwrap_or_default();
-    let report = Report {
-        title: &title,
-        records: &records,
-        mcc: &mcc,
-        manifest: manifest.as_deref(),
-        audit: audit.as_deref(),
-        more: &more,
-    };
-    let html = report.html().map_err(|error| of_figures(&error))?;
-    let figures = report.figures().map_err(|error| of_figures(&error))?;
-
-    let out = args.out.as_ref().unwrap_or(folder);
+    let out = args.out.as_ref().unwrap_or(&args.folder);
     let pictures = out.join("figures");
-    fs::create_dir_all(&pictures).map_err(|error| no_output(&pictures, &error))?;
+    fs::create_dir_all(&pictures).map_err(|error| files::no_output(&pictures, &error))?;
     for drawn in &figures {
-        drawn.figure.save(pictures.join(&drawn.name)).map_err(|error| of_figures(&error))?;
+        drawn.figure.save(pictures.join(&drawn.name))?;
     }
-    let document = out.join("report.html");
-    write_whole(&document, &html).map_err(|error| no_output(&document, &error))?;
-    println!("wrote {} ({} KiB)", document.display(), html.len().div_ceil(1024));
+    let (document, bytes) = files::write_html(&report, out)?;
+    println!("wrote {} ({} KiB)", document.display(), bytes.div_ceil(1024));
     println!("wrote {} figures in {}, as SVG and PNG", figures.len(), pictures.display());
     Ok(())
-}
-
-/// What a manifest says of the checkpoints of each model.
-fn audit(manifest: &str) -> Result<Option<String>, serde_json::Error> {
-    let manifest: serde_json::Value = serde_json::from_str(manifest)?;
-    let mut lines = Vec::new();
-    for model in manifest["models"].as_array().into_iter().flatten() {
-        let name = model["model"].as_str().unwrap_or("a model without a name");
-        let Some(verdict) = model["audit"]["verdict"].as_str() else { continue };
-        lines.push(format!("{name}: {verdict}"));
-        let findings = model["audit"]["findings"].as_array().into_iter().flatten();
-        lines.extend(findings.filter_map(|finding| Some(format!("  {}", finding.as_str()?))));
-    }
-    Ok((!lines.is_empty()).then(|| lines.join("\n")))
-}
-
-/// Figures of the spectra that a study has stored beside its numbers. What was asked for by name has to be there for
-/// one model at least.
-fn spectra(
-    folder: &Path,
-    records: &[Record],
-    wanted: &[String],
-) -> Result<Vec<ReportFigure>, Error> {
-    // The deepest layer and the steps, by model and protocol.
-    let mut units: BTreeMap<(&str, &str), (usize, BTreeSet<Step>)> = BTreeMap::new();
-    for record in records {
-        let (deepest, steps) = units.entry((&record.model, &record.protocol)).or_default();
-        *deepest = record.site.layer.max(*deepest);
-        steps.insert(record.step);
-    }
-    // A name from a table leads nowhere but into the folder.
-    let plain = |name: &str| !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
-    units.retain(|(model, protocol), _| plain(model) && plain(protocol));
-
-    let mut figures = Vec::new();
-    let mut found = BTreeSet::new();
-    for (&(model, protocol), (deepest, steps)) in &units {
-        let middle = [format!("layer{}.mlp.write.weight", deepest / 2)];
-        for name in if wanted.is_empty() { &middle[..] } else { wanted } {
-            let spectra = stored(&folder.join(model), protocol, steps, name)?;
-            if spectra.is_empty() {
-                continue;
-            }
-            found.insert(name.clone());
-            let slices: Vec<(Step, &[f64])> =
-                spectra.iter().map(|(step, values)| (*step, &values[..])).collect();
-            let title = format!("{model} ({protocol}), {name}");
-            match spectra_figure(&title, &slices) {
-                Ok(figure) => figures.push(ReportFigure {
-                    name: format!("spectra-{}", figures.len() + 1),
-                    caption: format!("Singular values over training: {title}"),
-                    figure,
-                }),
-                Err(error) if error.kind() == ErrorKind::NoData => eprintln!("left out: {error}"),
-                Err(error) => return Err(of_figures(&error)),
-            }
-        }
-    }
-    if let Some(missing) = wanted.iter().find(|&name| !found.contains(name)) {
-        let message = format!(
-            "{}: no model has stored spectra of `{missing}`; names are as in layer3.mlp.write.weight",
-            folder.display()
-        );
-        return Err(usage(message));
-    }
-    Ok(figures)
-}
-
-/// The spectra of this name at each step for which there are any.
-fn stored(
-    model: &Path,
-    protocol: &str,
-    steps: &BTreeSet<Step>,
-    name: &str,
-) -> Result<Vec<(Step, Vec<f64>)>, Error> {
-    let mut spectra = Vec::new();
-    for &step in steps {
-        let folder = model.join(format!("step{step}"));
-        let places = [folder.join(protocol), folder];
-        let files = places.map(|place| place.join("spectra.safetensors"));
-        let Some(file) = files.iter().find(|file| file.is_file()) else { continue };
-        let source = Checkpoint::open_file(file)?;
-        if source.tensors().iter().any(|tensor| tensor.name == name) {
-            let values = source.read(name)?.to_f32()?;
-            spectra.push((step, values.into_iter().map(f64::from).collect()));
-        }
-    }
-    Ok(spectra)
-}
-
-/// Writes beside the target, then renames: a report is there whole or not at all.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension(format!("html.{}.tmp", std::process::id()));
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
-}
-
-fn usage(message: String) -> Error {
-    Failure { code: 2, message }.into()
-}
-
-fn bad_input(path: &Path, error: &dyn std::error::Error) -> Error {
-    Failure { code: 3, message: format!("{}: {error}", path.display()) }.into()
-}
-
-fn no_output(path: &Path, error: &io::Error) -> Error {
-    Failure { code: 5, message: format!("cannot write {}: {error}", path.display()) }.into()
-}
-
-fn of_figures(error: &settling_figures::Error) -> Error {
-    let code = match error.kind() {
-        ErrorKind::NoData | ErrorKind::InvalidRecords => 3,
-        _ => 5,
-    };
-    Failure { code, message: error.to_string() }.into()
 }

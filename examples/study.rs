@@ -5,9 +5,9 @@
 //! Run:   cargo run --release --example study -- --suite DIR --models a,b --tokens rows.npy --out DIR
 //!        cargo run --release --example study -- --hub --models EleutherAI/pythia-70m-deduped --steps paper --tokens rows.npy --out DIR
 //!        (`last_batch` makes the rows)
-//! Gives: records.csv, mcc.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png (of several
-//!        protocols main-<protocol>.svg, .png) in the output folder,
-//!        and a short table. Run again, it computes only what is missing.
+//! Gives: records.csv, mcc.csv, settling.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png
+//!        (of several protocols main-<protocol>.svg, .png), and report.html with every figure, in the output folder, and a short table.
+//!        Run again, it computes only what is missing.
 
 mod support;
 
@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use settling::Protocol;
 use settling::capture::{Device, Precision};
 use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
+use settling::{Protocol, Shard};
 
 /// Studies how the layers of models settle over training.
 #[derive(Parser)]
@@ -49,6 +49,10 @@ struct Args {
     /// Steps to study, separated by commas, or `paper` for its 27; the last step is always among them [default: all]
     #[arg(long, value_parser = steps)]
     steps: Option<Steps>,
+    /// Compute the I-th of N shares of each model's steps only, as in 1/4, into the same folder as the others; when all are done, run
+    /// without it for the tables. Each share needs the last checkpoint
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Steps that may have the same weights as another, separated by commas
     #[arg(long, value_delimiter = ',')]
     allow: Vec<Step>,
@@ -152,6 +156,7 @@ fn main() -> ExitCode {
         tokens: args.tokens,
         out: args.out,
         steps: args.steps.map(|steps| steps.0),
+        shard: args.shard,
         allow: args.allow,
         device: args.device,
         precision: args.precision,

@@ -29,6 +29,7 @@ fn settings() -> Settings {
         protocols: vec![protocol],
         training: None,
         steps: None,
+        shard: None,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     }

@@ -31,21 +31,26 @@ fn settings(protocols: Vec<Protocol>) -> Settings {
         protocols,
         training: Some(Arc::new(TrainingData::new(rows, 130).unwrap())),
         steps: None,
+        shard: None,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     }
 }
 
 fn study(settings: &Settings, out: &Path) -> Result<ModelStudy, Error> {
+    let study = study_only(settings, out)?;
+    write_tables(&Store::open(out)?, settings, std::slice::from_ref(&study))?;
+    Ok(study)
+}
+
+fn study_only(settings: &Settings, out: &Path) -> Result<ModelStudy, Error> {
     settling::capture::set_threads(1);
     let series = StepDirectories::open(golden("m")).unwrap();
     let architecture = series.open(Step(12)).unwrap().architecture().unwrap();
     let subject = TransformerSubject { architecture, options: Options::default() };
     let tokens = NpyTokens::open(golden("rows.npy")).unwrap();
     let store = Store::open(out)?;
-    let study = study_model("m", &series, &tokens, &subject, settings, &store, &mut |_| {})?;
-    write_tables(&store, settings, std::slice::from_ref(&study))?;
-    Ok(study)
+    study_model("m", &series, &tokens, &subject, settings, &store, &mut |_| {})
 }
 
 /// The name of a number in expected.json.
@@ -117,6 +122,64 @@ fn computed(study: &ModelStudy) -> Vec<(u64, String)> {
 
 fn all(names: &str) -> Vec<(u64, String)> {
     [0, 6, 12].map(|step| (step, names.to_owned())).to_vec()
+}
+
+/// Each process computes its share; whoever finds everything done writes the tables, which are those of one process.
+#[test]
+fn shards_together_are_one_study() {
+    let [whole, out] = [(); 2].map(|()| TempDir::new().unwrap());
+    let mut settings = settings(vec![Protocol::corrected(), mixed()]);
+    let single = study(&settings, whole.path()).unwrap();
+
+    let mut run = |shard: Option<&str>| {
+        settings.shard = shard.map(|shard| shard.parse().unwrap());
+        let found = study_only(&settings, out.path()).unwrap();
+        let store = Store::open(out.path()).unwrap();
+        (write_tables(&store, &settings, std::slice::from_ref(&found)), found)
+    };
+    let steps = |study: &ModelStudy| study.steps.iter().map(|s| s.step.0).collect::<Vec<_>>();
+    // Of the steps 0, 6 and 12, the last of which is the reference of all.
+    let (tables, first) = run(Some("2/2"));
+    assert_eq!(computed(&first), [(6, "corrected mixed".to_owned())]);
+    assert_eq!(first.missing, [Step(0), Step(12)]);
+    assert!(first.records.iter().all(|record| record.step == Step(6)));
+    let error = tables.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("m: the steps 0, 12 are not there"), "{error}");
+    assert!(!out.path().join("records.csv").exists());
+
+    let (tables, second) = run(Some("1/2"));
+    let both = "corrected mixed".to_owned();
+    assert_eq!(computed(&second), [(0, both.clone()), (6, String::new()), (12, both)]);
+    assert_eq!((&second.records, second.missing.len()), (&single.records, 0));
+    tables.unwrap();
+    let same_tables = || {
+        for table in ["records.csv", "mcc.csv", "settling.csv", "summary.csv"] {
+            let [one, other] =
+                [&whole, &out].map(|folder| fs::read(folder.path().join(table)).unwrap());
+            assert!(one == other, "{table}");
+        }
+    };
+    same_tables();
+    // Units too, to the byte.
+    for unit in ["step0/mixed", "step6/corrected", "step12/mixed"] {
+        for file in ["records.csv", "spectra.safetensors", "unit.json"] {
+            let [one, other] = [&whole, &out]
+                .map(|folder| fs::read(folder.path().join("m").join(unit).join(file)).unwrap());
+            assert!(one == other, "{unit}/{file}");
+        }
+    }
+
+    // A unit of another shard that is not from these inputs does not count.
+    let seal = out.path().join("m/step6/mixed/unit.json");
+    fs::write(&seal, fs::read_to_string(&seal).unwrap().replace("\"key\": \"", "\"key\": \"0"))
+        .unwrap();
+    assert_eq!(run(Some("1/2")).1.missing, [Step(6)]);
+    let (tables, merged) = run(None);
+    tables.unwrap();
+    assert_eq!(steps(&merged), [0, 6, 12]);
+    assert_eq!(computed(&merged)[1], (6, "mixed".to_owned()));
+    same_tables();
 }
 
 #[test]

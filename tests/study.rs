@@ -10,7 +10,7 @@ use settling::core::{
     Architecture, CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData,
     TensorSource, TokenBatch,
 };
-use settling::records::{Record, read_mcc, read_records};
+use settling::records::{Record, read_mcc, read_records, read_settling};
 use settling::tokens::{NpyTokens, write_npy};
 use settling::{
     Error, ErrorKind, ModelStudy, Progress, Protocol, Settings, Store, TransformerSubject,
@@ -75,6 +75,7 @@ impl Suite {
             protocols: vec![all_positions(Protocol::corrected())],
             training: None,
             steps: None,
+            shard: None,
             reference_memory: 1 << 30,
             engine: "test".to_owned(),
         };
@@ -160,6 +161,9 @@ fn every_number_is_there_and_the_tables_read_back() {
         + row.false_negative
         + row.true_negative
         == 2));
+    let settling = read_settling(fs::File::open(out.path().join("settling.csv")).unwrap()).unwrap();
+    assert_eq!(settling.len(), 2 * 2 * 4, "two layers, two components, four thresholds");
+    assert_eq!(settling, settling::settling_table(&records, &all_positions(Protocol::corrected())));
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(out.path().join("manifest.json")).unwrap()).unwrap();
     assert_eq!(
@@ -385,6 +389,7 @@ fn checkpoints_that_transformers_wrote() {
         protocols: vec![all_positions(Protocol::corrected())],
         training: None,
         steps: None,
+        shard: None,
         reference_memory: 1 << 30,
         engine: "test".to_owned(),
     };

@@ -4,7 +4,7 @@
 //! Needs: libtorch (`cargo xtask libtorch` once); no network.
 //! Run:   cargo xtask demo [--quick] [--out DIR]
 //! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,training.npy,
-//!        last_batch.npy}, and in <out>/results the records, the MCC table, the manifest and the figure. Run again, it reuses what is finished.
+//!        last_batch.npy}, and in <out>/results the records, the MCC table, the manifest, the figure and the report. Run again, it reuses what is finished.
 
 mod corpus;
 mod pretrain;
@@ -72,6 +72,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         device: args.device,
         precision: Precision::F32,
         micro_batch: Some(pretrain::BATCH_ROWS),
+        shard: None,
         reference_memory: 1 << 30,
         protocols: vec![protocol],
         training: None,

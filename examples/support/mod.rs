@@ -14,11 +14,12 @@ use settling::hub::{Hub, HubSeries, training_data};
 use settling::records::{MccRow, Record, SummaryRow};
 use settling::tokens::{MegatronTokens, NpyTokens};
 use settling::{
-    ModelStudy, Progress, Protocol, Settings, Store, Tables, TrainingData, TransformerSubject,
-    study_model, write_tables,
+    ModelStudy, Progress, Protocol, Settings, Shard, Store, Tables, TrainingData,
+    TransformerSubject, study_model, write_tables,
 };
 
 mod downloads;
+mod report;
 mod some_steps;
 mod terminal;
 
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     /// Where results go.
     pub(crate) out: PathBuf,
     pub(crate) steps: Option<Vec<Step>>,
+    /// Which share of the steps to compute, if not all.
+    pub(crate) shard: Option<Shard>,
     /// Steps that may be the same as another.
     pub(crate) allow: Vec<Step>,
     pub(crate) device: Device,
@@ -92,7 +95,7 @@ pub(crate) enum Place {
     },
 }
 
-/// Studies every model, writes tables and figure, prints a summary.
+/// Studies every model, writes tables, figures and report, prints a summary.
 pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     // Before hours of work, not after.
     let store = Store::open(&plan.out)?;
@@ -103,6 +106,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         protocols: plan.protocols.clone(),
         training: training.map(Arc::new),
         steps: plan.steps.clone(),
+        shard: plan.shard,
         reference_memory: plan.reference_memory,
         engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
@@ -117,8 +121,18 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
             models.map(|id| study.of_hub(&hub, id, *delete_after)).collect::<Result<_, _>>()?
         }
     };
+    let missing: usize = studies.iter().map(|study| study.missing.len()).sum();
+    if let (Some(shard), 1..) = (plan.shard, missing) {
+        println!(
+            "shard {shard} is done; {missing} steps of other shards are not there yet. When all are done, run \
+             without --shard for the tables."
+        );
+        return Ok(());
+    }
     let tables = write_tables(&store, &settings, &studies)?;
     let figures = figures(plan, &studies)?;
+    let written = report::Written::read(&plan.out, None, &[])?;
+    let (document, _) = report::write_html(&written.report(), &plan.out)?;
 
     for protocol in &plan.protocols {
         print_summary(&studies, &tables, protocol);
@@ -129,11 +143,13 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     }
     println!("\nnumbers   {}", show(&tables.records));
     println!("MCC       {}", show(&tables.mcc));
+    println!("settling  {}", show(&tables.settling));
     println!("manifest  {}", show(&tables.manifest));
     println!("averages  {}", show(&tables.summary));
     for figure in figures {
         println!("figure    {}, .png", show(&figure));
     }
+    println!("report    {}", show(&document));
     Ok(())
 }
 

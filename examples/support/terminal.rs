@@ -53,6 +53,12 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
             _ => 3,
         };
     }
+    if let Some(error) = error.downcast_ref::<settling_figures::Error>() {
+        return match error.kind() {
+            settling_figures::ErrorKind::NoData | settling_figures::ErrorKind::InvalidRecords => 3,
+            _ => 5,
+        };
+    }
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.code;
     }

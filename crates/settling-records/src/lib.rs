@@ -33,6 +33,12 @@
 //! `schema,model,component,signal,metric,step,value,n,undefined,average,protocol`: the `mean` or `median` over the layers of a model (and
 //! their heads, where the protocol says so) at a step, of the `n` values that are defined; empty if none is.
 //!
+//! # `settling.csv`
+//!
+//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`: the first step from which on the
+//! similarity of a layer to the last checkpoint reaches `threshold` and never falls below it again, and that step over the last. Both are
+//! empty where there is none, and `status` is `ok` or the reason.
+//!
 //! # Example
 //!
 //! ```
@@ -64,11 +70,13 @@
 mod error;
 mod mcc;
 mod record;
+mod settling;
 mod summary;
 
 pub use error::{Error, ErrorKind};
 pub use mcc::{MccRow, read_mcc, write_mcc};
 pub use record::{Record, read_records, write_records};
+pub use settling::{SettlingRow, read_settling, write_settling};
 pub use summary::{SummaryRow, read_summary, write_summary};
 
 /// The version of the tables that this crate writes and reads.

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use settling_core::{Component, Positions, Signal, Site, Step, View};
 use settling_records::{
-    ErrorKind, MccRow, Record, read_mcc, read_records, write_mcc, write_records,
+    ErrorKind, MccRow, Record, SettlingRow, read_mcc, read_records, read_settling, write_mcc,
+    write_records, write_settling,
 };
 
 const HEADER: &str = "schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol";
@@ -80,6 +81,41 @@ fn mcc_rows_read_back() {
     assert_eq!(read_mcc(&file[..]).unwrap(), [row, undefined]);
     let header = "schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol\n";
     assert!(file.starts_with(header.as_bytes()));
+}
+
+#[test]
+fn settling_rows_read_back() {
+    let row = SettlingRow {
+        model: "a,b".to_owned(),
+        layer: 3,
+        component: Component::Attention,
+        view: View::Ov,
+        threshold: 0.45,
+        settled: Ok((Step(1000), 0.1)),
+        protocol: "corrected".to_owned(),
+    };
+    let never = SettlingRow { settled: Err("not yet".to_owned()), ..row.clone() };
+    let mut file = Vec::new();
+    write_settling(&mut file, [&row, &never]).unwrap();
+    let text = String::from_utf8(file.clone()).unwrap();
+    let expected = "schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status\n\
+                    1,\"a,b\",3,attention,ov,0.45,1000,0.1,corrected,ok\n\
+                    1,\"a,b\",3,attention,ov,0.45,,,corrected,not yet\n";
+    assert_eq!(text, expected);
+    assert_eq!(read_settling(&file[..]).unwrap(), [row.clone(), never]);
+
+    for (from, to, column) in [
+        (",1000,", ",,", "`settling_step`"),
+        (",0.1,", ",,", "`fraction_of_training`"),
+        (",ok", ",", "`status`"),
+        (",ok", ",not yet", "`status`"),
+    ] {
+        let error = read_settling(text.replace(from, to).as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cell);
+        assert!(error.to_string().contains(&format!("line 2, column {column}")), "{error}");
+    }
+    let infinite = SettlingRow { threshold: f64::INFINITY, ..row };
+    assert_eq!(write_settling(Vec::new(), [&infinite]).unwrap_err().kind(), ErrorKind::Cell);
 }
 
 #[test]

@@ -26,8 +26,9 @@
 //! [`Protocol::published`] what the paper's released code computes, and a TOML file any other; a study takes several at once.
 //! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
 //! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
-//! atomic unit of a [`Store`]: a study that is killed is resumed by running it again. [`write_tables`] turns the records into
-//! `records.csv`, `mcc.csv`, `summary.csv` and `manifest.json`.
+//! atomic unit of a [`Store`]: a study that is killed is resumed by running it again, and several
+//! processes may do a [`Shard`] each. [`write_tables`] turns the records into
+//! `records.csv`, `mcc.csv`, `settling.csv`, `summary.csv` and `manifest.json`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -43,6 +44,7 @@
 //!     protocols: vec![Protocol::corrected()],
 //!     training: None,
 //!     steps: None,
+//!     shard: None,
 //!     reference_memory: 4 << 30,
 //!     engine: "libtorch cpu f32".to_owned(),
 //! };
@@ -70,6 +72,8 @@ mod reference;
 mod report;
 mod rows;
 mod run;
+mod settling_table;
+mod shard;
 mod spectra;
 mod store;
 mod study;
@@ -86,6 +90,8 @@ pub use protocol::{
     PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,
 };
 pub use report::{Tables, write_tables};
+pub use settling_table::settling_table;
+pub use shard::Shard;
 pub use store::{Store, Unit};
 pub use study::{ModelStudy, Progress, RowsUsed, Settings, StepStudy, study_model};
 pub use subject::{SiteWeight, Subject};

@@ -98,10 +98,15 @@ impl Store {
         Ok(read_records(&records[..]).ok())
     }
 
+    /// Whether there is a unit of this step and protocol, determined by whatever.
+    pub(crate) fn has_any(&self, model: &str, step: Step, protocol: &str) -> bool {
+        self.step_folder(model, step).join(protocol).join(SEAL).exists()
+    }
+
     /// Puts a unit in its place, whole, instead of any other unit of that step and protocol.
     pub(crate) fn put(&self, key: &Key<'_>, unit: &Unit) -> Result<(), Error> {
         let place = self.unit_folder(key);
-        let parent = self.step_folder(key);
+        let parent = self.step_folder(key.model, key.step);
         let partial = parent.join(format!(".{}.{}.partial", key.protocol, std::process::id()));
         let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             let _ = fs::remove_dir_all(&partial);
@@ -156,12 +161,12 @@ impl Store {
         Ok(path)
     }
 
-    fn step_folder(&self, key: &Key<'_>) -> PathBuf {
-        self.folder.join(key.model).join(format!("step{}", key.step))
+    fn step_folder(&self, model: &str, step: Step) -> PathBuf {
+        self.folder.join(model).join(format!("step{step}"))
     }
 
     fn unit_folder(&self, key: &Key<'_>) -> PathBuf {
-        self.step_folder(key).join(key.protocol)
+        self.step_folder(key.model, key.step).join(key.protocol)
     }
 }
 

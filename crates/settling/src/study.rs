@@ -1,5 +1,6 @@
 //! The runner: generic over where checkpoints and tokens come from and what runs the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use settling_records::Record;
 use crate::rows::{EvaluationRows, GradientRows};
 use crate::run::Run;
 use crate::store::{Key, check_model_name};
-use crate::{Error, ErrorKind, Protocol, Store, Subject, TrainingData};
+use crate::{Error, ErrorKind, Protocol, Shard, Store, Subject, TrainingData};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -23,6 +24,9 @@ pub struct Settings {
     pub training: Option<Arc<TrainingData>>,
     /// Which steps; `None` for every step of the series. The last step of the series is always studied, as the reference.
     pub steps: Option<Vec<Step>>,
+    /// Which share of the steps to compute; `None` for all. What other processes have computed is taken from the output folder at the
+    /// end, and what is not there yet is [missing](ModelStudy::missing).
+    pub shard: Option<Shard>,
     /// How much memory the activations of the last checkpoint may take, in bytes, for each protocol. If they take more, it is run
     /// beside every other checkpoint instead, which takes twice the time and the memory of two models, and changes no number.
     pub reference_memory: usize,
@@ -38,7 +42,7 @@ pub enum Progress<'a> {
     Reference {
         /// The model.
         model: &'a str,
-        /// How many steps will be studied.
+        /// How many steps will be studied; of a [shard](Settings::shard), its own.
         steps: usize,
     },
     /// A step is done.
@@ -59,6 +63,8 @@ pub struct ModelStudy {
     pub model: String,
     /// What was studied, ascending by step.
     pub steps: Vec<StepStudy>,
+    /// The steps that belong to other [shards](Settings::shard) and are not in the output folder yet, ascending.
+    pub missing: Vec<Step>,
     /// The evaluation rows, for each protocol.
     pub rows: Vec<RowsUsed>,
     /// Every number, by step and protocol.
@@ -103,7 +109,7 @@ pub struct StepStudy {
 /// number that cannot be computed (a constant activation, a weight with a NaN) is recorded with the reason, and the rest goes on.
 /// Units that `store` has already, from the same inputs and choices, are taken from there, and a step whose units are all there is
 /// not even opened if the series knows its [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
-/// [announced](CheckpointSeries::prefetch).
+/// [announced](CheckpointSeries::prefetch). Of several processes each may compute a [share](Settings::shard) of the steps.
 ///
 /// # Errors
 ///
@@ -136,7 +142,14 @@ where
         let gradients = GradientRows::plan(protocol, &steps, &evaluation.batch, training)?;
         runs.push(Run { protocol, evaluation, gradients, reference: None });
     }
-    progress(Progress::Reference { model, steps: steps.len() });
+    let (mine, others): (Vec<_>, Vec<_>) = steps
+        .iter()
+        .copied()
+        .enumerate()
+        .partition(|&(place, _)| settings.shard.is_none_or(|shard| shard.computes(place)));
+    let [mine, others] =
+        [mine, others].map(|some| some.into_iter().map(|(_, step)| step).collect::<Vec<Step>>());
+    progress(Progress::Reference { model, steps: mine.len() });
 
     let unreadable = |step: Step, error: Cause| {
         Error::caused(ErrorKind::Input, &format!("{model}, step {step}"), error)
@@ -176,15 +189,10 @@ where
         }
         Ok(None)
     };
-    let mut study = ModelStudy {
-        model: model.to_owned(),
-        steps: Vec::new(),
-        rows: runs.iter().map(|run| run.evaluation.used(&run.protocol.name)).collect(),
-        records: Vec::new(),
-        audit: None,
-    };
-    for (place, &step) in steps.iter().enumerate() {
+    let mut done: BTreeMap<Step, (StepStudy, Vec<Record>)> = BTreeMap::new();
+    for (place, &step) in mine.iter().enumerate() {
         let started = Instant::now();
+        let mut records = Vec::new();
         // Opening and hashing reads the whole checkpoint: what the last one is, is known.
         let (hash, mut source) =
             if step == last { (last_hash.clone(), None) } else { identify(step)? };
@@ -204,8 +212,8 @@ where
         }
         let mut computed = Vec::new();
         for (index, (found, key)) in units.into_iter().enumerate() {
-            if let Some(records) = found {
-                study.records.extend(records);
+            if let Some(found) = found {
+                records.extend(found);
                 continue;
             }
             let source = match &mut source {
@@ -214,7 +222,7 @@ where
             };
             // It comes while this one is studied.
             if computed.is_empty()
-                && let Some(next) = next_of(&steps[place + 1..], &runs)?
+                && let Some(next) = next_of(&mine[place + 1..], &runs)?
             {
                 series.prefetch(next);
             }
@@ -222,15 +230,47 @@ where
             let unit = run.measure(model, step, subject, source, training)?;
             let protocol = run.protocol.name.as_str();
             store.put(&Key { model, step, protocol, hash: key }, &unit)?;
-            study.records.extend(unit.records);
+            records.extend(unit.records);
             computed.push(protocol.to_owned());
         }
         let seconds = started.elapsed().as_secs_f64();
         let reused = computed.is_empty();
-        study.steps.push(StepStudy { step, checkpoint_sha256: hash, reused, computed, seconds });
+        let of_step = StepStudy { step, checkpoint_sha256: hash, reused, computed, seconds };
+        done.insert(step, (of_step, records));
         progress(Progress::Step { model, step, reused });
     }
-    Ok(study)
+    // Last, when they are more likely to be there.
+    let mut missing = Vec::new();
+    for step in others {
+        let started = Instant::now();
+        let protocols = || runs.iter().map(|run| run.protocol.name.as_str());
+        // To know whether they are from the same inputs the checkpoint is read.
+        let found = if protocols().all(|protocol| store.has_any(model, step, protocol)) {
+            let hash = if step == last { last_hash.clone() } else { identify(step)?.0 };
+            let units = runs.iter().map(|run| Ok(find(step, &hash, run)?.0));
+            let units: Option<Vec<_>> = units.collect::<Result<_, Error>>()?;
+            units.map(|units| (hash, units.concat()))
+        } else {
+            None
+        };
+        let Some((checkpoint_sha256, records)) = found else {
+            missing.push(step);
+            continue;
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        let of_step =
+            StepStudy { step, checkpoint_sha256, reused: true, computed: Vec::new(), seconds };
+        done.insert(step, (of_step, records));
+    }
+    let (steps, records): (Vec<_>, Vec<_>) = done.into_values().unzip();
+    Ok(ModelStudy {
+        model: model.to_owned(),
+        steps,
+        missing,
+        rows: runs.iter().map(|run| run.evaluation.used(&run.protocol.name)).collect(),
+        records: records.concat(),
+        audit: None,
+    })
 }
 
 fn check_protocols(protocols: &[Protocol]) -> Result<(), Error> {

@@ -120,6 +120,17 @@ fn studied(records: &[Record], model: &str, protocol: &Protocol) -> Vec<u64> {
     steps.into_iter().collect()
 }
 
+/// The models of a protocol's records, in order of appearance.
+pub(crate) fn models<'a>(records: &'a [Record], protocol: &Protocol) -> Vec<&'a str> {
+    let mut models: Vec<&str> = Vec::new();
+    for record in records.iter().filter(|record| record.protocol == protocol.name) {
+        if !models.contains(&record.model.as_str()) {
+            models.push(&record.model);
+        }
+    }
+    models
+}
+
 /// The paper's table: for every model (in order of appearance) and component, the Matthews correlation over layers of early
 /// convergence with large PER of the weight and of the gradient.
 ///
@@ -127,14 +138,8 @@ fn studied(records: &[Record], model: &str, protocol: &Protocol) -> Vec<u64> {
 /// samples; the interval and the p-value, which take them as such, are descriptions: the true uncertainty is larger.
 #[must_use]
 pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
-    let mut models: Vec<&str> = Vec::new();
-    for record in records.iter().filter(|record| record.protocol == protocol.name) {
-        if !models.contains(&record.model.as_str()) {
-            models.push(&record.model);
-        }
-    }
     let mut table = Vec::new();
-    for model in models {
+    for model in models(records, protocol) {
         let layers = layer_variables(records, model, protocol);
         let steps = studied(records, model, protocol);
         let steps: Vec<Step> = steps.into_iter().map(Step).collect();

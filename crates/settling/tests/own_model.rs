@@ -126,6 +126,7 @@ fn records(protocol: Protocol) -> Vec<Record> {
         protocols: vec![protocol],
         training: None,
         steps: None,
+        shard: None,
         reference_memory: 1 << 20,
         engine: "mine".to_owned(),
     };
