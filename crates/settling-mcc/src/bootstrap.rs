@@ -74,7 +74,8 @@ impl Bootstrap {
     /// # Errors
     ///
     /// [`Undefined`](ErrorKind::Undefined), if the MCC is; and for BCa, if it is without some observation (use the percentiles, or
-    /// [`Contingency::profile_interval`]), or if all resamples lie on one side of the estimate.
+    /// [`Contingency::profile_interval`]), if all resamples lie on one side of the estimate, or if the statistic is so skewed
+    /// that the level is out of reach.
     ///
     /// # Panics
     ///
@@ -246,10 +247,13 @@ impl Bootstrap {
                 let bias =
                     normal::quantile((below + not_above) as f64 / (2 * defined.len()) as f64);
                 let acceleration = acceleration(&without())?;
-                [-z, z].map(|z| {
-                    let moved = bias + z;
-                    normal::probability(bias + moved / (1.0 - acceleration * moved))
-                })
+                let moved = [-z, z].map(|z| (bias + z, 1.0 - acceleration * (bias + z)));
+                if moved.iter().any(|&(_, slowed)| slowed <= 0.0) {
+                    let message = "expected a level that the acceleration leaves in reach, found one beyond it; use a lower level, or \
+                                   the percentiles";
+                    return Err(Error::new(ErrorKind::Undefined, message.to_owned()));
+                }
+                moved.map(|(moved, slowed)| normal::probability(bias + moved / slowed))
             }
         };
         let [low, high] = shares.map(|share| quantile(&defined, share));

@@ -229,8 +229,9 @@ impl Sweep {
             if let Some((_, p)) = known.iter().find(|(other, _)| *other == mcc) {
                 return *p;
             }
-            known.push((mcc, p(mcc, mcc)));
-            p(mcc, mcc)
+            let test = p(mcc, mcc);
+            known.push((mcc, test));
+            test
         };
         let adjusted = observed.iter().map(|mcc| mcc.map(&mut adjusted)).collect();
         Ok(MaxStatistic { test: p(lowest, highest), adjusted })

@@ -1,5 +1,7 @@
 //! The public interface, against other implementations and against mathematics.
 
+mod association;
+mod bootstrap;
 mod coverage;
 mod golden;
 mod inference;
