@@ -153,13 +153,16 @@ fn spectra(
     Ok(figures)
 }
 
+/// Singular values by step.
+type Spectra = Vec<(Step, Vec<f64>)>;
+
 /// The spectra of this name at each step for which there are any.
 fn stored(
     model: &Path,
     protocol: &str,
     steps: &BTreeSet<Step>,
     name: &str,
-) -> Result<Vec<(Step, Vec<f64>)>, Box<dyn Error>> {
+) -> Result<Spectra, Box<dyn Error>> {
     let mut spectra = Vec::new();
     for &step in steps {
         let folder = model.join(format!("step{step}"));
