@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::palette::{self, INK, QUIET, RULE};
 use crate::panel::BASELINE;
-use crate::svg::{Anchor, Path, Svg};
+use crate::svg::{Anchor, Path, Svg, rect};
 use crate::text;
 
 /// The paper's table with its uncertainty: one line for each row of `mcc.csv`, with the 2x2 table, the Matthews correlation and its
@@ -156,8 +156,11 @@ fn draw_row(
     let mcc = match &row.mcc {
         Ok(mcc) => *mcc,
         Err(reason) => {
-            let reason = text::shortened(reason, SIZE, P - AXIS.0);
-            svg.text((AXIS.0, base), Anchor::Start, SIZE, QUIET, &reason);
+            let reason = text::shortened(reason, SIZE, P - AXIS.0 - 4.0);
+            // No rule of the axis through the words.
+            let size = (text::width(&reason, SIZE) + 6.0, SIZE + 3.0);
+            rect(svg, (AXIS.0 + 1.0, base - SIZE), size, "#fff");
+            svg.text((AXIS.0 + 4.0, base), Anchor::Start, SIZE, QUIET, &reason);
             return;
         }
     };
