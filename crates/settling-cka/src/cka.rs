@@ -262,34 +262,32 @@ impl Cka {
 
     fn debiased_terms(&self) -> Result<DebiasedTerms, Undefined> {
         self.check(4)?;
-        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
-        let self_term = |sums: SideSums, side| {
-            let (value, magnitude) =
-                self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
-            // Sums of n and of `features` terms, each rounded once: their first-order error bound. An estimate that is 2^10
-            // times that has three digits at the least; below, what remains of the difference may be nothing but rounding.
-            let rounding = (rows + sums.features) as f64 * f64::EPSILON * magnitude;
-            if value > 1024.0 * rounding {
-                Ok(value)
-            } else {
-                Err(Undefined::SelfTermNotPositive(side))
-            }
-        };
-        let (h_xx, h_yy) = (self_term(x, Side::X)?, self_term(y, Side::Y)?);
+        let CkaSums { x, y, cross_frobenius_squared, cross_norms, .. } = self.sums;
+        let h_xx = self.self_term(x).ok_or(Undefined::SelfTermNotPositive(Side::X))?;
+        let h_yy = self.self_term(y).ok_or(Undefined::SelfTermNotPositive(Side::Y))?;
         let (h_xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
         Ok(DebiasedTerms { h_xy, h_xx, h_yy })
     }
 
-    /// HSIC₁ of xy, xx and yy.
+    /// `h` of a side with itself, if it is positive beyond rounding.
+    fn self_term(&self, sums: SideSums) -> Option<f64> {
+        let (value, magnitude) =
+            self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
+        // Sums of n and of `features` terms, each rounded once: their first-order error bound. An estimate that is 2^10
+        // times that has three digits at the least; below, what remains of the difference may be nothing but rounding.
+        let rounding = (self.sums.rows + sums.features) as f64 * f64::EPSILON * magnitude;
+        (value > 1024.0 * rounding).then_some(value)
+    }
+
+    /// HSIC₁ of xy, xx and yy; the latter two, which are not negative, are 0 where they are not positive beyond rounding.
     pub(crate) fn unbiased_hsic(&self) -> Result<[f64; 3], Undefined> {
         let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
         if rows < 4 {
             return Err(Undefined::TooFewRows { needed: 4, found: rows });
         }
         let n = rows as f64;
-        let own =
-            |s: SideSums| self.hsic(s.frobenius_squared, s.squared_norms, s.trace * s.trace).0;
         let (xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
+        let own = |side| self.self_term(side).unwrap_or(0.0);
         Ok([xy, own(x), own(y)].map(|h| h / (n * (n - 3.0))))
     }
 

@@ -97,7 +97,7 @@ impl MinibatchCka {
         }
         let [xy, xx, yy] = self.sums;
         for (term, side) in [(xx, Side::X), (yy, Side::Y)] {
-            // Also where all rows of a side are equal, in every batch.
+            // Also where all rows of a side are equal, or equally far from each other, in every batch.
             if term <= 0.0 {
                 return Err(Undefined::SelfTermNotPositive(side));
             }

@@ -93,7 +93,8 @@ impl PermutationNull {
     /// How likely a number of true positives is that passes `keep`.
     pub(crate) fn share(&self, keep: impl Fn(u128) -> bool) -> f64 {
         let kept = (self.fewest..).zip(&self.weights).filter(|&(count, _)| keep(count));
-        kept.map(|(_, weight)| weight).sum::<f64>() / self.total
+        // Not `sum`, which is -0 of nothing.
+        kept.fold(0.0, |sum, (_, weight)| sum + weight) / self.total
     }
 }
 

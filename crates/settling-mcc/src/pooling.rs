@@ -104,7 +104,8 @@ pub fn stratified_exact(tables: &[Contingency]) -> PValues {
     let limit = weight(observed) * TIE;
     let share = |keep: &dyn Fn(u128) -> bool| {
         let counts = (fewest..).take(weights.len()).filter(|&count| keep(count));
-        counts.map(weight).sum::<f64>() / total
+        // Not `sum`, which is -0 of nothing.
+        counts.fold(0.0, |sum, count| sum + weight(count)) / total
     };
     PValues {
         two_sided: share(&|count| weight(count) <= limit),

@@ -1,6 +1,6 @@
 use settling_cka::{
-    Cka, CkaSums, Error, ErrorKind, LinearCka, Procrustes, Side, SideSums, Similarity, Undefined,
-    linear_cka,
+    Cka, CkaSums, Error, ErrorKind, LinearCka, MinibatchCka, Procrustes, Side, SideSums,
+    Similarity, Undefined, linear_cka,
 };
 use settling_core::MatView;
 
@@ -153,6 +153,9 @@ fn equidistant_rows_have_no_debiased_value() {
             "{n}"
         );
         assert!(cka(&unit, &other).biased().is_ok());
+        let mut batches = MinibatchCka::new();
+        batches.update(unit.view(), other.view()).unwrap();
+        assert_eq!(batches.value(), Err(Undefined::SelfTermNotPositive(Side::X)), "{n}");
     }
 }
 

@@ -38,6 +38,7 @@ fn slices_of_different_lengths_are_an_error() {
 fn a_table_too_unlikely_for_f64_has_p_zero_on_its_side() {
     let p = table([3_000, 0, 0, 3_000]).fisher_exact(); // 1 / C(6000, 3000), about 1e-1804
     assert_eq!(p, PValues { two_sided: 0.0, greater: 0.0, less: 1.0 });
+    assert!(p.two_sided.is_sign_positive() && p.greater.is_sign_positive(), "\"-0\" in a record");
     let p = table([0, 3_000, 3_000, 0]).fisher_exact();
     assert_eq!(p, PValues { two_sided: 0.0, greater: 1.0, less: 0.0 });
     // 60 standard deviations out, about exp(-1800), where neighbouring probabilities are nearly equal.
