@@ -7,7 +7,8 @@
 //!        (`last_batch` makes the rows)
 //! Gives: records.csv, mcc.csv, settling.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and main.png
 //!        (of several protocols main-<protocol>.svg, .png), and report.html with every figure, in the output folder, and a short table.
-//!        Run again, it computes only what is missing.
+//!        Run again, it computes only what is missing; a process that was ended, by Ctrl-C or otherwise, leaves whole steps.
+//! Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if the model cannot be run, 5 if results cannot be written or the network fails.
 
 mod support;
 
@@ -62,6 +63,9 @@ struct Args {
     /// Token positions that are observations, under every protocol: last, all, every:K or index:I [default: those it says]
     #[arg(long)]
     positions: Option<Positions>,
+    /// Show nothing but warnings and errors
+    #[arg(long, short)]
+    quiet: bool,
     /// Where the model runs: auto, cpu, cuda:N or mps
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -156,6 +160,7 @@ fn main() -> ExitCode {
         tokens: args.tokens,
         out: args.out,
         steps: args.steps.map(|steps| steps.0),
+        quiet: args.quiet,
         shard: args.shard,
         allow: args.allow,
         device: args.device,

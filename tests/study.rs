@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use settling::capture::{AdamW, Device, Options, Trainer};
 use settling::checkpoint::{StepDirectories, write_safetensors};
@@ -254,6 +254,7 @@ fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
         [(0, true), (1, true), (4, false), (12, true)]
     );
     assert_eq!(fs::read(out.path().join("records.csv")).unwrap(), whole);
+    assert_eq!(unfinished(out.path()), Vec::<PathBuf>::new());
 
     // An edited number and a damaged spectrum do not count as done.
     let edited = out.path().join("m/step0/corrected/records.csv");
@@ -264,6 +265,86 @@ fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
         [(0, false), (1, false), (4, true), (12, true)]
     );
     assert_eq!(fs::read(out.path().join("records.csv")).unwrap(), whole);
+}
+
+/// What is left under temporary names, anywhere in a folder.
+fn unfinished(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "partial") {
+            found.push(path);
+        } else if path.is_dir() {
+            found.extend(unfinished(&path));
+        }
+    }
+    found
+}
+
+const KILLED: &str = "SETTLING_TEST_KILLED";
+
+/// The process that the next test ends: a study that waits after its second step.
+#[test]
+#[ignore = "only for a_signal_ends_a_study_that_the_next_run_completes"]
+fn a_study_that_waits_to_be_ended() {
+    let Some(out) = std::env::var_os(KILLED).map(PathBuf::from) else { return };
+    let waits = &mut |progress: Progress<'_>| {
+        if let Progress::Step { step: Step(1), .. } = progress {
+            fs::write(out.join("waits"), "").unwrap();
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+    };
+    Suite::new().study_watched(&out, |_, _| {}, waits).unwrap();
+}
+
+/// Ctrl-C, a scheduler, or worse: whole units are there, and nothing else. What a process that was ended while it wrote leaves goes.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_study_that_the_next_run_completes() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+    let (suite, whole) = (Suite::new(), TempDir::new().unwrap());
+    suite.study(whole.path(), |_, _| {}).unwrap();
+    for (signal, number) in [("-INT", 2), ("-TERM", 15), ("-KILL", 9)] {
+        let out = TempDir::new().unwrap();
+        let test = ["--exact", "a_study_that_waits_to_be_ended", "--ignored"];
+        let mut study = Command::new(std::env::current_exe().unwrap())
+            .args(test)
+            .env(KILLED, out.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while !out.path().join("waits").exists() {
+            assert_eq!(study.try_wait().unwrap(), None);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(
+            Command::new("kill")
+                .args([signal, &study.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(study.wait().unwrap().signal(), Some(number));
+        assert!(!out.path().join("records.csv").exists());
+        // As if it had been about to write these.
+        let partial = out.path().join(format!("m/step4/.corrected.{}.partial", study.id()));
+        fs::create_dir_all(&partial).unwrap();
+        fs::write(partial.join("records.csv"), "half").unwrap();
+        fs::write(out.path().join(format!(".records.csv.{}.partial", study.id())), "half").unwrap();
+        // Not of this study.
+        fs::write(out.path().join("m/step4/.corrected.mine.partial"), "").unwrap();
+
+        let steps = [(0, true), (1, true), (4, false), (12, false)];
+        assert_eq!(reused(&suite, out.path(), |_, _| {}), steps);
+        for table in ["records.csv", "mcc.csv", "settling.csv", "summary.csv"] {
+            let [one, other] =
+                [&whole, &out].map(|folder| fs::read(folder.path().join(table)).unwrap());
+            assert!(one == other, "{table}");
+        }
+        let left = unfinished(out.path());
+        assert_eq!(left, [out.path().join("m/step4/.corrected.mine.partial")]);
+    }
 }
 
 #[test]

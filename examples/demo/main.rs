@@ -72,6 +72,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         device: args.device,
         precision: Precision::F32,
         micro_batch: Some(pretrain::BATCH_ROWS),
+        quiet: false,
         shard: None,
         reference_memory: 1 << 30,
         protocols: vec![protocol],

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::{
     Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     /// Where results go.
     pub(crate) out: PathBuf,
     pub(crate) steps: Option<Vec<Step>>,
+    /// Whether to show nothing but warnings and errors.
+    pub(crate) quiet: bool,
     /// Which share of the steps to compute, if not all.
     pub(crate) shard: Option<Shard>,
     /// Steps that may be the same as another.
@@ -101,6 +103,9 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let store = Store::open(&plan.out)?;
     let tokens = NpyTokens::open(&plan.tokens)?;
     let bars = MultiProgress::new();
+    if plan.quiet {
+        bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
     let training = plan.training.as_ref().map(|training| training.open(&bars)).transpose()?;
     let settings = Settings {
         protocols: plan.protocols.clone(),
@@ -123,10 +128,12 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     };
     let missing: usize = studies.iter().map(|study| study.missing.len()).sum();
     if let (Some(shard), 1..) = (plan.shard, missing) {
-        println!(
-            "shard {shard} is done; {missing} steps of other shards are not there yet. When all are done, run \
-             without --shard for the tables."
-        );
+        if !plan.quiet {
+            println!(
+                "shard {shard} is done; {missing} steps of other shards are not there yet. When all are done, run \
+                 without --shard for the tables."
+            );
+        }
         return Ok(());
     }
     let tables = write_tables(&store, &settings, &studies)?;
@@ -134,6 +141,9 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let written = report::Written::read(&plan.out, None, &[])?;
     let (document, _) = report::write_html(&written.report(), &plan.out)?;
 
+    if plan.quiet {
+        return Ok(());
+    }
     for protocol in &plan.protocols {
         print_summary(&studies, &tables, protocol);
     }

@@ -22,7 +22,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output, 1 anything else.
+/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output or network, 1 anything else.
 pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(code_of(error))
@@ -33,7 +33,13 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     if let Some(error) = error.downcast_ref::<settling::Error>() {
         return match error.kind() {
             ErrorKind::Usage => 2,
-            ErrorKind::Input => 3,
+            // A checkpoint that cannot be read because it cannot be fetched is not a bad one.
+            ErrorKind::Input => {
+                match error.source().and_then(|cause| cause.downcast_ref::<hub::Error>()) {
+                    Some(cause) => code_of(cause),
+                    None => 3,
+                }
+            }
             ErrorKind::Compute => 4,
             ErrorKind::Output => 5,
             _ => 1,
@@ -72,4 +78,33 @@ pub(crate) fn bar(doing: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {bar:32} {pos}/{len}  {eta} left  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style).with_prefix(doing)
+}
+
+#[cfg(test)]
+mod tests {
+    use settling::checkpoint::{Checkpoint, parse_config};
+    use settling::tokens::NpyTokens;
+    use settling::{Protocol, Store};
+
+    use super::*;
+
+    /// Scripts and schedulers decide by it.
+    #[test]
+    fn the_exit_code_is_that_of_the_class() {
+        let code = |error: Box<dyn Error>| code_of(error.as_ref());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "not a tensor").unwrap();
+
+        assert_eq!(code("0/2".parse::<settling::Shard>().unwrap_err().into()), 2);
+        assert_eq!(code(Protocol::read(&file).unwrap_err().into()), 2);
+        assert_eq!(code(NpyTokens::open(&file).unwrap_err().into()), 3);
+        assert_eq!(code(Checkpoint::open_file(&file).unwrap_err().into()), 3);
+        assert_eq!(code(parse_config("{").unwrap_err().into()), 3);
+        assert_eq!(code(settling_figures::main_figure(&[]).unwrap_err().into()), 3);
+        assert_eq!(code(Store::open(&file).unwrap_err().into()), 5);
+        let failure = Failure { code: 6, message: String::new() };
+        assert_eq!(code(failure.into()), 6);
+        assert_eq!(code("anything else".into()), 1);
+    }
 }

@@ -26,7 +26,7 @@ pub struct Unit {
 /// unit.json}`.
 ///
 /// A unit appears by one rename, so a study that is killed leaves whole units only, and several processes may work on one
-/// folder. Each is keyed by a hash of everything that determines it and carries hashes of its files: a unit that was computed
+/// folder; what a killed one has begun is removed when the unit is there. Each is keyed by a hash of everything that determines it and carries hashes of its files: a unit that was computed
 /// from something else, or was damaged or edited, does not count as done.
 #[derive(Debug)]
 pub struct Store {
@@ -128,20 +128,18 @@ impl Store {
             if place.exists() {
                 fs::remove_dir_all(&place)?;
             }
-            if let Err(error) = fs::rename(&partial, &place) {
-                // Another process may have been first with the same unit; its copy is as good.
-                if self.find(key)?.is_none() {
-                    return Err(error.into());
-                }
-                fs::remove_dir_all(&partial)?;
-            }
-            sync_folder(&parent)?;
-            Ok(())
+            fs::rename(&partial, &place)?;
+            Ok(sync_folder(&parent)?)
         };
-        write().map_err(|error| {
+        if let Err(error) = write() {
             let _ = fs::remove_dir_all(&partial);
-            Error::output("write", &place, error)
-        })
+            // Another process may have been first with the same unit, and have removed this one; its copy is as good.
+            if !matches!(self.find(key), Ok(Some(_))) {
+                return Err(Error::output("write", &place, error));
+            }
+        }
+        remove_unfinished(&parent, key.protocol);
+        Ok(())
     }
 
     /// Writes a file of the study as a whole, replacing it atomically. `name` is relative to the output folder.
@@ -154,10 +152,21 @@ impl Store {
         let folder = path.parent().unwrap_or(&self.folder);
         let last = path.file_name().unwrap_or_default().to_string_lossy();
         let partial = folder.join(format!(".{last}.{}.partial", std::process::id()));
-        write_synced(&partial, bytes)
-            .and_then(|()| fs::rename(&partial, &path))
-            .and_then(|()| sync_folder(folder))
-            .map_err(|error| Error::output("write", &path, error))?;
+        let write = || -> io::Result<()> {
+            write_synced(&partial, bytes)?;
+            fs::rename(&partial, &path)?;
+            sync_folder(folder)
+        };
+        // Once more, if a process that was done with the same file has removed this one.
+        let retry = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => write(),
+            _ => Err(error),
+        };
+        write().or_else(retry).map_err(|error| {
+            let _ = fs::remove_file(&partial);
+            Error::output("write", &path, error)
+        })?;
+        remove_unfinished(folder, &last);
         Ok(path)
     }
 
@@ -183,6 +192,22 @@ pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
 /// Whether a folder can have this name, and is not hidden.
 pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+/// Removes what processes that were killed have left of a unit or file that is complete now. One that is still at it, on the same, finds
+/// the complete one.
+fn remove_unfinished(folder: &Path, name: &str) {
+    let of = |file: &str| {
+        let process = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
+        process.strip_suffix(".partial")?.parse::<u32>().ok()
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().and_then(of).is_some() {
+            let path = entry.path();
+            // What cannot be removed does no harm.
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
 }
 
 fn write_spectra(
