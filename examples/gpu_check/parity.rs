@@ -2,16 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-use settling::capture::{
-    Device, DeviceCka, DeviceSpectra, Method, Options, Precision, Transformer,
-};
+use settling::capture::{Device, DeviceCka, DeviceSpectra, Options, Precision, Transformer};
 use settling::cka::linear_cka;
 use settling::core::{
     Activations, Architecture, Component, Gpt2, GptNeox, Gradients, Llama, MatView, Positions,
     Site, TokenBatch,
 };
 
-use settling::rank::{effective_rank, singular_values};
+use settling::rank::{Method, effective_rank, singular_values};
 
 use crate::Result;
 use crate::random::{RandomWeights, matrix, tokens};

@@ -90,7 +90,7 @@ mod transformer;
 
 pub use device::{Device, ParseDeviceError, set_threads};
 pub use error::{Error, ErrorKind};
-pub use linalg::{Certified, DeviceCka, DeviceSpectra, Fallback, Method};
+pub use linalg::{DeviceCka, DeviceSpectra};
 pub use options::{GradientRule, Options, ParsePrecisionError, Precision};
 pub use point::{Intermediate, ParseIntermediateError};
 pub use train::{AdamW, Trainer};

@@ -12,11 +12,7 @@
 //!   through at most `d = 256 + blocks` additions (and one rounding of the product, which for f32 is exact), so that the error
 //!   of `G_ij` is at most `gamma |a_i| |a_j|`, `gamma = (d + 2) u / (1 - (d + 2) u)`, and the Frobenius norm of the
 //!   error at most `gamma |A|_F^2` (Higham, section 3.1). One sum over all N = 10,240 rows would have 35 times that.
-//! - The eigenvalues found are those of a matrix within `p(n) eps |G|_F` of G (Higham, section 19.3, for the Householder
-//!   transformations). The textbook's p grows as n^2; as everybody does we take n, which is far above what is observed.
-//! - Both are Frobenius norms of perturbations of a symmetric matrix, so the *sum of the squares* of the changes of all
-//!   eigenvalues is within the square of their sum: Hoffman & Wielandt (1953). That is what makes the bound good
-//!   enough for trained weights: for each value alone, in the worst case of all at once, it would be some sqrt(n) weaker.
+//! - What the eigenvalues make of that is in [`GramEigenvalues::certify`].
 //!
 //! Higham (2002), *Accuracy and Stability of Numerical Algorithms*, 2nd edition.
 
@@ -27,7 +23,8 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Col, Mat, Par};
 
-use crate::certified::{Quantity, Uncertainty};
+use crate::GramEigenvalues;
+use crate::certified::Uncertainty;
 use crate::scaled::Scaled;
 use crate::sum::sum;
 
@@ -50,26 +47,9 @@ pub(crate) fn singular_values<T: Copy + Into<f64>>(
         return None;
     }
 
-    let mut eigenvalues = eigenvalues(&g)?;
-    let largest = eigenvalues.iter().copied().fold(0.0, f64::max);
-    let solving = (n + 1) as f64 * f64::EPSILON;
-    let together = summing + solving * norm;
-    // Trace and norm of G, as the eigenvalues have them and as the elements do. False for NaN.
-    let trace = sum(eigenvalues.iter().copied());
-    let squares = sum(eigenvalues.iter().map(|value| value * value)).sqrt();
-    let traced = (trace - squared_norm).abs() <= 2.0 * (n as f64).sqrt() * together;
-    if !(traced && (squares - norm).abs() <= 2.0 * together && largest > 0.0) {
-        return None;
-    }
-
-    // The true ones are not negative: zero is nearer to them.
-    eigenvalues.iter_mut().for_each(|value| *value = value.max(0.0).sqrt());
-    let uncertainty = Uncertainty {
-        of: Quantity::Squares,
-        each: summing / largest + solving,
-        together: together / largest,
-    };
-    Some((eigenvalues, uncertainty))
+    let values = &eigenvalues(&g)?[..];
+    let product_error = summing;
+    GramEigenvalues { values, squared_norm, norm, product_error, exponent: 0 }.singular_values()
 }
 
 struct Gram {

@@ -64,6 +64,7 @@
 mod certified;
 mod condition;
 mod decay;
+mod eigenvalues;
 mod entries;
 mod entropy;
 mod error;
@@ -85,6 +86,7 @@ mod svd;
 pub use certified::Certified;
 pub use condition::{ConditionNumber, condition_number};
 pub use decay::spectral_decay;
+pub use eigenvalues::GramEigenvalues;
 pub use entries::{gini, hoyer};
 pub use entropy::{matrix_entropy, rankme};
 pub use error::{Error, ErrorKind, Undefined};

@@ -1,14 +1,12 @@
 //! On a device what settling-rank and settling-cka do on one core of a CPU: singular values and CKA, in f64.
 
-mod certificate;
 mod cka;
 mod gram;
 mod moments;
 mod spectra;
 
-pub use certificate::Fallback;
 pub use cka::DeviceCka;
-pub use spectra::{Certified, DeviceSpectra, Method};
+pub use spectra::DeviceSpectra;
 
 use crate::{Device, Error, ErrorKind, Precision};
 
