@@ -77,7 +77,6 @@ fn settled(layer: &LayerTrajectories, threshold: Threshold) -> Result<(Step, f64
         Ok(Settling::At(step)) => {
             let last = layer.cka.points().last().map_or(step, |&(last, _)| last as f64);
             // A measured step, and every step of a training is an integer that f64 has.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Ok((Step(step as u64), step / last))
         }
         Ok(Settling::OnlyLast) => Err("no step but the last reaches it".to_owned()),
