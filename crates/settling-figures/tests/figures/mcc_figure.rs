@@ -5,7 +5,7 @@ use settling_records::MccRow;
 use crate::main_figure::assert_texts_are_legible;
 use crate::study::{curves, parse, texts};
 
-fn row(model: &str, component: Component, mcc: Result<f64, String>) -> MccRow {
+pub(crate) fn row(model: &str, component: Component, mcc: Result<f64, String>) -> MccRow {
     MccRow {
         model: model.to_owned(),
         component,

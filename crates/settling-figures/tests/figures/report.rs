@@ -2,27 +2,14 @@ use std::{env, fs};
 
 use proptest::prelude::*;
 use roxmltree::Document;
-use settling_core::{Component, Signal, View};
+use settling_core::{Component, Signal};
 use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 use settling_records::{MccRow, Record};
 
+use crate::mcc_figure::row;
 use crate::suite::{PYTHIA, spectra, steps, suite};
 
 fn rows(models: &[&str]) -> Vec<MccRow> {
-    let row = |model: &str, component, mcc: Result<f64, String>| MccRow {
-        model: model.to_owned(),
-        component,
-        view: View::Write,
-        predictor: "weight_per".to_owned(),
-        true_positive: 2,
-        false_positive: 1,
-        false_negative: 0,
-        true_negative: 3,
-        interval: mcc.is_ok().then_some((-0.25, 0.75)),
-        mcc,
-        p_exact: 0.2,
-        protocol: "corrected".to_owned(),
-    };
     let of_model = |model: &&str| {
         let reason = "no layer <i>converges</i> early".to_owned();
         [row(model, Component::Attention, Ok(0.5)), row(model, Component::Mlp, Err(reason))]
