@@ -153,7 +153,7 @@ pub(crate) fn print_plan(forecasts: &[Forecast], plan: &Plan, clock: &Clock) {
     }
     let to_fetch = total(|forecast| forecast.to_fetch);
     if to_fetch > 0 {
-        let time = HumanDuration(Duration::from_secs_f64(to_fetch as f64 / NETWORK));
+        let time = at_least(Duration::from_secs_f64(to_fetch as f64 / NETWORK));
         // The last step, the one at hand, and the next.
         let at_once = match plan.place {
             Place::Hub { delete_after: true } => {
@@ -169,21 +169,25 @@ pub(crate) fn print_plan(forecasts: &[Forecast], plan: &Plan, clock: &Clock) {
     }
     let work = forecasts.iter().flat_map(|forecast| forecast.work.values());
     let operations: f64 = work.map(|work| work.model + work.analysis).sum();
+    let [device, cpu] = clock.speeds.map(|speed| speed / 1e9);
     println!(
-        "compute   {operations:.1e} operations; {} at the speed of matrix products here, {:.0} GFLOP/s on {} in {} and {:.0} in f64 on cpu",
-        HumanDuration(clock.estimate()),
-        clock.speeds[0] / 1e9,
+        "compute   {operations:.1e} operations, {}: matrix products run at {device:.0} GFLOP/s here ({}, {}), those of the \
+         analysis at {cpu:.0}",
+        at_least(clock.estimate()),
         plan.device,
         plan.precision,
-        clock.speeds[1] / 1e9,
     );
     println!(
-        "memory    {} a model in f32, {} for what the last step writes, {} for it being allowed",
+        "memory    {} a model in f32, {} for the activations of the last step, of {} that they may have",
         DecimalBytes(largest(|forecast| forecast.model_bytes)),
         DecimalBytes(largest(|forecast| forecast.reference_bytes)),
         DecimalBytes(plan.reference_memory as u64),
     );
     println!("write     {}", DecimalBytes(total(|forecast| forecast.result_bytes)));
+}
+
+fn at_least(time: Duration) -> String {
+    format!("at least {}", HumanDuration(time.max(Duration::from_secs(1))))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::StepPattern;
-use settling::core::{Step, TensorSource, TokenBatch, View};
+use settling::core::{Step, TensorSource, TokenSource, View};
 use settling::hub::training_data;
 use settling::records::Record;
 use settling::tokens::{MegatronTokens, NpyTokens, write_npy};
@@ -83,10 +83,10 @@ impl Tokens {
         if let Self::LastBatch { dataset } = self
             && !path.exists()
         {
-            let batch = training_data(&downloads::hub(bars)?, dataset)?
-                .batch(Step(PYTHIA_STEPS - 1), PYTHIA_BATCH)?;
-            let ids = batch.ids()[..PAPER_ROWS * batch.width()].to_vec();
-            write_npy(&path, &TokenBatch::new(ids, batch.width())?)?;
+            let data = training_data(&downloads::hub(bars)?, dataset)?;
+            let batches = data.rows() / PYTHIA_BATCH;
+            let first = batches.saturating_sub(1) * PYTHIA_BATCH;
+            write_npy(&path, &data.read_rows(first..first + PAPER_ROWS)?)?;
         }
         Ok(NpyTokens::open(&path)?)
     }
@@ -101,9 +101,8 @@ pub(crate) enum Training {
     Hub { dataset: String },
 }
 
-/// How many rows a batch of Pythia has, and how many batches it was trained on.
+/// How many rows a batch of Pythia has.
 const PYTHIA_BATCH: usize = 1024;
-const PYTHIA_STEPS: u64 = 143_000;
 
 impl Training {
     fn open(&self, bars: &MultiProgress) -> Result<TrainingData, Box<dyn Error>> {

@@ -1,0 +1,186 @@
+//! The example `study` as its users run it: a suite of a hub by name, plans, shards, exit codes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use settling::capture::{AdamW, Device, Trainer};
+use settling::core::TokenBatch;
+use settling::tokens::{NpyTokens, write_npy};
+use settling_hub_server::{File, HubServer, Repo};
+use tempfile::TempDir;
+
+#[path = "../../tests/tiny.rs"]
+mod tiny;
+
+use tiny::{STEPS, batch, config, save};
+
+/// The example, which `cargo test` builds before this.
+fn study(arguments: &[&str]) -> Command {
+    let here = std::env::current_exe().unwrap();
+    let examples = here.parent().and_then(Path::parent).unwrap().join("examples");
+    let mut command = Command::new(examples.join(format!("study{}", std::env::consts::EXE_SUFFIX)));
+    command.args(arguments).env("OMP_NUM_THREADS", "1");
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn succeed(command: &mut Command) -> String {
+    let (code, stdout, stderr) = run(command);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(stderr, "");
+    stdout
+}
+
+/// A model with its checkpoints in a folder `<suite>/m/step<N>`.
+fn suite() -> TempDir {
+    settling::capture::set_threads(1);
+    let folder = TempDir::new().unwrap();
+    let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
+    for step in 0..=12 {
+        if STEPS.contains(&step) {
+            save(&trainer, &folder.path().join(format!("m/step{step}")));
+        }
+        trainer.step(&batch(step as u32)).unwrap();
+    }
+    write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The paper's command, in small: a known suite, of which nothing but the size is given.
+#[test]
+fn a_suite_that_is_known_by_its_name_brings_its_own_rows() {
+    let (suite, work) = (suite(), TempDir::new().unwrap());
+    let server = HubServer::start();
+    let mut repo = Repo::model("EleutherAI/pythia-14m-deduped");
+    for step in STEPS {
+        let place = suite.path().join(format!("m/step{step}"));
+        // Pythia's context: the rows are its.
+        let config = fs::read_to_string(place.join("config.json")).unwrap();
+        let context = "\"max_position_embeddings\": 12";
+        assert!(config.contains(context), "{config}");
+        let config = config.replace(context, "\"max_position_embeddings\": 2048");
+        let weights = fs::read(place.join("model.safetensors")).unwrap();
+        let files = [File::new("config.json", config), File::new("model.safetensors", weights)];
+        repo.replace(&format!("step{step}"), "Add weights", files);
+    }
+    server.add(repo);
+    // Two batches of the training; of the last the first 128 rows are taken.
+    let rows = (0..2 * 1024_u32 * 2049).map(|place| (place / 2049 + place * 7) as u16 % 96);
+    let ids: Vec<u16> = rows.collect();
+    let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    let mut data = Repo::dataset("EleutherAI/pile-deduped-pythia-preshuffled");
+    data.replace("main", "Add data", [File::new("document-00000-of-00000.bin", bytes).in_lfs()]);
+    server.add(data);
+
+    let (cache, out) = (work.path().join("cache"), work.path().join("out"));
+    let command = |more: &[&str]| {
+        let suite = ["--suite", "pythia-deduped", "--models", "14m", "--delete-after"];
+        let some = ["--sequences", "4", "--out", text(&out)];
+        let mut command = study(&[&suite[..], &some, more].concat());
+        command.env("HF_ENDPOINT", server.url()).env("HF_HOME", &cache).env_remove("HF_TOKEN");
+        command
+    };
+    let plan = succeed(&mut command(&["--plan"]));
+    assert!(plan.contains("pythia-14m-deduped: 4 steps, 0 of them done\nfetch "), "{plan}");
+    assert!(plan.contains("\ncompute ") && plan.contains("\nwrite "), "{plan}");
+    assert!(!out.join("records.csv").exists());
+    // Of the rows no more than a window of a megabyte.
+    assert!(server.bytes_served("/cdn/") <= 1 << 20);
+
+    let done = succeed(&mut command(&[]));
+    assert!(done.starts_with(&plan[..40]) && done.contains("report.html"), "{done}");
+    let used = NpyTokens::open(out.join("tokens.npy")).unwrap();
+    let used = settling::core::TokenSource::read_rows(&used, 0..128).unwrap();
+    let last = &ids[1024 * 2049..][..128 * 2049];
+    let last = TokenBatch::new(last.iter().map(|&id| id.into()).collect(), 2049).unwrap();
+    assert_eq!(used, last);
+    for file in ["records.csv", "mcc.csv", "report.html", "main.svg", "main.png"] {
+        assert!(out.join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let weights = fs::read_dir(cache.join("hub")).unwrap().map(|entry| entry.unwrap().path());
+    let left = weights.filter(|model| text(model).contains("models--"));
+    for model in left {
+        let snapshots = walk(&model.join("snapshots"));
+        assert!(!snapshots.iter().any(|path| path.ends_with("model.safetensors")), "{snapshots:?}");
+    }
+
+    // Again: nothing is fetched but lists.
+    server.clear_log();
+    let again = succeed(&mut command(&[]));
+    assert!(
+        again.starts_with("plan      pythia-14m-deduped: 4 steps, 4 of them done\n\n"),
+        "{again}"
+    );
+    assert_eq!(server.bytes_served("/cdn/"), 0);
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn shards_end_with_the_bytes_of_one_run_and_quiet_is_quiet() {
+    let (suite, work) = (suite(), TempDir::new().unwrap());
+    let rows = suite.path().join("rows.npy");
+    let command = |out: &str, more: &[&str]| {
+        let folder = work.path().join(out);
+        let of_suite = ["--suite", text(suite.path()), "--models", "m", "--tokens", text(&rows)];
+        let out = ["--positions", "all", "--out", text(&folder)];
+        study(&[&of_suite[..], &out, more].concat())
+    };
+    assert_eq!(succeed(&mut command("one", &["--quiet"])), "");
+    let first = succeed(&mut command("many", &["--shard", "1/2"]));
+    assert!(first.contains("m: 2 steps, 0 of them done"), "{first}");
+    assert!(first.contains("2 steps of other shards are not there yet"), "{first}");
+    assert!(!work.path().join("many/records.csv").exists());
+    assert_eq!(succeed(&mut command("many", &["--shard", "2/2", "--quiet"])), "");
+    let merged = succeed(&mut command("many", &[]));
+    assert!(merged.contains("4 steps, 4 of them done"), "{merged}");
+    for table in ["records.csv", "mcc.csv", "settling.csv", "summary.csv"] {
+        let [one, many] =
+            ["one", "many"].map(|out| fs::read(work.path().join(out).join(table)).unwrap());
+        assert!(one == many, "{table}");
+    }
+}
+
+/// Scripts and schedulers decide by the code; people by what is said.
+#[test]
+fn what_is_wrong_is_said_with_the_code_of_its_class() {
+    let (suite, work) = (suite(), TempDir::new().unwrap());
+    let (rows, out) = (suite.path().join("rows.npy"), work.path().join("out"));
+    let file = work.path().join("file");
+    fs::write(&file, "").unwrap();
+    let ends = |code: i32, says: &str, arguments: &[&str]| {
+        let (found, stdout, stderr) = run(&mut study(arguments));
+        assert_eq!(found, code, "{arguments:?}\n{stdout}{stderr}");
+        assert!(stderr.contains(says), "{arguments:?}\n{stderr}");
+    };
+    let (folder, rows, out) = (text(suite.path()), text(&rows), text(&out));
+    let known = ["--suite", "pythia-deduped", "--out", out];
+    ends(
+        2,
+        "no model of pythia-deduped is told by `7b`",
+        &[&known[..], &["--models", "7b"]].concat(),
+    );
+    let local = ["--suite", folder, "--models", "m", "--out", out];
+    ends(2, "--tokens is missing", &local);
+    let local = [&local[..], &["--tokens", rows]].concat();
+    ends(2, "pythia-deduped", &[&local[..], &["--delete-after"]].concat());
+    ends(2, "shard 3/2", &[&local[..], &["--shard", "3/2"]].concat());
+    ends(2, "m has no step 5", &[&local[..], &["--steps", "5"]].concat());
+    ends(3, "file", &["--suite", folder, "--models", "m", "--out", out, "--tokens", text(&file)]);
+    ends(3, "nobody", &["--suite", folder, "--models", "nobody", "--out", out, "--tokens", rows]);
+    ends(4, "there is no device cuda:4096", &[&local[..], &["--device", "cuda:4096"]].concat());
+    ends(5, "file", &["--suite", folder, "--models", "m", "--tokens", rows, "--out", text(&file)]);
+}
