@@ -30,8 +30,7 @@ pub fn write_records_parquet<'a>(
     records: impl IntoIterator<Item = &'a Record>,
 ) -> Result<(), Error> {
     let records: Vec<&Record> = records.into_iter().collect();
-    let mut file = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut file, schema(), Arc::new(properties()))
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema(), Arc::new(properties()))
         .map_err(not_written)?;
     for records in records.chunks(ROWS_A_GROUP) {
         let mut columns =
@@ -39,7 +38,7 @@ pub fn write_records_parquet<'a>(
         columns.write()?;
         columns.group.close().map_err(not_written)?;
     }
-    writer.close().map_err(not_written)?;
+    let file = writer.into_inner().map_err(not_written)?;
     out.write_all(&seal::put(file)).and_then(|()| out.flush()).map_err(not_written)
 }
 
@@ -62,7 +61,7 @@ fn not_written(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Er
 
 /// The columns of one group, of which each call writes the next.
 struct Columns<'a, 'file> {
-    group: SerializedRowGroupWriter<'file, &'file mut Vec<u8>>,
+    group: SerializedRowGroupWriter<'file, Vec<u8>>,
     records: &'a [&'a Record],
 }
 
