@@ -13,8 +13,8 @@ use settling::core::{CheckpointSeries, Component, Signal, Step, TensorData, Tens
 use settling::records::{Record, read_mcc, read_records, read_records_parquet};
 use settling::tokens::NpyTokens;
 use settling::{
-    Manifest, ModelStudy, Protocol, Settings, Store, TrainingData, TransformerSubject, read_spectra,
-    study_model, write_tables,
+    Manifest, ModelStudy, Protocol, Settings, Store, TrainingData, TransformerSubject,
+    read_spectra, study_model, write_tables,
 };
 use tempfile::TempDir;
 
@@ -259,20 +259,42 @@ fn python(packages: &std::ffi::OsStr, folder: &Path) -> Vec<Table> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The columns of the records, as they are, with numbers as text that Rust reads back.
+/// The records column by column.
 fn columns(records: &[Record]) -> Table {
-    let mut csv = Vec::new();
-    settling::records::write_records(&mut csv, records).unwrap();
-    let csv = String::from_utf8(csv).unwrap();
-    let mut lines = csv.lines().map(|line| line.split(','));
-    let names: Vec<&str> = lines.next().unwrap().collect();
-    let rows: Vec<Vec<&str>> = lines.map(Iterator::collect).collect();
-    assert!(rows.iter().all(|row| row.len() == names.len()), "no cell has a comma in it");
-    let cell = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let column = |(place, name): (usize, &&str)| {
-        ((*name).to_owned(), rows.iter().map(|row| cell(row[place])).collect())
-    };
-    names.iter().enumerate().map(column).collect()
+    let mut table = Table::new();
+    for record in records {
+        let Record { model, step, site, signal, metric, n, width, estimator, protocol, .. } =
+            record;
+        let estimator = match &record.value {
+            Ok(_) => estimator.clone(),
+            Err(reason) => format!("{estimator}:{reason}"),
+        };
+        let cells = [
+            ("schema", text(1)),
+            ("model", text(model)),
+            ("step", text(step)),
+            ("layer", text(site.layer)),
+            ("component", text(site.component)),
+            ("view", text(site.view)),
+            ("head", site.head.and_then(text)),
+            ("signal", text(signal)),
+            ("metric", text(metric)),
+            ("value", record.value.as_ref().ok().and_then(text)),
+            ("n", text(n)),
+            ("width", text(width)),
+            ("positions", record.positions.and_then(text)),
+            ("estimator", text(estimator)),
+            ("protocol", text(protocol)),
+        ];
+        add_row(&mut table, cells);
+    }
+    table
+}
+
+fn add_row<const N: usize>(table: &mut Table, cells: [(&str, Option<String>); N]) {
+    for (column, cell) in cells {
+        table.entry(column.to_owned()).or_default().push(cell);
+    }
 }
 
 /// The same cell: the same text, or the same number to the bit.
@@ -353,14 +375,13 @@ fn pandas_and_polars_read_what_rust_reads() {
 
     let mut expected = Table::new();
     for record in mlp("debiased") {
-        for (column, cell) in [
+        let cells = [
             ("step", text(record.step)),
             ("layer", text(record.site.layer)),
             ("value", record.value.as_ref().ok().and_then(text)),
             ("reason", record.value.as_ref().err().and_then(text)),
-        ] {
-            expected.entry(column.to_owned()).or_default().push(cell);
-        }
+        ];
+        add_row(&mut expected, cells);
     }
     assert_same(reasons, &expected, "reasons");
 
@@ -368,8 +389,7 @@ fn pandas_and_polars_read_what_rust_reads() {
     type Group<'a> = (&'a str, Component, &'a str, Signal, Step);
     let mut groups: Vec<(Group<'_>, Vec<f64>)> = Vec::new();
     for r in records.iter().filter(|r| r.metric == "per" && r.site.head.is_none()) {
-        let group =
-            (r.protocol.as_str(), r.site.component, r.site.view.name(), r.signal, r.step);
+        let group = (r.protocol.as_str(), r.site.component, r.site.view.name(), r.signal, r.step);
         let place = groups.iter().position(|(one, _)| *one == group).unwrap_or_else(|| {
             groups.push((group, Vec::new()));
             groups.len() - 1
@@ -379,7 +399,7 @@ fn pandas_and_polars_read_what_rust_reads() {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let mut expected = Table::new();
     for ((protocol, component, view, signal, step), values) in &groups {
-        for (column, cell) in [
+        let cells = [
             ("model", text("m")),
             ("protocol", text(protocol)),
             ("component", text(component)),
@@ -388,9 +408,8 @@ fn pandas_and_polars_read_what_rust_reads() {
             ("step", text(step)),
             ("value", (!values.is_empty()).then(|| mean(values).to_string())),
             ("n", text(values.len())),
-        ] {
-            expected.entry(column.to_owned()).or_default().push(cell);
-        }
+        ];
+        add_row(&mut expected, cells);
     }
     assert_same(per, &expected, "mean PER");
 
@@ -399,7 +418,7 @@ fn pandas_and_polars_read_what_rust_reads() {
     for row in mcc.iter().filter(|row| row.predictor == "weight_per") {
         let of = (row.protocol.as_str(), row.component, row.view.name(), Signal::Weight, Step(12));
         let values = &groups.iter().find(|(group, _)| *group == of).unwrap().1;
-        for (column, cell) in [
+        let cells = [
             ("model", text("m")),
             ("protocol", text(&row.protocol)),
             ("component", text(row.component)),
@@ -407,9 +426,8 @@ fn pandas_and_polars_read_what_rust_reads() {
             ("value", text(mean(values))),
             ("mcc", row.mcc.as_ref().ok().and_then(text)),
             ("status", text(row.mcc.as_ref().err().map_or("ok", String::as_str))),
-        ] {
-            expected.entry(column.to_owned()).or_default().push(cell);
-        }
+        ];
+        add_row(&mut expected, cells);
     }
     assert_eq!(expected["mcc"].len(), 4);
     assert_same(joined, &expected, "joined");

@@ -167,7 +167,7 @@ fn a_sealed_lie_is_never_worse_than_an_error() {
     let whole = written(&few());
     let mut read = 0;
     for place in 0..whole.len() {
-        for value in (0..=u8::MAX).filter(|&value| value != whole[place]) {
+        for value in (0..8).map(|bit| whole[place] ^ (1 << bit)).chain([0, u8::MAX]) {
             let mut changed = whole.clone();
             changed[place] = value;
             let Some(file) = sealed_anew(changed) else { continue };
@@ -180,7 +180,7 @@ fn a_sealed_lie_is_never_worse_than_an_error() {
             }
         }
     }
-    assert!(read > 1000, "the values, for one, may be others: {read}");
+    assert!(read > 100, "the values, for one, may be others: {read}");
 }
 
 #[test]

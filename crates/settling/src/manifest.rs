@@ -145,11 +145,6 @@ impl ModelManifest {
             verdict: audit.verdict().to_string(),
             findings: audit.findings.iter().map(ToString::to_string).collect(),
         });
-        Self {
-            model: study.model.clone(),
-            audit,
-            tokens: tokens.collect(),
-            steps: steps.collect(),
-        }
+        Self { model: study.model.clone(), audit, tokens: tokens.collect(), steps: steps.collect() }
     }
 }

@@ -74,7 +74,9 @@ pub fn read_spectra(path: impl AsRef<Path>) -> Result<Vec<StoredSpectrum>, Error
         let (values, rest) = data.bytes().as_chunks();
         if data.dtype() != Dtype::F64 || data.shape().len() != 1 || !rest.is_empty() {
             let (dtype, shape) = (data.dtype(), data.shape());
-            return Err(wrong(format!("expected a vector of f64, found {dtype:?} of shape {shape:?}")));
+            return Err(wrong(format!(
+                "expected a vector of f64, found {dtype:?} of shape {shape:?}"
+            )));
         }
         let values = values.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
         let spectrum = Spectrum::new(values).map_err(|error| wrong(error.to_string()))?;

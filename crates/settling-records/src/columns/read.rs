@@ -47,7 +47,8 @@ fn decode(bytes: Bytes) -> Result<Vec<Record>, Error> {
     let file = SerializedFileReader::new(bytes).map_err(damaged)?;
     let found = file.metadata().file_metadata().schema();
     if *found != *schema() {
-        let found: Vec<String> = found.get_fields().iter().map(|field| field.name().to_owned()).collect();
+        let found: Vec<String> =
+            found.get_fields().iter().map(|field| field.name().to_owned()).collect();
         let message = format!(
             "expected the columns `{}` in their types, found `{}`",
             COLUMNS.join(","),
@@ -174,7 +175,8 @@ impl Group<'_> {
         let cells = self.cells::<ByteArrayType>(name)?.into_iter().enumerate();
         let text = |(row, cell): (usize, Option<parquet::data_type::ByteArray>)| {
             let Some(bytes) = cell else { return Ok(None) };
-            let text = str::from_utf8(bytes.data()).map_err(|error| self.error(row, name, error))?;
+            let text =
+                str::from_utf8(bytes.data()).map_err(|error| self.error(row, name, error))?;
             Ok(Some(text.to_owned()))
         };
         cells.map(text).collect()
@@ -191,7 +193,11 @@ impl Group<'_> {
         let found = texts.map(|(row, text)| {
             all.iter().copied().find(|&one| name(one) == text).ok_or_else(|| {
                 let names: Vec<&str> = all.iter().map(|&one| name(one)).collect();
-                self.error(row, column, format!("expected one of {}, found `{text}`", names.join(", ")))
+                self.error(
+                    row,
+                    column,
+                    format!("expected one of {}, found `{text}`", names.join(", ")),
+                )
             })
         });
         found.collect()
@@ -207,7 +213,10 @@ impl Group<'_> {
                 .read_records(self.rows - rows, Some(&mut defined), None, &mut values)
                 .map_err(damaged)?;
             if read == 0 {
-                return Err(damaged(format!("column `{name}` ends after {rows} of {} rows", self.rows)));
+                return Err(damaged(format!(
+                    "column `{name}` ends after {rows} of {} rows",
+                    self.rows
+                )));
             }
             rows += read;
         }

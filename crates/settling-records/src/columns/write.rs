@@ -33,8 +33,7 @@ pub fn write_records_parquet<'a>(
     let mut writer = SerializedFileWriter::new(Vec::new(), schema(), Arc::new(properties()))
         .map_err(not_written)?;
     for records in records.chunks(ROWS_A_GROUP) {
-        let mut columns =
-            Columns { group: writer.next_row_group().map_err(not_written)?, records };
+        let mut columns = Columns { group: writer.next_row_group().map_err(not_written)?, records };
         columns.write()?;
         columns.group.close().map_err(not_written)?;
     }
@@ -99,10 +98,7 @@ impl<'a> Columns<'a, '_> {
         })
     }
 
-    fn texts(
-        &mut self,
-        cell: impl Fn(&'a Record) -> Option<Cow<'a, str>>,
-    ) -> Result<(), Error> {
+    fn texts(&mut self, cell: impl Fn(&'a Record) -> Option<Cow<'a, str>>) -> Result<(), Error> {
         self.column::<ByteArrayType>(|record| {
             Ok(cell(record).map(|text| ByteArray::from(text.into_owned().into_bytes())))
         })
