@@ -24,7 +24,7 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/suite").join(name)
 }
 
-/// A study of the golden suite under both protocols, with a NaN in a weight of step 6: numbers of heads and undefined ones.
+/// A study of the golden suite, with a NaN in a weight of step 6: numbers of heads, behind a hundred rows without, and undefined ones.
 struct Study {
     out: TempDir,
     study: ModelStudy,
@@ -55,7 +55,7 @@ impl Study {
 
         let training = NpyTokens::open(golden("training.npy")).unwrap();
         let settings = Settings {
-            protocols: vec![Protocol::corrected(), Protocol::published()],
+            protocols: protocols(),
             training: Some(Arc::new(TrainingData::new(training, 130).unwrap())),
             steps: None,
             shard: None,
@@ -82,6 +82,14 @@ impl Study {
     }
 }
 
+/// `corrected`, the same under other names, and `published`.
+fn protocols() -> Vec<Protocol> {
+    let named = |name: &str| Protocol { name: name.to_owned(), ..Protocol::corrected() };
+    let mut protocols = ["corrected", "d", "e", "f"].map(named).to_vec();
+    protocols.push(Protocol::published());
+    protocols
+}
+
 /// Rewrites a checkpoint with a NaN in one weight.
 fn spoil(series: &StepDirectories, step: Step, weight: &str, file: &Path) {
     let checkpoint = series.open(step).unwrap();
@@ -104,7 +112,7 @@ fn the_study_has_what_the_other_tests_are_about() {
     assert!(records.iter().any(|record| record.site.head.is_some()));
     assert!(records.iter().any(|record| record.positions.is_none()));
     let first = records.iter().position(|record| record.site.head.is_some()).unwrap();
-    assert!(first > 0, "the first rows have no head");
+    assert!(first > 100, "polars looks at the first 100 rows");
 }
 
 #[test]
@@ -126,10 +134,10 @@ fn the_manifest_reads_back_and_its_hashes_are_those_of_the_files() {
     assert_eq!((model.model.as_str(), &found.verdict), ("m", &audit.verdict().to_string()));
     assert_eq!(found.findings.len(), audit.findings.len());
     let tokens: Vec<usize> = model.tokens.iter().map(|tokens| tokens.rows).collect();
-    assert_eq!(tokens, [130, 128]);
+    assert_eq!(tokens, [130, 130, 130, 130, 128]);
     for (found, step) in model.steps.iter().zip(&study.study.steps) {
         assert_eq!((found.step, &found.checkpoint_sha256), (step.step.0, &step.checkpoint_sha256));
-        assert_eq!(found.computed, ["corrected", "published"]);
+        assert_eq!(found.computed, ["corrected", "d", "e", "f", "published"]);
     }
     let tables: Vec<&str> = manifest.tables.keys().map(String::as_str).collect();
     assert_eq!(
@@ -241,11 +249,14 @@ fn keys(json: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A table as Python printed it: columns of cells, of which undefined ones are `None`.
+/// Columns of cells, of which undefined ones are `None`.
 type Table = BTreeMap<String, Vec<Option<String>>>;
 
+/// The library's types of the columns.
+type Types = BTreeMap<String, String>;
+
 /// What the blocks of the page end with, in their order.
-fn python(packages: &std::ffi::OsStr, folder: &Path) -> Vec<Table> {
+fn python(packages: &std::ffi::OsStr, folder: &Path) -> Vec<(Table, Types)> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("python3")
         .arg(here.join("python/tables.py"))
@@ -256,7 +267,20 @@ fn python(packages: &std::ffi::OsStr, folder: &Path) -> Vec<Table> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines.lines().map(table).collect()
+}
+
+fn table(line: &str) -> (Table, Types) {
+    #[derive(serde::Deserialize)]
+    struct Column {
+        r#type: String,
+        cells: Vec<Option<String>>,
+    }
+    let columns: BTreeMap<String, Column> = serde_json::from_str(line).unwrap();
+    columns
+        .into_iter()
+        .map(|(name, column)| ((name.clone(), column.cells), (name, column.r#type)))
+        .unzip()
 }
 
 /// The records column by column.
@@ -337,7 +361,8 @@ fn pandas_and_polars_read_what_rust_reads() {
     };
     let study = Study::get();
     let records = read_records(study.open("records.csv")).unwrap();
-    let tables = python(&packages, study.out.path());
+    let (tables, types): (Vec<Table>, Vec<Types>) =
+        python(&packages, study.out.path()).into_iter().unzip();
     let [pandas_parquet, pandas_csv, polars_parquet, polars_csv, pivot, reasons, per, joined] =
         &tables[..]
     else {
@@ -352,6 +377,9 @@ fn pandas_and_polars_read_what_rust_reads() {
     ] {
         assert_same(found, &all, name);
     }
+    // Parquet and CSV, of pandas and of polars.
+    assert_eq!((&types[0], &types[2]), (&types[1], &types[3]));
+    assert_eq!([&types[2]["step"], &types[2]["head"]], ["Int64", "Int64"]);
 
     let mlp = |estimator: &'static str| {
         records.iter().filter(move |r| {
@@ -429,6 +457,6 @@ fn pandas_and_polars_read_what_rust_reads() {
         ];
         add_row(&mut expected, cells);
     }
-    assert_eq!(expected["mcc"].len(), 4);
+    assert_eq!(expected["mcc"].len(), 2 * 5);
     assert_same(joined, &expected, "joined");
 }

@@ -3,8 +3,8 @@
 python tables.py SCHEMA.md    in the study's folder, with this folder's requirements.txt installed. `tests/schema.rs` runs it, and
                               says there what is expected.
 
-One line of JSON a block: the columns of the table that its last line names, and their cells, each as text that Python reads back to
-the same number (an undefined one is null).
+One line of JSON a block: the columns of the table that its last line names, each with its type and its cells, which are text that
+reads back to the same number (an undefined one is null).
 """
 
 import ast
@@ -33,10 +33,13 @@ def table(frame):
         # What pandas has as the index of its rows is a column to polars.
         numbered = frame.index.names == [None]
         frame = frame.reset_index(drop=numbered)
-        columns = {str(name): frame[name].tolist() for name in frame.columns}
+        columns = {str(name): frame[name] for name in frame.columns}
     else:
-        columns = frame.to_dict(as_series=False)
-    return {name: [cell(value) for value in values] for name, values in columns.items()}
+        columns = frame.to_dict()
+    return {
+        name: {"type": str(column.dtype), "cells": [cell(value) for value in column.to_list()]}
+        for name, column in columns.items()
+    }
 
 
 text = Path(sys.argv[1]).read_text()
