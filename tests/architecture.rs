@@ -39,7 +39,7 @@ const KEPT_TO: [(&str, &[&str]); 9] = [
     ("tch", &["settling-capture"]),
     ("torch-sys", &["settling-capture"]),
     ("faer", &["settling-cka", "settling-rank"]),
-    ("parquet", &["settling-tokens"]),
+    ("parquet", &["settling-records", "settling-tokens"]),
     ("tokenizers", &["settling-tokens"]),
     ("resvg", &["settling-figures"]),
     // What opens sockets.

@@ -1,2 +1,6 @@
-//! The code in README.md is compiled and run as a documentation test of this package.
+//! The code in README.md and in docs/ is compiled and run as documentation tests of this package.
 #![doc = include_str!("../README.md")]
+
+/// docs/SCHEMA.md; its Python is run by `schema.rs`.
+#[doc = include_str!("../docs/SCHEMA.md")]
+pub mod schema {}

@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use settling::checkpoint::Checkpoint;
-use settling::core::{Step, TensorSource};
+use settling::core::Step;
 use settling::records::{MccRow, Record, read_mcc, read_records};
+use settling::{Manifest, read_spectra};
 use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 
 use super::terminal::Failure;
@@ -49,8 +49,8 @@ impl Written {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(bad_input(&path, &error)),
         };
-        let audit = match &manifest {
-            Some(manifest) => audit(manifest).map_err(|error| bad_input(&path, &error))?,
+        let audit = match manifest {
+            Some(_) => audit(&Manifest::read(&path)?),
             None => None,
         };
         let spectra = spectra(folder, &records, wanted)?;
@@ -88,17 +88,14 @@ fn title_of(folder: &Path) -> String {
 }
 
 /// What a manifest says of the checkpoints of each model.
-fn audit(manifest: &str) -> Result<Option<String>, serde_json::Error> {
-    let manifest: serde_json::Value = serde_json::from_str(manifest)?;
+fn audit(manifest: &Manifest) -> Option<String> {
     let mut lines = Vec::new();
-    for model in manifest["models"].as_array().into_iter().flatten() {
-        let name = model["model"].as_str().unwrap_or("a model without a name");
-        let Some(verdict) = model["audit"]["verdict"].as_str() else { continue };
-        lines.push(format!("{name}: {verdict}"));
-        let findings = model["audit"]["findings"].as_array().into_iter().flatten();
-        lines.extend(findings.filter_map(|finding| Some(format!("  {}", finding.as_str()?))));
+    for model in &manifest.models {
+        let Some(audit) = &model.audit else { continue };
+        lines.push(format!("{}: {}", model.model, audit.verdict));
+        lines.extend(audit.findings.iter().map(|finding| format!("  {finding}")));
     }
-    Ok((!lines.is_empty()).then(|| lines.join("\n")))
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Figures of the spectra that a study has stored beside its numbers. What was asked for by name has to be there for
@@ -169,10 +166,9 @@ fn stored(
         let places = [folder.join(protocol), folder];
         let files = places.map(|place| place.join("spectra.safetensors"));
         let Some(file) = files.iter().find(|file| file.is_file()) else { continue };
-        let source = Checkpoint::open_file(file)?;
-        if source.tensors().iter().any(|tensor| tensor.name == name) {
-            let values = source.read(name)?.to_f32()?;
-            spectra.push((step, values.into_iter().map(f64::from).collect()));
+        let mut there = read_spectra(file)?.into_iter();
+        if let Some(stored) = there.find(|stored| stored.to_string() == name) {
+            spectra.push((step, stored.spectrum.values().to_vec()));
         }
     }
     Ok(spectra)

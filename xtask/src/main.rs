@@ -57,7 +57,7 @@ fn test(args: &[String]) -> Result<()> {
     // The user's own, or nothing to go without.
     let packages = match std::env::var_os("SETTLING_PYTHONPATH") {
         Some(own) => own,
-        None => python::hub_client(&root())?.into(),
+        None => python::packages(&root())?,
     };
     // Features add and never change: with all of the formats, every test there is.
     let all = ["test", "--workspace", "--features", "settling-tokens/parquet"];

@@ -1,6 +1,7 @@
 //! Python as this workspace uses it: pip installs into the user's cache, once for a machine, what set-up and tests need.
 
 use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsString;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +9,26 @@ use std::{env, fs};
 
 use crate::{Result, run};
 
-/// The folder with the packages that the hub server's test imports, installed there if it is not yet.
-pub(crate) fn hub_client(root: &Path) -> Result<PathBuf> {
-    let requirements = root.join("tests/hub-server/python/requirements.txt");
-    let text = fs::read(&requirements)
+/// What the tests import: a name for the folder, where the requirements are, and how much pip fetches.
+const PACKAGES: [(&str, &str, &str); 2] = [
+    ("hub-client", "tests/hub-server/python/requirements.txt", "4 MB"),
+    ("tables", "tests/python/requirements.txt", "135 MB"),
+];
+
+/// The folders with the packages that tests import, as PYTHONPATH takes them. What is not there yet is installed.
+pub(crate) fn packages(root: &Path) -> Result<OsString> {
+    let folders = PACKAGES
+        .iter()
+        .map(|(name, requirements, size)| installed(name, &root.join(requirements), size))
+        .collect::<Result<Vec<_>>>()
+        .map_err(|why| {
+            format!("{why}. To test without Python, set SETTLING_PYTHONPATH to nothing")
+        })?;
+    env::join_paths(folders).map_err(|error| format!("Python packages: {error}"))
+}
+
+fn installed(name: &str, requirements: &Path, size: &str) -> Result<PathBuf> {
+    let text = fs::read(requirements)
         .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
     // Compiled packages fit one version of Python on one platform. (Another Rust may hash differently: that installs anew.)
     let script =
@@ -19,26 +36,23 @@ pub(crate) fn hub_client(root: &Path) -> Result<PathBuf> {
     let output = python().and_then(|mut python| python.args(["-c", script]).output().ok());
     let mut hasher = DefaultHasher::new();
     (text, output.map(|output| output.stdout)).hash(&mut hasher);
-    let installed = cache_folder()?.join(format!("hub-client-{:016x}", hasher.finish()));
+    let installed = cache_folder()?.join(format!("{name}-{:016x}", hasher.finish()));
     if installed.is_dir() {
-        println!("Python hub client: {}", installed.display());
+        println!("Python packages ({name}): {}", installed.display());
         return Ok(installed);
     }
-    println!("fetching the Python hub client with pip: 4 MB, once for this machine ...");
+    println!("fetching Python packages ({name}) with pip: {size}, once for this machine ...");
     let install = |partial: &Path| {
         run(pip(partial)?
             .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
             .args(["--require-hashes", "--only-binary", ":all:", "--target"])
             .arg(partial)
             .arg("--requirement")
-            .arg(&requirements)
+            .arg(requirements)
             .env("PIP_ROOT_USER_ACTION", "ignore"))
     };
-    install_beside(&installed, install, || installed.is_dir()).map_err(|why| {
-        format!(
-            "the Python hub client: {why}. To test without it, set SETTLING_PYTHONPATH to nothing"
-        )
-    })?;
+    install_beside(&installed, install, || installed.is_dir())
+        .map_err(|why| format!("Python packages ({name}): {why}"))?;
     Ok(installed)
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::str::FromStr;
 
@@ -33,7 +34,7 @@ pub struct Record {
     pub protocol: String,
 }
 
-const COLUMNS: [&str; 15] = [
+pub(crate) const COLUMNS: [&str; 15] = [
     "schema",
     "model",
     "step",
@@ -63,22 +64,10 @@ pub fn write_records<'a>(
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;
     for record in records {
-        let Record {
-            model,
-            step,
-            site,
-            signal,
-            metric,
-            value,
-            n,
-            width,
-            positions,
-            estimator,
-            protocol,
-        } = record;
-        let (value, estimator) = match value {
-            Ok(value) => (number(*value, metric)?, estimator.clone()),
-            Err(reason) => (String::new(), format!("{estimator}:{reason}")),
+        let Record { model, step, site, signal, metric, value, n, width, positions, .. } = record;
+        let value = match value {
+            Ok(value) => number(*value, metric)?,
+            Err(_) => String::new(),
         };
         writer.write_record([
             SCHEMA,
@@ -94,8 +83,8 @@ pub fn write_records<'a>(
             &n.to_string(),
             &width.to_string(),
             &positions.map_or_else(String::new, |positions| positions.to_string()),
-            &estimator,
-            protocol,
+            &record.estimator_cell(),
+            &record.protocol,
         ])?;
     }
     writer.flush().map_err(csv::Error::from)?;
@@ -110,10 +99,12 @@ pub fn write_records<'a>(
 pub fn read_records(input: impl Read) -> Result<Vec<Record>, Error> {
     read_table(input, &COLUMNS, |row| {
         let estimator = row.text("estimator");
-        let (estimator, value) = match (row.text("value"), estimator.split_once(':')) {
-            ("", Some((estimator, reason))) => (estimator, Err(reason.to_owned())),
-            ("", None) => {
-                return Err(row.error("value", "a number, or empty with `estimator:reason`"));
+        let (estimator, value) = match row.text("value") {
+            "" => {
+                let (estimator, reason) = estimator.split_once(':').ok_or_else(|| {
+                    row.error("value", "a number, or empty with `estimator:reason`")
+                })?;
+                (estimator, Err(reason.to_owned()))
             }
             _ => (estimator, Ok(row.finite("value")?)),
         };
@@ -133,15 +124,29 @@ pub fn read_records(input: impl Read) -> Result<Vec<Record>, Error> {
     })
 }
 
+impl Record {
+    /// What the column `estimator` says: of an undefined value, the reason too.
+    pub(crate) fn estimator_cell(&self) -> Cow<'_, str> {
+        match &self.value {
+            Ok(_) => Cow::Borrowed(&self.estimator),
+            Err(reason) => Cow::Owned(format!("{}:{reason}", self.estimator)),
+        }
+    }
+}
+
 /// The shortest form that reads back to the same f64.
 pub(crate) fn number(value: f64, of: &str) -> Result<String, Error> {
+    finite(value, of).map(|value| format!("{value:?}"))
+}
+
+pub(crate) fn finite(value: f64, of: &str) -> Result<f64, Error> {
     if !value.is_finite() {
         let message = format!(
             "a value of `{of}` is {value}: an undefined value must be written with its reason"
         );
         return Err(Error::new(ErrorKind::Cell, message));
     }
-    Ok(format!("{value:?}"))
+    Ok(value)
 }
 
 /// Checks the header and turns every line into a row by `parse`.

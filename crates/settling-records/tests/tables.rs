@@ -1,53 +1,16 @@
 //! Round trips, and one refusal each for what a table may not hold.
 
+mod records;
+
 use proptest::prelude::*;
-use settling_core::{Component, Positions, Signal, Site, Step, View};
+use records::record;
+use settling_core::{Component, Step, View};
 use settling_records::{
-    ErrorKind, MccRow, Record, SettlingRow, read_mcc, read_records, read_settling, write_mcc,
+    ErrorKind, MccRow, SettlingRow, read_mcc, read_records, read_settling, write_mcc,
     write_records, write_settling,
 };
 
 const HEADER: &str = "schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol";
-
-fn text() -> impl Strategy<Value = String> {
-    // Commas, quotes, line breaks, other scripts: a model may be named anything.
-    proptest::string::string_regex("[a-z\",;\n=@Ωé ]{0,12}").unwrap()
-}
-
-fn record() -> impl Strategy<Value = Record> {
-    let value = prop_oneof![
-        prop::num::f64::NORMAL.prop_map(Ok),
-        Just(Ok(0.0)),
-        "[a-z: ]{1,20}".prop_map(Err)
-    ];
-    let site = (0..200_usize, prop::bool::ANY, prop::option::of(0..64_usize)).prop_map(
-        |(layer, mlp, head)| Site {
-            layer,
-            component: if mlp { Component::Mlp } else { Component::Attention },
-            view: View::Write,
-            head,
-        },
-    );
-    let positions = prop_oneof![
-        Just(None),
-        Just(Some(Positions::All)),
-        (0..9_usize).prop_map(|index| Some(Positions::Index(index)))
-    ];
-    (text(), any::<u64>(), site, 0..3_usize, value, any::<(u32, u32)>(), positions, text())
-        .prop_map(|(model, step, site, signal, value, (n, width), positions, protocol)| Record {
-            model,
-            step: Step(step),
-            site,
-            signal: Signal::ALL[signal],
-            metric: "cka".to_owned(),
-            value,
-            n: n as usize,
-            width: width as usize,
-            positions,
-            estimator: "debiased".to_owned(),
-            protocol,
-        })
-}
 
 proptest! {
     #[test]

@@ -28,7 +28,8 @@
 //! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
 //! atomic unit of a [`Store`]: a study that is killed is resumed by running it again, and several
 //! processes may do a [`Shard`] each. [`write_tables`] turns the records into
-//! `records.csv`, `mcc.csv`, `settling.csv`, `summary.csv` and `manifest.json`.
+//! `records.csv`, `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv` and `manifest.json`; [`records`] reads tables back,
+//! [`Manifest::read`] and [`read_spectra`] the rest.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -67,6 +68,7 @@
 
 mod cost;
 mod error;
+mod manifest;
 mod measure;
 mod plan;
 mod protocol;
@@ -79,6 +81,7 @@ mod settling_table;
 mod shard;
 mod spectra;
 mod store;
+mod stored;
 mod study;
 mod subject;
 mod summary;
@@ -89,6 +92,7 @@ mod variables;
 
 pub use cost::Cost;
 pub use error::{Error, ErrorKind};
+pub use manifest::{AuditManifest, Manifest, ModelManifest, StepManifest, TokensManifest};
 pub use protocol::{
     Average, CkaEstimator, Combine, Early, EarlyWindow, GradientBatches, Gradients, Large, PerOver,
     PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,
@@ -98,6 +102,7 @@ pub use report::{Tables, write_tables};
 pub use settling_table::settling_table;
 pub use shard::Shard;
 pub use store::{Store, Unit};
+pub use stored::{StoredSpectrum, read_spectra};
 pub use study::{ModelStudy, Progress, RowsUsed, Settings, StepStudy, study_model};
 pub use subject::{SiteWeight, Subject};
 pub use summary::summarise;

@@ -1,16 +1,18 @@
 //! The files of a finished study: tables and manifest.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
 use settling_core::Step;
 use settling_records::{
-    MccRow, Record, SCHEMA, SettlingRow, SummaryRow, write_mcc, write_records, write_settling,
-    write_summary,
+    MccRow, Record, SettlingRow, SummaryRow, write_mcc, write_records, write_records_parquet,
+    write_settling, write_summary,
 };
 
+use crate::store::sha256;
 use crate::{
-    Error, ErrorKind, ModelStudy, Protocol, Settings, Store, mcc_table, settling_table, summarise,
+    Error, ErrorKind, Manifest, ModelStudy, Protocol, Settings, Store, mcc_table, settling_table,
+    summarise,
 };
 
 /// What [`write_tables`] has written.
@@ -18,6 +20,8 @@ use crate::{
 pub struct Tables {
     /// `records.csv`: every number.
     pub records: PathBuf,
+    /// `records.parquet`: the same, in the types of its columns.
+    pub records_parquet: PathBuf,
     /// `mcc.csv`: the association of early convergence with large PER.
     pub mcc: PathBuf,
     /// `settling.csv`: from when on each layer stays similar to its end.
@@ -34,9 +38,10 @@ pub struct Tables {
     pub summary_rows: Vec<SummaryRow>,
 }
 
-/// Writes the tables of a study into its output folder: `records.csv`, `mcc.csv`, `settling.csv`, `summary.csv`, and `manifest.json` with
-/// versions, every choice of the protocols, hashes of every checkpoint and of the tokens, timings, and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a
-/// model is in `<model>/audit.json`.
+/// Writes the tables of a study into its output folder: `records.csv` and `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv`, and
+/// the [`Manifest`] with versions, every choice of the protocols, hashes of every checkpoint, of the tokens and of the tables, timings,
+/// and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a model is in `<model>/audit.json`. Every column and key is told
+/// in docs/SCHEMA.md of the repository.
 ///
 /// The tables depend on the records alone: a study that was killed and resumed ends with the same bytes.
 ///
@@ -64,80 +69,51 @@ pub fn write_tables(
     let settling_rows: Vec<SettlingRow> = settings.protocols.iter().flat_map(settling_of).collect();
     let summary_of = |protocol: &Protocol| summarise(&records, protocol);
     let summary_rows: Vec<SummaryRow> = settings.protocols.iter().flat_map(summary_of).collect();
-    let failed =
-        |error: settling_records::Error| Error::caused(ErrorKind::Output, "a table", error);
-
-    let mut bytes = Vec::new();
-    write_records(&mut bytes, &records).map_err(failed)?;
-    let records = store.write_file("records.csv", &bytes)?;
-
-    let mut bytes = Vec::new();
-    write_mcc(&mut bytes, &mcc_rows).map_err(failed)?;
-    let mcc = store.write_file("mcc.csv", &bytes)?;
-
-    let mut bytes = Vec::new();
-    write_settling(&mut bytes, &settling_rows).map_err(failed)?;
-    let settling = store.write_file("settling.csv", &bytes)?;
-
-    let mut bytes = Vec::new();
-    write_summary(&mut bytes, &summary_rows).map_err(failed)?;
-    let summary = store.write_file("summary.csv", &bytes)?;
+    let mut files = TableFiles { store, hashes: BTreeMap::new() };
+    let csv = files.write("records.csv", |out| write_records(out, &records))?;
+    let parquet = files.write("records.parquet", |out| write_records_parquet(out, &records))?;
+    let mcc = files.write("mcc.csv", |out| write_mcc(out, &mcc_rows))?;
+    let settling = files.write("settling.csv", |out| write_settling(out, &settling_rows))?;
+    let summary = files.write("summary.csv", |out| write_summary(out, &summary_rows))?;
 
     for study in studies {
         if let Some(audit) = &study.audit {
             store.write_file(&format!("{}/audit.json", study.model), audit.to_json().as_bytes())?;
         }
     }
-    let models: Vec<_> = studies.iter().map(model_manifest).collect();
-    let manifest = json!({
-        "schema": SCHEMA,
-        "settling": env!("CARGO_PKG_VERSION"),
-        "engine": settings.engine,
-        "protocols": settings.protocols,
-        "models": models,
-    });
+    let manifest = Manifest::new(settings, studies, files.hashes);
     let bytes = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::caused(ErrorKind::Output, "manifest.json", error))?;
     let manifest = store.write_file("manifest.json", &bytes)?;
-    Ok(Tables { records, mcc, settling, summary, manifest, mcc_rows, settling_rows, summary_rows })
+    Ok(Tables {
+        records: csv,
+        records_parquet: parquet,
+        mcc,
+        settling,
+        summary,
+        manifest,
+        mcc_rows,
+        settling_rows,
+        summary_rows,
+    })
 }
 
-fn model_manifest(study: &ModelStudy) -> serde_json::Value {
-    let steps: Vec<_> = study
-        .steps
-        .iter()
-        .map(|step| {
-            json!({
-                "step": step.step.0,
-                "checkpoint_sha256": step.checkpoint_sha256,
-                "reused": step.reused,
-                "computed": step.computed,
-                "seconds": step.seconds,
-            })
-        })
-        .collect();
-    let tokens: Vec<_> = study
-        .rows
-        .iter()
-        .map(|used| {
-            json!({
-                "protocol": used.protocol,
-                "rows": used.rows,
-                "width": used.width,
-                "sha256": used.sha256,
-            })
-        })
-        .collect();
-    let audit = study.audit.as_ref().map(|audit| {
-        json!({
-            "verdict": audit.verdict().to_string(),
-            "findings": audit.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    });
-    json!({
-        "model": study.model,
-        "audit": audit,
-        "tokens": tokens,
-        "steps": steps,
-    })
+/// The tables that are written, and what they hash to.
+struct TableFiles<'a> {
+    store: &'a Store,
+    hashes: BTreeMap<String, String>,
+}
+
+impl TableFiles<'_> {
+    fn write(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), settling_records::Error>,
+    ) -> Result<PathBuf, Error> {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(|error| Error::caused(ErrorKind::Output, name, error))?;
+        let path = self.store.write_file(name, &bytes)?;
+        self.hashes.insert(name.to_owned(), sha256(&bytes));
+        Ok(path)
+    }
 }
