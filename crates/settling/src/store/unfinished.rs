@@ -28,15 +28,15 @@ pub(super) fn write_aside(
     loop {
         let partial = unfinished(folder, name);
         let Err(error) = write(&partial) else { break };
-        remove(&partial, folder, name);
+        remove(&partial);
         if attempt == ATTEMPTS || !others_were_first(&*error) {
             return Err(error);
         }
         attempt += 1;
     }
-    sync_folder(folder)?;
+    let synced = sync_folder(folder);
     remove_unfinished(folder, name);
-    Ok(())
+    Ok(synced?)
 }
 
 /// Whether another process has removed what was being written, since it was done with the same, or has filled the place.
@@ -56,18 +56,18 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            remove(&entry.path(), folder, name);
+            // At once, by another name: who is still writing it must not move it to its place when half of it is gone.
+            let gone = unfinished(folder, name);
+            if fs::rename(entry.path(), &gone).is_ok() {
+                remove(&gone);
+            }
         }
     }
 }
 
 /// What cannot be removed does no harm.
-fn remove(path: &Path, folder: &Path, name: &str) {
-    // At once, by another name: who is still writing it must not move it to its place when half of it is gone.
-    let gone = unfinished(folder, name);
-    if fs::rename(path, &gone).is_ok() {
-        let _ = if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) };
-    }
+fn remove(path: &Path) {
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use tempfile::TempDir;
 
 use crate::child::{Child, scratch, study};
-use crate::tree::{Tree, assert_same, assert_whole, tree, unfinished};
+use crate::tree::{Tree, assert_same, assert_whole, finished, tree, unfinished};
 
 const KILL: Option<i32> = Some(9);
 
@@ -79,6 +79,9 @@ fn at_every_call(
         let context = format!("{how} at call {at} ({last}), before it {before:?}");
         let found = tree(out.path());
         assert_whole(&found, &[&whole, &tree(start.path())], &context);
+        if status.success() {
+            assert_same(&finished(found.clone()), &whole, &context);
+        }
         if went_wrong {
             check(&child, status, &found, at, &context);
         }
@@ -107,8 +110,17 @@ fn every_kind_of_call_is_counted() {
     }
     // As the standard library calls them here.
     let known = [
-        "fsync", "mkdir", "open64", "open64 to create", "openat64", "opendir", "read", "rename", "unlink",
-        "unlinkat", "write",
+        "fsync",
+        "mkdir",
+        "open64",
+        "open64 to create",
+        "openat64",
+        "opendir",
+        "read",
+        "rename",
+        "unlink",
+        "unlinkat",
+        "write",
     ];
     for name in known {
         assert!(seen.contains(name), "{name} was not seen, only {seen:?}");
@@ -153,7 +165,10 @@ fn check_failure(child: &Child, status: ExitStatus, errno: i32, call: &str, cont
     }
     assert_eq!(status.code(), Some(5), "{context}: {report}");
     let cause = std::io::Error::from_raw_os_error(errno).to_string();
-    assert!(report.starts_with("Output: cannot ") && report.contains(&cause), "{context}: {report}");
+    assert!(
+        report.starts_with("Output: cannot ") && report.contains(&cause),
+        "{context}: {report}"
+    );
     assert!(report.contains(child.out().to_str().unwrap()), "{context}: {report}");
 }
 
@@ -174,4 +189,34 @@ fn a_study_of_which_any_call_fails_says_so_and_leaves_nothing_by_halves() {
             },
         );
     }
+}
+
+/// On a disk that is full nothing more can be written; removing still works.
+#[test]
+fn a_study_on_a_disk_that_gets_full_says_so_and_leaves_nothing_by_halves() {
+    for before in Before::ALL {
+        at_every_call(
+            |_| ENOSPC.to_string(),
+            before,
+            Child::on,
+            |child, status, found, at, context| {
+                let needs_room = |call: &String| {
+                    ["fsync", "mkdir", "write"].contains(&&**call) || call.ends_with(" to create")
+                };
+                assert_eq!(status.success(), !child.calls()[at - 1..].iter().any(needs_room));
+                check_failure(child, status, ENOSPC, "rename", context);
+                assert_eq!(unfinished(found), Vec::<&PathBuf>::new(), "{context}");
+            },
+        );
+    }
+}
+
+/// A system may write less than it is asked to.
+#[test]
+fn writes_that_are_done_by_halves_are_finished() {
+    let out = scratch();
+    let child = Child::new(out.path()).fault("half", 1).on();
+    assert!(child.run().success(), "{}", child.report());
+    assert!(child.calls().iter().filter(|call| *call == "write").count() > 100);
+    assert_same(&tree(out.path()), &whole(), "half writes");
 }

@@ -43,7 +43,8 @@ pub(crate) fn study(out: &Path, engine: &str) -> Result<ModelStudy, Error> {
 #[ignore = "the process that the other tests start"]
 fn child() {
     let variable = |name: &str| std::env::var_os(name);
-    let (Some(out), Some(engine), Some(report)) = (variable(OUT), variable(ENGINE), variable(REPORT))
+    let (Some(out), Some(engine), Some(report)) =
+        (variable(OUT), variable(ENGINE), variable(REPORT))
     else {
         return;
     };
@@ -76,12 +77,7 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn new(out: &Path) -> Self {
-        Self {
-            out: out.to_path_buf(),
-            engine: "test",
-            reports: scratch(),
-            fault: Vec::new(),
-        }
+        Self { out: out.to_path_buf(), engine: "test", reports: scratch(), fault: Vec::new() }
     }
 
     /// With settings that determine other units of the same numbers.

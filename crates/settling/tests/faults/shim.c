@@ -6,7 +6,7 @@
               torn         of a write half is done, then the process is killed; any other call as with `kill`
               half         of a write half is done, and the rest is left to the caller
               jitter       every call comes late by up to FAULT_AT microseconds
-   FAULT_ON   if set, every later call that needs room on the disk fails too, as on a disk that is full
+   FAULT_ON   if set, that and every later call goes wrong that needs room on the disk, and no other, as on a disk that is full
    FAULT_LOG  a file to which the names of all counted calls are appended
 
    A sync is counted and not done: what a killed process has written is kept by the system, and only a lost one forgets it. */
@@ -72,8 +72,8 @@ static enum fate fate(const char *name, int needs_room) {
         usleep(rand_r(&seed) % atol(at));
         return GOES_ON;
     }
-    int later = getenv("FAULT_ON") && count > atol(at) && needs_room;
-    if (count != atol(at) && !later) return GOES_ON;
+    int it = getenv("FAULT_ON") ? count >= atol(at) && needs_room : count == atol(at);
+    if (!it) return GOES_ON;
     if (strcmp(how, "half") == 0) return HALF;
     if (strcmp(how, "torn") == 0) return TORN;
     if (strcmp(how, "kill") == 0) die();
@@ -173,9 +173,9 @@ PATHS(mkdirat, is_below(folder, path), 1, (int folder, const char *path, mode_t 
 PATHS(unlink, is_below(-1, path), 0, (const char *path), path)
 PATHS(unlinkat, is_below(folder, path), 0, (int folder, const char *path, int flags), folder, path, flags)
 PATHS(rmdir, is_below(-1, path), 0, (const char *path), path)
-PATHS(rename, is_below(-1, to), 1, (const char *from, const char *to), from, to)
-PATHS(renameat, is_below(new, to), 1, (int old, const char *from, int new, const char *to), old, from, new, to)
-PATHS(renameat2, is_below(new, to), 1, (int old, const char *from, int new, const char *to, unsigned flags), old, from, new, to, flags)
+PATHS(rename, is_below(-1, to), 0, (const char *from, const char *to), from, to)
+PATHS(renameat, is_below(new, to), 0, (int old, const char *from, int new, const char *to), old, from, new, to)
+PATHS(renameat2, is_below(new, to), 0, (int old, const char *from, int new, const char *to, unsigned flags), old, from, new, to, flags)
 PATHS(link, is_below(-1, to), 1, (const char *from, const char *to), from, to)
 PATHS(linkat, is_below(new, to), 1, (int old, const char *from, int new, const char *to, int flags), old, from, new, to, flags)
 PATHS(symlink, is_below(-1, to), 1, (const char *from, const char *to), from, to)

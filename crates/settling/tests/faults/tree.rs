@@ -69,7 +69,10 @@ pub(crate) fn assert_whole(found: &Tree, whole: &[&Tree], context: &str) {
     for unit in found.keys().filter(|path| path.iter().count() == 3) {
         let files = |tree: &Tree| -> Tree {
             let within = |path: &Path| path.starts_with(unit);
-            tree.iter().filter(|(path, _)| within(path)).map(|(p, b)| (p.clone(), b.clone())).collect()
+            tree.iter()
+                .filter(|(path, _)| within(path))
+                .map(|(p, b)| (p.clone(), b.clone()))
+                .collect()
         };
         let same = whole.iter().any(|whole| files(whole) == files(&found));
         assert!(same, "{context}: {} is not a whole unit", unit.display());
