@@ -229,3 +229,6 @@ pub(crate) fn hex(digest: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests;
