@@ -11,7 +11,7 @@ use settling::core::{CheckpointSeries, Positions, Step, TensorSource};
 use settling::hub::{Hub, HubSeries, HubSettings};
 use settling::tokens::{NpyTokens, write_npy};
 use settling::{
-    ModelStudy, Protocol, Settings, Store, TransformerSubject, study_model, write_tables,
+    ModelStudy, Protocol, Settings, Store, TransformerSubject, remaining, study_model, write_tables,
 };
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
@@ -140,6 +140,47 @@ fn what_is_done_is_not_fetched_again() {
     assert_eq!(reused.values().filter(|reused| !**reused).count(), 1);
     assert!(!reused[&Step(4)]);
     assert_eq!(fixture.served(), size / 2);
+}
+
+/// What is said beforehand is what is fetched then.
+#[test]
+fn what_is_left_is_told_before_it_is_done() {
+    let fixture = Fixture::new();
+    let (out, cache) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let told = |series: &HubSeries| {
+        let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
+        let store = Store::open(out.path()).unwrap();
+        remaining("m", series, &tokens, &settings(), &store).unwrap()
+    };
+    let series = fixture.series(cache.path());
+    let left = told(&series);
+    assert_eq!(left.opened(), STEPS.map(Step));
+    assert_eq!((left.steps, left.rows.len()), (STEPS.len(), 1));
+    assert!(left.missing.iter().all(|(_, protocols)| protocols == &["corrected"]));
+    let bytes = series.missing_size(&left.opened());
+    assert_eq!((bytes, fixture.served()), (series.size(), 0));
+    fixture.study(&series, out.path());
+    assert_eq!(fixture.served(), bytes);
+    assert_eq!(series.missing_size(&left.opened()), 0);
+    assert_eq!((told(&series).missing, told(&series).opened()), (Vec::new(), Vec::new()));
+
+    // One unit is lost: the last step is needed too. Or it was there, of another step's weights.
+    let unit = out.path().join("m/step4");
+    fs::rename(&unit, out.path().join("m/lost")).unwrap();
+    let fresh = fixture.series(TempDir::new().unwrap().path());
+    let left = told(&fresh);
+    assert_eq!(left.missing, [(Step(4), vec!["corrected".to_owned()])]);
+    assert_eq!(left.opened(), [Step(4), Step(12)]);
+    assert_eq!(fresh.missing_size(&left.opened()), fresh.size() / 2);
+    fs::rename(out.path().join("m/step1"), unit).unwrap();
+    let missing: Vec<Step> = told(&fresh).missing.into_iter().map(|(step, _)| step).collect();
+    assert_eq!(missing, [Step(1), Step(4)]);
+    // A folder is not read for it: what is there counts.
+    let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
+    let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
+    let store = Store::open(out.path()).unwrap();
+    let left = remaining("m", &local, &tokens, &settings(), &store).unwrap();
+    assert_eq!(left.missing, [(Step(1), vec!["corrected".to_owned()])]);
 }
 
 #[test]

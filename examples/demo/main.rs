@@ -62,7 +62,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut protocol = Protocol::corrected();
     protocol.rows.positions = Positions::All;
     support::run(&support::Plan {
-        tokens: suite.join(pretrain::LAST_BATCH),
+        tokens: support::Tokens::File(suite.join(pretrain::LAST_BATCH)),
         place: support::Place::Folder(suite),
         pattern: None,
         models,
@@ -73,6 +73,7 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
         precision: Precision::F32,
         micro_batch: Some(pretrain::BATCH_ROWS),
         quiet: false,
+        only_plan: false,
         shard: None,
         reference_memory: 1 << 30,
         protocols: vec![protocol],

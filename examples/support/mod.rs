@@ -3,29 +3,32 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use settling::capture::{Device, LIBTORCH, Options, Precision};
-use settling::checkpoint::{
-    Audit, AuditReport, StepDirectories, StepPattern, Verdict, parse_config,
-};
-use settling::core::{Architecture, CheckpointSeries, Component, Signal, Step, TensorSource, View};
-use settling::hub::{Hub, HubSeries, training_data};
-use settling::records::{MccRow, Record, SummaryRow};
-use settling::tokens::{MegatronTokens, NpyTokens};
+use settling::checkpoint::StepPattern;
+use settling::core::{Step, TensorSource, TokenBatch, View};
+use settling::hub::training_data;
+use settling::records::Record;
+use settling::tokens::{MegatronTokens, NpyTokens, write_npy};
 use settling::{
-    ModelStudy, Progress, Protocol, Settings, Shard, Store, Tables, TrainingData,
-    TransformerSubject, study_model, write_tables,
+    ModelStudy, Progress, Protocol, Settings, Shard, Store, TrainingData, TransformerSubject,
+    remaining, study_model, write_tables,
 };
 
 mod downloads;
+mod forecast;
+mod model;
 mod report;
 mod some_steps;
+mod tables;
 mod terminal;
 
-use some_steps::SomeSteps;
-use terminal::Failure;
-pub(crate) use terminal::{bar, fail};
+use forecast::{Clock, Forecast, print_plan};
+use model::{Fetched, Model};
+use tables::{print_audit, print_summary};
+pub(crate) use terminal::{Failure, bar, fail};
 
 /// What to study and how.
 pub(crate) struct Plan {
@@ -35,13 +38,15 @@ pub(crate) struct Plan {
     pub(crate) pattern: Option<StepPattern>,
     /// The models: names of folders, or of repositories.
     pub(crate) models: Vec<String>,
-    /// Token rows in a .npy file.
-    pub(crate) tokens: PathBuf,
+    /// What activations are taken on.
+    pub(crate) tokens: Tokens,
     /// Where results go.
     pub(crate) out: PathBuf,
     pub(crate) steps: Option<Vec<Step>>,
     /// Whether to show nothing but warnings and errors.
     pub(crate) quiet: bool,
+    /// Whether to say what would be done, and no more.
+    pub(crate) only_plan: bool,
     /// Which share of the steps to compute, if not all.
     pub(crate) shard: Option<Shard>,
     /// Steps that may be the same as another.
@@ -56,6 +61,37 @@ pub(crate) struct Plan {
     pub(crate) training: Option<Training>,
 }
 
+/// The rows that activations are taken on.
+pub(crate) enum Tokens {
+    /// In a .npy file.
+    File(PathBuf),
+    /// The first of the last batch that Pythia was trained on, as the paper took them, from a data set of the hub.
+    #[allow(dead_code, reason = "the demo has its own")]
+    LastBatch { dataset: String },
+}
+
+/// How many rows of the last batch the paper took.
+const PAPER_ROWS: usize = 128;
+
+impl Tokens {
+    fn open(&self, out: &Path, bars: &MultiProgress) -> Result<NpyTokens, Box<dyn Error>> {
+        let path = match self {
+            Self::File(path) => path.clone(),
+            // Beside the results that depend on them, and fetched once.
+            Self::LastBatch { .. } => out.join("tokens.npy"),
+        };
+        if let Self::LastBatch { dataset } = self
+            && !path.exists()
+        {
+            let batch = training_data(&downloads::hub(bars)?, dataset)?
+                .batch(Step(PYTHIA_STEPS - 1), PYTHIA_BATCH)?;
+            let ids = batch.ids()[..PAPER_ROWS * batch.width()].to_vec();
+            write_npy(&path, &TokenBatch::new(ids, batch.width())?)?;
+        }
+        Ok(NpyTokens::open(&path)?)
+    }
+}
+
 /// Where the batches of a training are.
 #[allow(dead_code, reason = "the demo needs none")]
 pub(crate) enum Training {
@@ -65,8 +101,9 @@ pub(crate) enum Training {
     Hub { dataset: String },
 }
 
-/// How many rows a batch of Pythia has.
+/// How many rows a batch of Pythia has, and how many batches it was trained on.
 const PYTHIA_BATCH: usize = 1024;
+const PYTHIA_STEPS: u64 = 143_000;
 
 impl Training {
     fn open(&self, bars: &MultiProgress) -> Result<TrainingData, Box<dyn Error>> {
@@ -86,6 +123,7 @@ impl Training {
     }
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Place {
     /// A folder with one folder a model, each with one folder a checkpoint.
     Folder(PathBuf),
@@ -97,15 +135,15 @@ pub(crate) enum Place {
     },
 }
 
-/// Studies every model, writes tables, figures and report, prints a summary.
+/// Says what will be done, studies every model, writes tables, figures and report, prints a summary.
 pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     // Before hours of work, not after.
     let store = Store::open(&plan.out)?;
-    let tokens = NpyTokens::open(&plan.tokens)?;
     let bars = MultiProgress::new();
     if plan.quiet {
         bars.set_draw_target(ProgressDrawTarget::hidden());
     }
+    let tokens = plan.tokens.open(&plan.out, &bars)?;
     let training = plan.training.as_ref().map(|training| training.open(&bars)).transpose()?;
     let settings = Settings {
         protocols: plan.protocols.clone(),
@@ -116,16 +154,18 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
     };
     let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
-    let models = plan.models.iter();
-    let studies: Vec<ModelStudy> = match &plan.place {
-        Place::Folder(suite) => models
-            .map(|model| study.of_folder(&suite.join(model), model))
-            .collect::<Result<_, _>>()?,
-        Place::Hub { delete_after } => {
+    let studies = match &plan.place {
+        Place::Folder(suite) => {
+            let model = |name: &String| Model::of_folder(plan, suite, name);
+            study.run(plan.models.iter().map(model).collect::<Result<_, _>>()?)?
+        }
+        Place::Hub { .. } => {
             let hub = downloads::hub(&bars)?;
-            models.map(|id| study.of_hub(&hub, id, *delete_after)).collect::<Result<_, _>>()?
+            let model = |id: &String| Model::of_hub(plan, &hub, id);
+            study.run(plan.models.iter().map(model).collect::<Result<_, _>>()?)?
         }
     };
+    let Some(studies) = studies else { return Ok(()) };
     let missing: usize = studies.iter().map(|study| study.missing.len()).sum();
     if let (Some(shard), 1..) = (plan.shard, missing) {
         if !plan.quiet {
@@ -193,184 +233,60 @@ struct Study<'a> {
 }
 
 impl Study<'_> {
-    fn of_folder(&self, folder: &Path, model: &str) -> Result<ModelStudy, Box<dyn Error>> {
-        let pattern = self.plan.pattern.clone().unwrap_or_default();
-        let series = StepDirectories::open_with(folder, &pattern)?;
-        let series = SomeSteps::new(series, self.plan.steps.as_deref())?;
-        let last = *series.steps()?.last().ok_or("the series has no steps")?;
-        let architecture = series.open(last)?.architecture()?;
-        // One pass over the files. Distances, which take three more, are for `audit_suite`.
-        let audit = self.audit().distances(false).run_on_files(&series)?;
-        self.of_series(model, &series, architecture, audit)
-    }
-
-    fn of_hub(
-        &self,
-        hub: &Hub,
-        id: &str,
-        delete_after: bool,
-    ) -> Result<ModelStudy, Box<dyn Error>> {
-        let steps = self.plan.steps.as_deref();
-        let series = HubSeries::of_model(hub, id, self.plan.pattern.as_ref(), steps)?;
-        let series = series.delete_after(delete_after);
-        let last = *series.steps()?.last().ok_or("the series has no steps")?;
-        let path = series.fetch_file(last, "config.json")?;
-        let architecture = parse_config(&std::fs::read_to_string(path)?)?;
-        // Of the hashes that the hub lists: nothing is downloaded for it.
-        let audit = self.audit().run_listing(series.listing())?;
-        self.of_series(id.rsplit('/').next().unwrap_or(id), &series, architecture, audit)
-    }
-
-    fn audit(&self) -> Audit {
-        Audit::new().allow(self.plan.allow.iter().copied())
-    }
-
-    fn of_series<C>(
-        &self,
-        model: &str,
-        series: &C,
-        architecture: Architecture,
-        audit: AuditReport,
-    ) -> Result<ModelStudy, Box<dyn Error>>
+    /// Studies the models; `None` if only the plan was asked for.
+    fn run<C>(&self, models: Vec<Model<C>>) -> Result<Option<Vec<ModelStudy>>, Box<dyn Error>>
     where
-        C: CheckpointSeries,
+        C: Fetched,
         C::Error: Error + Send + Sync + 'static,
         <C::Source as TensorSource>::Error: Error + Send + Sync + 'static,
     {
-        if audit.verdict() == Verdict::Broken {
-            let message = format!(
-                "{model}: not every checkpoint is what its name says.\n\n{audit}\n\
-                 Choose --steps without these, or --allow them if you know better."
-            );
-            return Err(Failure { code: 3, message }.into());
+        let Self { plan, store, tokens, settings, bars } = *self;
+        let mut forecasts = Vec::new();
+        for model in &models {
+            let left = remaining(&model.name, &model.series, tokens, settings, store)?;
+            forecasts.push(Forecast::new(model, left, settings));
         }
-        let options = Options {
-            device: self.plan.device,
-            precision: self.plan.precision,
-            micro_batch: self.plan.micro_batch,
-            ..Options::default()
-        };
-        let subject = TransformerSubject { architecture, options };
-        let bar = self.bars.add(bar("studying"));
-        let mut show = |progress: Progress<'_>| match progress {
-            Progress::Reference { model, steps } => {
-                bar.set_length(steps as u64);
-                bar.set_message(model.to_owned());
-            }
-            Progress::Step { model, step, reused } => {
-                let note = if reused { " (done before)" } else { "" };
-                bar.set_message(format!("{model} step {step}{note}"));
-                bar.inc(1);
-            }
-            _ => {}
-        };
-        let (settings, store) = (self.settings, self.store);
-        let mut study =
-            study_model(model, series, self.tokens, &subject, settings, store, &mut show)?;
+        let mut clock = Clock::new(&forecasts, plan)?;
+        if !plan.quiet {
+            print_plan(&forecasts, plan, &clock);
+        }
+        if plan.only_plan {
+            return Ok(None);
+        }
+        let bar = bars.add(bar("studying"));
+        bar.set_length(forecasts.iter().map(|forecast| forecast.left.steps as u64).sum());
+        let mut studies = Vec::new();
+        for (model, forecast) in models.into_iter().zip(&forecasts) {
+            let mut show = |progress: Progress<'_>| match progress {
+                Progress::Reference { model, .. } => bar.set_message(model.to_owned()),
+                Progress::Step { model, step, reused } => {
+                    clock.done(forecast, step);
+                    let note = if reused { " (done before)" } else { "" };
+                    bar.set_message(format!("{model} step {step}{note}{}", clock.note()));
+                    bar.inc(1);
+                }
+                _ => {}
+            };
+            // So that it moves during the hours that a step of a large model takes.
+            bar.enable_steady_tick(Duration::from_secs(1));
+            let options = Options {
+                device: plan.device,
+                precision: plan.precision,
+                micro_batch: plan.micro_batch,
+                ..Options::default()
+            };
+            let subject = TransformerSubject { architecture: model.architecture, options };
+            let (name, series) = (&model.name, &model.series);
+            let mut study =
+                study_model(name, series, tokens, &subject, settings, store, &mut show)?;
+            study.audit = Some(model.audit);
+            studies.push(study);
+        }
         bar.finish_and_clear();
-        study.audit = Some(audit);
-        Ok(study)
-    }
-}
-
-fn print_audit(study: &ModelStudy) {
-    let Some(audit) = &study.audit else { return };
-    println!("checkpoints of {}: {}", study.model, audit.verdict());
-    for finding in &audit.findings {
-        println!("  {finding}");
+        Ok(Some(studies))
     }
 }
 
 fn show(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
-}
-
-fn print_summary(studies: &[ModelStudy], tables: &Tables, protocol: &Protocol) {
-    println!(
-        "\n{}, {:<6} over layers              CKA with the last step       PER of weights     PER of gradients\n\
-         model                component       step 0   early*  floor**      step 0     last      step 0     last",
-        protocol.name,
-        protocol.summary.average.name()
-    );
-    for study in studies {
-        let steps: Vec<Step> = study.steps.iter().map(|step| step.step).collect();
-        let (first, last) = (steps.first().copied(), steps.last().copied());
-        let early = protocol.early_steps(&steps).last().copied();
-        for component in Component::ALL {
-            let average = |step: Option<Step>, signal: Signal| {
-                let is = |row: &&SummaryRow| {
-                    row.protocol == protocol.name
-                        && row.model == study.model
-                        && row.component == component
-                        && row.signal == signal
-                        && Some(row.step) == step
-                };
-                let found = tables.summary_rows.iter().find(is).and_then(|row| row.value);
-                found.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
-            };
-            println!(
-                "{:<20} {:<12} {:>9} {:>8} {:>7} {:>12} {:>8} {:>11} {:>8}",
-                study.model,
-                component.name(),
-                average(first, Signal::Activation),
-                average(early, Signal::Activation),
-                floor(study, protocol, component, early),
-                average(first, Signal::Weight),
-                average(last, Signal::Weight),
-                average(first, Signal::Gradient),
-                average(last, Signal::Gradient),
-            );
-        }
-    }
-    println!(
-        "* the last step that decides; {} CKA\n\
-         ** the mean of what the biased CKA of independent features of this shape would be",
-        protocol.cka.name()
-    );
-    println!(
-        "\nearly convergence (CKA {} {}) and large PER, over layers\n\
-         model                component    predictor       tp  fp  fn  tn     MCC   Fisher p",
-        protocol.early.cka, protocol.early.window,
-    );
-    for row in tables.mcc_rows.iter().filter(|row| row.protocol == protocol.name) {
-        print_mcc(row);
-    }
-}
-
-fn floor(
-    study: &ModelStudy,
-    protocol: &Protocol,
-    component: Component,
-    step: Option<Step>,
-) -> String {
-    let is = |record: &&Record| {
-        record.protocol == protocol.name
-            && record.site.component == component
-            && record.site.head.is_none()
-            && Some(record.step) == step
-            && record.estimator == "floor"
-    };
-    let values = study.records.iter().filter(is).filter_map(|record| record.value.clone().ok());
-    let values: Vec<f64> = values.collect();
-    match values.len() {
-        0 => "-".to_owned(),
-        n => format!("{:.3}", values.iter().sum::<f64>() / n as f64),
-    }
-}
-
-fn print_mcc(row: &MccRow) {
-    let value = match &row.mcc {
-        Ok(value) => format!("{value:>7.3}   {:.3}", row.p_exact),
-        Err(reason) => format!("      -   undefined: {reason}"),
-    };
-    println!(
-        "{:<20} {:<12} {:<14} {:>3} {:>3} {:>3} {:>3} {value}",
-        row.model,
-        row.component.name(),
-        row.predictor,
-        row.true_positive,
-        row.false_positive,
-        row.false_negative,
-        row.true_negative,
-    );
 }

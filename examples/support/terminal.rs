@@ -14,6 +14,14 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
+impl Failure {
+    /// Wrong usage.
+    #[allow(dead_code, reason = "not every example has options of its own")]
+    pub(crate) fn usage(message: String) -> Self {
+        Self { code: 2, message }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

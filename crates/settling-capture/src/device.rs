@@ -1,7 +1,11 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
+use tch::Tensor;
+
+use crate::error::Context as _;
 use crate::{Error, ErrorKind, Precision};
 
 /// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as [`Device::auto`].
@@ -40,6 +44,36 @@ impl Device {
         } else {
             Self::Cpu
         }
+    }
+
+    /// How fast matrix products are here: floating-point operations a second, a multiplication and an addition being two. Measured
+    /// for about a fifth of a second, so that it can be said beforehand how long something will take.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such device, or it has no such arithmetic or not the 64 MB for it.
+    pub fn product_speed(self, precision: Precision) -> Result<f64, Error> {
+        const SIZE: i64 = 1024;
+        let device = self.check(precision)?;
+        let run = || -> Result<f64, tch::TchError> {
+            let _guard = tch::no_grad_guard();
+            let matrix = Tensor::f_ones([SIZE, SIZE], (precision.kind(), device))?;
+            let mut product = matrix.f_matmul(&matrix)?;
+            // A GPU has done what was asked of it when a number of the result is there.
+            let wait = |product: &Tensor| product.f_double_value(&[0, 0]);
+            wait(&product)?;
+            let (started, mut products) = (Instant::now(), 0);
+            while started.elapsed() < Duration::from_millis(200) {
+                for _ in 0..8 {
+                    product = matrix.f_matmul(&matrix)?;
+                    products += 1;
+                }
+                wait(&product)?;
+            }
+            let operations = 2.0 * (SIZE as f64).powi(3) * f64::from(products);
+            Ok(operations / started.elapsed().as_secs_f64())
+        };
+        run().context(|| format!("multiplying matrices on {self}"))
     }
 
     /// libtorch's name of this device, if there is one that can be used.
@@ -167,6 +201,17 @@ mod tests {
         assert!(why(0, true, 0).contains("sees no GPU"));
         assert!(why(2, true, 2).contains("libtorch sees 2"));
         assert_eq!(why_no_gpu(1, true, 2), None);
+    }
+
+    #[test]
+    fn products_have_a_speed_in_every_arithmetic_of_the_cpu() {
+        for precision in Precision::ALL {
+            let speed = Device::Cpu.product_speed(precision).unwrap();
+            // From a slow processor to more than any has.
+            assert!((1e8..1e15).contains(&speed), "{precision}: {speed}");
+        }
+        let error = Device::Cuda(4096).product_speed(Precision::F32).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Device);
     }
 
     /// One test, in this order: a failure is remembered until the process ends.

@@ -19,7 +19,7 @@ const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quan
 /// Two rows (Attention, MLP), one column a model, all on one axis of values; each line is the mean over the layers that have a defined
 /// value. Where the biased line follows the floor it shows the width of the model and the number of observations, not a similarity.
 ///
-/// Only records of whole layers (view `write`, no head) are looked at. A line is interrupted at a step where no layer has a defined
+/// Only records of whole layers (no head) are looked at. A line is interrupted at a step where no layer has a defined
 /// value; the note counts the undefined values.
 ///
 /// # Errors

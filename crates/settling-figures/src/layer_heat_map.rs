@@ -15,7 +15,7 @@ use crate::table::{Sheet, Table};
 ///
 /// Every checkpoint has a column of the same width: columns are not to the scale of training. The colour of a CKA runs from 0
 /// (dark) to 1 (light) and no further; that of a PER spans the values of the figure, from and to a multiple of 0.05. A cell without a defined value is left white, with a dash where there is room; the note counts them. Only
-/// records of whole layers (view `write`, no head) are looked at.
+/// records of whole layers (no head) are looked at.
 ///
 /// # Errors
 ///

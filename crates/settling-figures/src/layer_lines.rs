@@ -16,7 +16,7 @@ use crate::training::Training;
 /// of the weights, PER of the gradients.
 ///
 /// Two rows (Attention, MLP) of three columns. The CKA is the debiased one, or the biased one if there is no other; the title says
-/// which. Only records of whole layers (view `write`, no head) of `model` are looked at. A line is interrupted where the layer has
+/// which. Only records of whole layers (no head) of `model` are looked at. A line is interrupted where the layer has
 /// no defined value; the note counts the undefined values.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use crate::training::Training;
 /// 2. PER, the proportional effective rank, of the weights: `weight`, `per`.
 /// 3. PER of the gradients: `gradient`, `per`.
 ///
-/// Only records of whole layers (view `write`, no head) are looked at; the rest is ignored, so all records of a study can be
+/// Only records of whole layers (no head) are looked at; the rest is ignored, so all records of a study can be
 /// passed. The models keep the order in which the records name them first. A line is interrupted at a step where no layer has a
 /// defined value. The note below the figure counts the undefined values.
 ///

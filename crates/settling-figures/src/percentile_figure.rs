@@ -24,7 +24,7 @@ const BANDS: [([f64; 2], &str, &str); 2] = [
 /// Darker: from the 25th to the 75th. Line: the median. Percentiles are [`quantile`]s of the layers that have a defined value, so
 /// those of few layers are interpolated between few numbers. The CKA is the debiased one, or the biased one if there is no other.
 ///
-/// Only records of whole layers (view `write`, no head) are looked at. A band is interrupted at a step where no layer has a defined
+/// Only records of whole layers (no head) are looked at. A band is interrupted at a step where no layer has a defined
 /// value; the note counts the undefined values.
 ///
 /// # Errors

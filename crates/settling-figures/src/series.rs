@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use settling_core::{Component, Signal, View};
 use settling_mcc::Trajectory;
@@ -25,7 +25,7 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// Whether `record` is this number of a whole layer.
+    /// Whether `record` is this number of a whole layer, through whatever view.
     pub(crate) fn holds(self, record: &Record) -> bool {
         let cka = |estimator| {
             record.signal == Signal::Activation
@@ -44,7 +44,7 @@ impl Quantity {
             Self::WeightPer => per(Signal::Weight),
             Self::GradientPer => per(Signal::Gradient),
         };
-        measured && record.site.view == View::Write && record.site.head.is_none()
+        measured && record.site.head.is_none()
     }
 
     pub(crate) const fn title(self) -> &'static str {
@@ -105,7 +105,7 @@ pub(crate) fn models<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     models
 }
 
-/// The records of `quantities` among `records`.
+/// The records of `quantities` among `records`, through [one view](keep_one_view).
 ///
 /// # Errors
 ///
@@ -116,7 +116,8 @@ pub(crate) fn shown<'a>(
     figure: &str,
 ) -> Result<Vec<&'a Record>, Error> {
     let holds = |record: &&Record| quantities.iter().any(|quantity| quantity.holds(record));
-    let used: Vec<&Record> = records.iter().filter(holds).collect();
+    let mut used: Vec<&Record> = records.iter().filter(holds).collect();
+    keep_one_view(&mut used);
     if used.iter().any(|record| record.value.is_ok()) {
         return Ok(used);
     }
@@ -129,10 +130,19 @@ pub(crate) fn shown<'a>(
     };
     let names: Vec<&str> = quantities.iter().map(|quantity| quantity.title()).collect();
     let message = format!(
-        "no number to draw: {figure} shows records of view `write` without a head, of {}; {found}",
+        "no number to draw: {figure} shows records of whole layers (no head), of {}; {found}",
         names.join(", ")
     );
     Err(Error::new(ErrorKind::NoData, message))
+}
+
+/// Keeps, of each component and signal, the records of view `write` if there are any, and else all: a protocol that looks at
+/// circuits has no other.
+pub(crate) fn keep_one_view(records: &mut Vec<&Record>) {
+    let what = |record: &Record| (record.site.component, record.signal);
+    let is_written = |record: &&Record| record.site.view == View::Write;
+    let written: HashSet<_> = records.iter().copied().filter(is_written).map(what).collect();
+    records.retain(|record| is_written(record) || !written.contains(&what(record)));
 }
 
 /// The values of a model's layers by step and layer, `None` where one was measured and is undefined.
@@ -162,8 +172,7 @@ pub(crate) fn layers(
         }
         let earlier = layers.entry(record.step.0).or_default().insert(record.site.layer, value);
         if earlier.is_some() {
-            let problem =
-                "is there twice; pass the records of one protocol and one choice of positions";
+            let problem = "is there twice; pass the records of one protocol, one view and one choice of positions";
             return Err(invalid(record, problem));
         }
     }

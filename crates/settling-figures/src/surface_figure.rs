@@ -18,7 +18,7 @@ use crate::table::{Sheet, Table};
 /// is undefined (all layers agree in one of the variables, or one depends on an undefined value) the table is white. If a layer has
 /// no PER at the end, or no CKA at all, there is no table: one over the others would hide it.
 ///
-/// The CKA is the debiased one, or the biased one if there is no other. Only records of whole layers (view `write`, no head) are
+/// The CKA is the debiased one, or the biased one if there is no other. Only records of whole layers (no head) are
 /// looked at; the last step of any record of the model is the end of its training.
 ///
 /// # Errors

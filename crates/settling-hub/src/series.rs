@@ -283,6 +283,27 @@ impl HubSeries {
         weights.map(|file| file.size).sum()
     }
 
+    /// How many bytes of the weights of these steps are still to be fetched, from names and sizes alone: whether what is in the cache
+    /// is sound is seen when a step is opened.
+    #[must_use]
+    pub fn missing_size(&self, steps: &[Step]) -> u64 {
+        let cache = &self.shared.repository.cache;
+        let is_there = |checkpoint: &RemoteCheckpoint, file: &RemoteFile| {
+            let pointer = cache.snapshot(&checkpoint.revision.commit).join(&file.path);
+            let has_size =
+                |path: &Path| path.metadata().is_ok_and(|found| found.len() == file.size);
+            has_size(&pointer) || has_size(&cache.blob(&file.hash))
+        };
+        // The same content under two names or steps comes once.
+        let mut missing = BTreeMap::new();
+        for checkpoint in steps.iter().filter_map(|step| self.shared.steps.get(step)) {
+            for file in checkpoint.weights.iter().filter(|file| !is_there(checkpoint, file)) {
+                missing.insert(file.hash.hex(), file.size);
+            }
+        }
+        missing.values().sum()
+    }
+
     /// The names and hashes of the weights that are read, for [`Audit::run_listing`](settling_checkpoint::Audit::run_listing).
     #[must_use]
     pub fn listing(&self) -> Vec<ListedFile> {

@@ -37,6 +37,10 @@ pub struct Suite {
     pub models: Vec<String>,
     /// How the steps are named.
     pub steps: StepNames,
+    /// What the models were trained on, in the order of training, if that is published in the form that
+    /// [`training_data`](crate::training_data) reads.
+    #[serde(default)]
+    pub training_data: Option<String>,
 }
 
 /// How a suite names its steps.
@@ -86,6 +90,31 @@ impl Suite {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|suite| suite.name == name)
+    }
+
+    /// The repository of one of its models, by its name with or without its owner, or by what tells it from the others, as `70m`.
+    ///
+    /// ```
+    /// use settling_hub::Suite;
+    ///
+    /// let pythia = Suite::named("pythia-deduped").ok_or("unknown")?;
+    /// let found = ["1b", "pythia-1b-deduped", "EleutherAI/pythia-1b-deduped"].map(|name| pythia.model(name));
+    /// assert_eq!(found, [Some("EleutherAI/pythia-1b-deduped"); 3]);
+    /// assert_eq!(pythia.model("1"), None);
+    /// // Nine seeds have this size.
+    /// assert_eq!(Suite::named("polypythias").and_then(|suite| suite.model("70m")), None);
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&str> {
+        let named = |model: &str| model.rsplit('/').next().unwrap_or(model).to_lowercase();
+        let name = name.to_lowercase();
+        let is_whole = |model: &&String| model.to_lowercase() == name || named(model) == name;
+        let has_part = |model: &&String| named(model).split('-').any(|part| part == name);
+        let whole = self.models.iter().find(is_whole);
+        let mut parts = self.models.iter().filter(has_part);
+        let only = parts.next().filter(|_| parts.next().is_none());
+        whole.or(only).map(String::as_str)
     }
 
     /// The suite that has this repository.

@@ -65,10 +65,13 @@
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 #![forbid(unsafe_code)]
 
+mod cost;
 mod error;
 mod measure;
+mod plan;
 mod protocol;
 mod reference;
+mod remaining;
 mod report;
 mod rows;
 mod run;
@@ -84,11 +87,13 @@ mod training;
 mod transformer;
 mod variables;
 
+pub use cost::Cost;
 pub use error::{Error, ErrorKind};
 pub use protocol::{
     Average, CkaEstimator, Combine, Early, EarlyWindow, GradientBatches, Gradients, Large, PerOver,
     PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,
 };
+pub use remaining::{Remaining, remaining};
 pub use report::{Tables, write_tables};
 pub use settling_table::settling_table;
 pub use shard::Shard;

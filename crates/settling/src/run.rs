@@ -1,23 +1,40 @@
-use settling_core::{Capture, Step, TensorSource};
+use settling_core::{Capture, Step, TensorSource, TokenSource};
 
 use crate::measure::Measure;
 use crate::reference::Reference;
 use crate::rows::{EvaluationRows, GradientRows};
 use crate::store::sha256;
-use crate::{Error, ErrorKind, Protocol, Settings, Subject, TrainingData, Unit};
+use crate::{Error, ErrorKind, Protocol, RowsUsed, Settings, Subject, TrainingData, Unit};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// One protocol of a study.
-pub(crate) struct Run<'a, M> {
+/// One protocol of a study, on its rows.
+pub(crate) struct Run<'a> {
     pub(crate) protocol: &'a Protocol,
-    pub(crate) evaluation: EvaluationRows,
-    pub(crate) gradients: GradientRows,
-    /// The last checkpoint, once it is needed.
-    pub(crate) reference: Option<Reference<M>>,
+    evaluation: EvaluationRows,
+    gradients: GradientRows,
 }
 
-impl<M> Run<'_, M> {
+impl<'a> Run<'a> {
+    pub(crate) fn new<T>(
+        protocol: &'a Protocol,
+        tokens: &T,
+        steps: &[Step],
+        training: Option<&TrainingData>,
+    ) -> Result<Self, Error>
+    where
+        T: TokenSource<Error: Into<Cause>>,
+    {
+        let evaluation = EvaluationRows::read(tokens, protocol)?;
+        let gradients = GradientRows::plan(protocol, steps, &evaluation.batch, training)?;
+        Ok(Self { protocol, evaluation, gradients })
+    }
+
+    /// The evaluation rows.
+    pub(crate) fn used(&self) -> RowsUsed {
+        self.evaluation.used(&self.protocol.name)
+    }
+
     /// Hash of everything that determines a unit.
     pub(crate) fn key(
         &self,
@@ -42,39 +59,37 @@ impl<M> Run<'_, M> {
         Ok(sha256(&key))
     }
 
-    pub(crate) fn load_reference<Source, S>(
-        &mut self,
+    /// The last checkpoint, for this protocol to compare with.
+    pub(crate) fn reference<Source, S>(
+        &self,
         model: &str,
         subject: &S,
         source: &Source,
         memory: usize,
-    ) -> Result<(), Error>
+    ) -> Result<Reference<S::Model>, Error>
     where
-        M: Capture<Error: Into<Cause>>,
-        S: Subject<Source, Model = M>,
+        S: Subject<Source, Model: Capture<Error: Into<Cause>>>,
     {
         let heading = format!("{model}, last step, protocol `{}`", self.protocol.name);
         let loaded = subject
             .load(source, self.protocol)
             .map_err(|error| Error::caused(ErrorKind::Input, &heading, error))?;
-        let reference = Reference::new(loaded, &self.evaluation.batch, memory)
-            .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))?;
-        self.reference = Some(reference);
-        Ok(())
+        Reference::new(loaded, &self.evaluation.batch, memory)
+            .map_err(|error| Error::caused(ErrorKind::Compute, &heading, error))
     }
 
     pub(crate) fn measure<Source, S>(
-        &mut self,
+        &self,
         model: &str,
         step: Step,
         subject: &S,
         source: &Source,
+        reference: &mut Reference<S::Model>,
         training: Option<&TrainingData>,
     ) -> Result<Unit, Error>
     where
         Source: TensorSource<Error: Into<Cause>>,
-        M: Capture<Error: Into<Cause>>,
-        S: Subject<Source, Model = M>,
+        S: Subject<Source, Model: Capture<Error: Into<Cause>>>,
     {
         let measure = Measure {
             model,
@@ -86,7 +101,6 @@ impl<M> Run<'_, M> {
             head_dim: subject.head_dim(),
             heading: &format!("{model}, step {step}, protocol `{}`", self.protocol.name),
         };
-        let reference = self.reference.as_mut().expect("loaded before its first unit");
         measure.unit(source, reference)
     }
 }

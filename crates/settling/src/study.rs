@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use settling_checkpoint::{AuditReport, content_hash};
+use settling_checkpoint::AuditReport;
 use settling_core::{Capture, CheckpointSeries, Step, TensorSource, TokenSource};
 use settling_records::Record;
 
-use crate::rows::{EvaluationRows, GradientRows};
+use crate::plan::Plan;
+use crate::reference::Reference;
 use crate::run::Run;
-use crate::store::{Key, check_model_name};
-use crate::{Error, ErrorKind, Protocol, Shard, Store, Subject, TrainingData};
+use crate::{Error, Protocol, Shard, Store, Subject, TrainingData};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -131,186 +131,150 @@ where
     T: TokenSource<Error: Into<Cause>>,
     S: Subject<C::Source, Model: Capture<Error: Into<Cause>>>,
 {
-    check_model_name(model)?;
-    check_protocols(&settings.protocols)?;
-    let steps = chosen_steps(model, series, settings)?;
-    let last = *steps.last().ok_or_else(|| no_steps(model))?;
-    let training = settings.training.as_deref();
-    let mut runs = Vec::new();
-    for protocol in &settings.protocols {
-        let evaluation = EvaluationRows::read(tokens, protocol)?;
-        let gradients = GradientRows::plan(protocol, &steps, &evaluation.batch, training)?;
-        runs.push(Run { protocol, evaluation, gradients, reference: None });
-    }
-    let (mine, others): (Vec<_>, Vec<_>) = steps
-        .iter()
-        .copied()
-        .enumerate()
-        .partition(|&(place, _)| settings.shard.is_none_or(|shard| shard.computes(place)));
-    let [mine, others] =
-        [mine, others].map(|some| some.into_iter().map(|(_, step)| step).collect::<Vec<Step>>());
-    progress(Progress::Reference { model, steps: mine.len() });
-
-    let unreadable = |step: Step, error: Cause| {
-        Error::caused(ErrorKind::Input, &format!("{model}, step {step}"), error)
-    };
-    let open = |step: Step| series.open(step).map_err(|error| unreadable(step, error.into()));
-    let fingerprint =
-        |step: Step| series.fingerprint(step).map_err(|error| unreadable(step, error.into()));
-    // What a step's weights are, and its source if it had to be opened to be told.
-    let identify = |step: Step| {
-        if let Some(fingerprint) = fingerprint(step)? {
-            return Ok((fingerprint, None));
-        }
-        let source = open(step)?;
-        let hash = content_hash(&source).map_err(|error| unreadable(step, error.into()))?;
-        Ok((hash, Some(source)))
-    };
-    let (last_hash, mut last_source) = identify(last)?;
-    let find = |step: Step, hash: &str, run: &Run<'_, S::Model>| {
-        let hashes = [hash, &last_hash];
-        let key = Key {
-            model,
-            step,
-            protocol: &run.protocol.name,
-            hash: run.key(step, settings, model, hashes)?,
-        };
-        Ok::<_, Error>((store.find(&key)?, key.hash))
-    };
-    // Of a series that is asked without opening: the first of `steps` that is still to be done.
-    let next_of = |steps: &[Step], runs: &[Run<'_, S::Model>]| -> Result<Option<Step>, Error> {
-        for &step in steps {
-            let Some(hash) = fingerprint(step)? else { return Ok(None) };
-            for run in runs {
-                if find(step, &hash, run)?.0.is_none() {
-                    return Ok(Some(step));
-                }
-            }
-        }
-        Ok(None)
-    };
-    let mut done: BTreeMap<Step, (StepStudy, Vec<Record>)> = BTreeMap::new();
-    for (place, &step) in mine.iter().enumerate() {
-        let started = Instant::now();
-        let mut records = Vec::new();
-        // Opening and hashing reads the whole checkpoint: what the last one is, is known.
-        let (hash, mut source) =
-            if step == last { (last_hash.clone(), None) } else { identify(step)? };
-        let units = runs.iter().map(|run| find(step, &hash, run)).collect::<Result<Vec<_>, _>>()?;
-        let missing = |index: usize| units[index].0.is_none();
-        // A study that finds every unit done runs no model at all.
-        if (0..runs.len()).any(missing) {
-            let without = |(index, run): &(usize, &mut Run<'_, S::Model>)| {
-                missing(*index) && run.reference.is_none()
-            };
-            if runs.iter_mut().enumerate().any(|run| without(&run)) {
-                let source = last_source.take().map_or_else(|| open(last), Ok)?;
-                for (_, run) in runs.iter_mut().enumerate().filter(without) {
-                    run.load_reference(model, subject, &source, settings.reference_memory)?;
-                }
-            }
-        }
-        let mut computed = Vec::new();
-        for (index, (found, key)) in units.into_iter().enumerate() {
-            if let Some(found) = found {
-                records.extend(found);
-                continue;
-            }
-            let source = match &mut source {
-                Some(source) => &*source,
-                unopened => unopened.insert(open(step)?),
-            };
-            // It comes while this one is studied.
-            if computed.is_empty()
-                && let Some(next) = next_of(&mine[place + 1..], &runs)?
-            {
-                series.prefetch(next);
-            }
-            let run = &mut runs[index];
-            let unit = run.measure(model, step, subject, source, training)?;
-            let protocol = run.protocol.name.as_str();
-            store.put(&Key { model, step, protocol, hash: key }, &unit)?;
-            records.extend(unit.records);
-            computed.push(protocol.to_owned());
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        let reused = computed.is_empty();
-        let of_step = StepStudy { step, checkpoint_sha256: hash, reused, computed, seconds };
-        done.insert(step, (of_step, records));
-        progress(Progress::Step { model, step, reused });
+    let plan = Plan::new(model, series, tokens, settings, store)?;
+    progress(Progress::Reference { model, steps: plan.mine.len() });
+    let mut worker = Worker::new(&plan, subject)?;
+    let mut done = BTreeMap::new();
+    for (place, &step) in plan.mine.iter().enumerate() {
+        let (study, records) = worker.study(step, &plan.mine[place + 1..])?;
+        progress(Progress::Step { model, step, reused: study.reused });
+        done.insert(step, (study, records));
     }
     // Last, when they are more likely to be there.
     let mut missing = Vec::new();
-    for step in others {
-        let started = Instant::now();
-        let protocols = || runs.iter().map(|run| run.protocol.name.as_str());
-        // To know whether they are from the same inputs the checkpoint is read.
-        let found = if protocols().all(|protocol| store.has_any(model, step, protocol)) {
-            let hash = if step == last { last_hash.clone() } else { identify(step)?.0 };
-            let units = runs.iter().map(|run| Ok(find(step, &hash, run)?.0));
-            let units: Option<Vec<_>> = units.collect::<Result<_, Error>>()?;
-            units.map(|units| (hash, units.concat()))
-        } else {
-            None
-        };
-        let Some((checkpoint_sha256, records)) = found else {
-            missing.push(step);
-            continue;
-        };
-        let seconds = started.elapsed().as_secs_f64();
-        let of_step =
-            StepStudy { step, checkpoint_sha256, reused: true, computed: Vec::new(), seconds };
-        done.insert(step, (of_step, records));
+    for &step in &plan.others {
+        match worker.collect(step)? {
+            Some(found) => {
+                done.insert(step, found);
+            }
+            None => missing.push(step),
+        }
     }
     let (steps, records): (Vec<_>, Vec<_>) = done.into_values().unzip();
     Ok(ModelStudy {
         model: model.to_owned(),
         steps,
         missing,
-        rows: runs.iter().map(|run| run.evaluation.used(&run.protocol.name)).collect(),
+        rows: plan.runs.iter().map(Run::used).collect(),
         records: records.concat(),
         audit: None,
     })
 }
 
-fn check_protocols(protocols: &[Protocol]) -> Result<(), Error> {
-    if protocols.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "no protocol was asked for: expected at least one",
-        ));
-    }
-    for (index, protocol) in protocols.iter().enumerate() {
-        protocol.validate()?;
-        if protocols[..index].iter().any(|other| other.name == protocol.name) {
-            let message =
-                format!("two protocols are named `{}`: expected names of their own", protocol.name);
-            return Err(Error::new(ErrorKind::Usage, message));
-        }
-    }
-    Ok(())
+/// Studies step by step what was planned.
+struct Worker<'a, C: CheckpointSeries, S: Subject<C::Source>> {
+    plan: &'a Plan<'a, C>,
+    subject: &'a S,
+    /// The last checkpoint, for each protocol, once it is needed.
+    references: Vec<Option<Reference<S::Model>>>,
+    last_hash: String,
+    /// The last checkpoint, if it had to be opened to be told what it is.
+    last_source: Option<C::Source>,
 }
 
-fn no_steps(model: &str) -> Error {
-    Error::new(ErrorKind::Input, format!("{model} has no checkpoint"))
-}
-
-fn chosen_steps<C: CheckpointSeries>(
-    model: &str,
-    series: &C,
-    settings: &Settings,
-) -> Result<Vec<Step>, Error>
+impl<'a, C, S> Worker<'a, C, S>
 where
-    C::Error: Into<Cause>,
+    C: CheckpointSeries<Error: Into<Cause>>,
+    <C::Source as TensorSource>::Error: Into<Cause>,
+    S: Subject<C::Source, Model: Capture<Error: Into<Cause>>>,
 {
-    let available =
-        series.steps().map_err(|error| Error::caused(ErrorKind::Input, model, error))?;
-    let last = *available.last().ok_or_else(|| no_steps(model))?;
-    let Some(wanted) = &settings.steps else { return Ok(available) };
-    if let Some(missing) = wanted.iter().find(|step| !available.contains(step)) {
-        let available = available.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
-        let message = format!("{model} has no step {missing}; it has {available}");
-        return Err(Error::new(ErrorKind::Usage, message));
+    fn new(plan: &'a Plan<'a, C>, subject: &'a S) -> Result<Self, Error> {
+        let (last_hash, last_source) = plan.identify(plan.last)?;
+        let references = plan.runs.iter().map(|_| None).collect();
+        Ok(Self { plan, subject, references, last_hash, last_source })
     }
-    Ok(available.into_iter().filter(|step| *step == last || wanted.contains(step)).collect())
+
+    /// What a step's weights are, and its source if it had to be opened to be told.
+    fn identify(&self, step: Step) -> Result<(String, Option<C::Source>), Error> {
+        // Opening and hashing reads the whole checkpoint: what the last one is, is known.
+        if step == self.plan.last {
+            return Ok((self.last_hash.clone(), None));
+        }
+        self.plan.identify(step)
+    }
+
+    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are the steps that come after.
+    fn study(&mut self, step: Step, later: &[Step]) -> Result<(StepStudy, Vec<Record>), Error> {
+        let started = Instant::now();
+        let plan = self.plan;
+        let (hash, mut source) = self.identify(step)?;
+        let mut units = Vec::new();
+        for key in plan.keys(step, &hash, &self.last_hash)? {
+            units.push((plan.store.find(&key)?, key));
+        }
+        let is_missing = |place: &usize| units[*place].0.is_none();
+        let missing: Vec<usize> = (0..units.len()).filter(is_missing).collect();
+        self.load_references(&missing)?;
+        let (mut records, mut computed) = (Vec::new(), Vec::new());
+        for (place, (found, key)) in units.into_iter().enumerate() {
+            if let Some(found) = found {
+                records.extend(found);
+                continue;
+            }
+            let source = match &mut source {
+                Some(source) => &*source,
+                unopened => unopened.insert(plan.open(step)?),
+            };
+            // It comes while this one is studied.
+            if computed.is_empty()
+                && let Some(next) = plan.next_missing(later, &self.last_hash)?
+            {
+                plan.series.prefetch(next);
+            }
+            let run = &plan.runs[place];
+            let reference = self.references[place].as_mut().expect("loaded above");
+            let training = plan.settings.training.as_deref();
+            let unit = run.measure(plan.model, step, self.subject, source, reference, training)?;
+            plan.store.put(&key, &unit)?;
+            records.extend(unit.records);
+            computed.push(key.protocol.to_owned());
+        }
+        let of_step = StepStudy {
+            step,
+            checkpoint_sha256: hash,
+            reused: computed.is_empty(),
+            computed,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        Ok((of_step, records))
+    }
+
+    /// Loads the last checkpoint for those of these protocols that have not needed it before: a study that finds every unit done
+    /// runs no model at all.
+    fn load_references(&mut self, needed: &[usize]) -> Result<(), Error> {
+        let is_new = |place: &&usize| self.references[**place].is_none();
+        let new: Vec<usize> = needed.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let plan = self.plan;
+        let source = self.last_source.take().map_or_else(|| plan.open(plan.last), Ok)?;
+        let memory = plan.settings.reference_memory;
+        for place in new {
+            let loaded = plan.runs[place].reference(plan.model, self.subject, &source, memory)?;
+            self.references[place] = Some(loaded);
+        }
+        Ok(())
+    }
+
+    /// What other processes have computed of `step`, if all of it is there.
+    fn collect(&self, step: Step) -> Result<Option<(StepStudy, Vec<Record>)>, Error> {
+        let started = Instant::now();
+        let plan = self.plan;
+        // To know whether they are from the same inputs the checkpoint is read.
+        if !plan.runs.iter().all(|run| plan.has_any(step, run)) {
+            return Ok(None);
+        }
+        let (checkpoint_sha256, _) = self.identify(step)?;
+        let mut records = Vec::new();
+        for key in plan.keys(step, &checkpoint_sha256, &self.last_hash)? {
+            match plan.store.find(&key)? {
+                Some(found) => records.extend(found),
+                None => return Ok(None),
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let computed = Vec::new();
+        Ok(Some((StepStudy { step, checkpoint_sha256, reused: true, computed, seconds }, records)))
+    }
 }

@@ -9,7 +9,9 @@ use settling_records::{MccRow, Record};
 use super::html;
 use crate::error::Error;
 use crate::quantile::quantile;
-use crate::series::{COMPONENTS, Layers, Quantity, last_step, layers, mean, models, trajectories};
+use crate::series::{
+    COMPONENTS, Layers, Quantity, keep_one_view, last_step, layers, mean, models, trajectories,
+};
 
 /// The records of one protocol, model by model.
 pub(super) struct Summary<'a> {
@@ -34,7 +36,8 @@ pub(super) struct Model<'a> {
 
 impl<'a> Summary<'a> {
     pub(super) fn new(records: &'a [Record]) -> Result<Self, Error> {
-        let all: Vec<&Record> = records.iter().collect();
+        let mut all: Vec<&Record> = records.iter().collect();
+        keep_one_view(&mut all);
         let cka = Quantity::cka(records);
         let model = |name: &'a str| {
             let of_model: Vec<&Record> =

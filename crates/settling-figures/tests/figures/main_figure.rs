@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use resvg::tiny_skia::Rect;
 use resvg::usvg::{Group, Node, Options, Tree, fontdb};
-use settling_core::{Component, Signal, Step};
+use settling_core::{Component, Signal, Step, View};
 use settling_figures::{Error, ErrorKind, Figure, main_figure};
 use settling_records::Record;
 
@@ -199,6 +199,27 @@ fn other_records_are_ignored() {
         records.into_iter().map(|record| Record { metric: "stable_rank".to_owned(), ..record }),
     );
     assert_eq!(main_figure(&more).expect("a figure"), figure);
+}
+
+/// The published protocol looks at circuits in the place of what Attention writes: it has a figure too, which says so.
+#[test]
+fn attention_is_seen_through_the_view_that_there_is() {
+    let written = records(&["m"], &STEPS);
+    let mut circuits = written.clone();
+    for record in &mut circuits {
+        if record.site.component == Component::Attention && record.signal == Signal::Activation {
+            record.site.view = View::OvFlat;
+        }
+    }
+    let figure = main_figure(&circuits).expect("a figure");
+    let svg = parse(&figure);
+    assert_eq!(curves(&svg, "m").len(), curves(&parse(&main_figure(&written).unwrap()), "m").len());
+    let said = texts(&svg).into_iter().any(|text| text.contains("OV circuit (ov_flat)"));
+    assert!(said, "{:?}", texts(&svg));
+    // Beside what Attention writes, circuits are left out.
+    let mut both = written.clone();
+    both.extend(circuits.into_iter().filter(|record| record.site.view != View::Write));
+    assert_eq!(main_figure(&both).unwrap(), main_figure(&written).unwrap());
 }
 
 #[test]
