@@ -5,6 +5,10 @@
 //!        cargo run --release --example audit_suite -- --hub EleutherAI/pythia-70m-deduped
 //! Gives: a table of the steps, the findings, the verdict. It fails if something is broken.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -5,6 +5,10 @@
 //! Run:   cargo run --release -p settling-examples --example bring_your_own_model
 //! Gives: a table of how similar what each component writes to the residual stream is to what it writes at the end.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::ControlFlow;

@@ -10,6 +10,9 @@
 //! Held in memory are the weights, the token rows and one micro-batch: rows go to disk as they arrive. Sites and intermediates
 //! take a forward pass each.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
 #[path = "support/subject.rs"]
 mod subject;
 #[path = "support/tensor_file.rs"]

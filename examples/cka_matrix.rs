@@ -6,6 +6,10 @@
 //! Gives: for Attention and MLP a table, STEM.attention.svg, STEM.mlp.svg, and the same as .png. Rows of neither model are kept: a
 //!        few sequences at a time go through both.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -5,6 +5,10 @@
 //!        X and Y are .npy (f32 or f64, C order) or .safetensors (`FILE` with one matrix, or `FILE:NAME`), rows x features
 //! Gives: a table. Rows that are positions of the same texts are not independent: the null and the interval are then too narrow.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::BufReader;

@@ -7,6 +7,9 @@
 //!
 //! Held in memory are the weights, the gradients that are asked for (with --out twice), and what one micro-batch needs.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
 #[path = "support/subject.rs"]
 mod subject;
 #[path = "support/tensor_file.rs"]

@@ -4,6 +4,10 @@
 //! Run:   cargo run --release --example inspect_checkpoint -- PATH
 //! Gives: settings, weights, and what is missing or unknown. It fails if a weight is missing, has another shape or cannot be read.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -4,6 +4,10 @@
 //! Run:   cargo run --release --example last_batch -- --out rows.npy [--step 142999] [--rows 128]
 //! Gives: an array of uint16, a row a sequence, 2,049 tokens a row: what `study --tokens` takes.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

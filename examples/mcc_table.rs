@@ -5,6 +5,10 @@
 //! Gives: the 2x2 tables with MCC, 95 % interval, p, attainable range and threshold-free association; what several models say
 //!        together; how much depends on the thresholds. With --out also mcc.csv, mcc.svg and mcc.png in that folder.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::path::PathBuf;

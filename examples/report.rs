@@ -6,6 +6,9 @@
 //! Run:   cargo run --release --example report -- FOLDER [--out DIR] [--spectra layer3.mlp.write.weight]
 //! Gives: report.html, which loads nothing else, and every figure of it as SVG and PNG in figures/.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
 #[path = "support/report.rs"]
 mod files;
 #[path = "support/terminal.rs"]

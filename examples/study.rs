@@ -12,6 +12,9 @@
 //!        Run again, it computes only what is missing; a process that was ended, by Ctrl-C or otherwise, leaves whole steps.
 //! Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if the model cannot be run, 5 if results cannot be written or the network fails.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
 mod support;
 
 use std::path::PathBuf;

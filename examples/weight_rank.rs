@@ -5,6 +5,10 @@
 //! Run:   cargo run --release --example weight_rank -- CHECKPOINT_FOLDER [--out DIR]
 //! Gives: a table, and with --out DIR weights.csv, weights.svg and weights.png.
 
+#[macro_use]
+#[path = "support/print.rs"]
+mod print;
+
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

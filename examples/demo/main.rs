@@ -6,6 +6,9 @@
 //! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,training.npy,
 //!        last_batch.npy}, and in <out>/results the records, the MCC table, the manifest, the figure and the report. Run again, it reuses what is finished.
 
+#[macro_use]
+#[path = "../support/print.rs"]
+mod print;
 mod corpus;
 mod pretrain;
 #[path = "../support/mod.rs"]

@@ -11,6 +11,9 @@
 //!        (with `--device cpu` it checks the CPU against itself)
 //! Gives: a table; exit code 0 if every check holds, 1 if one does not, 4 without a device.
 
+#[macro_use]
+#[path = "../support/print.rs"]
+mod print;
 mod card;
 mod parity;
 mod random;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,7 +33,8 @@ impl Error for Failure {}
 
 /// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output or network, 1 anything else.
 pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("error: {error}");
+    // Nobody may be reading, and the exit code is worth more.
+    let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(code_of(error))
 }
 
@@ -90,11 +92,57 @@ pub(crate) fn bar(doing: &'static str) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
-    use settling::checkpoint::{Checkpoint, parse_config};
-    use settling::tokens::NpyTokens;
-    use settling::{Protocol, Store};
+    use std::path::{Path, PathBuf};
+
+    use settling::capture::{Device, Options, Transformer};
+    use settling::checkpoint::{Checkpoint, StepDirectories, parse_config};
+    use settling::core::{CheckpointSeries as _, Positions, Step, TokenBatch};
+    use settling::tokens::{NpyTokens, write_npy};
+    use settling::{Protocol, Settings, Store, TransformerSubject, study_model};
 
     use super::*;
+
+    /// A model that Hugging Face transformers wrote.
+    fn golden(file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../crates/settling-capture/tests/golden/parallel")
+            .join(file)
+    }
+
+    /// A device that no machine has.
+    fn no_such_device() -> settling::capture::Error {
+        let checkpoint = Checkpoint::open(golden("")).unwrap();
+        let architecture = checkpoint.architecture().unwrap();
+        let options = Options { device: Device::Cuda(999), ..Options::default() };
+        Transformer::load(&architecture, &checkpoint, &options).err().unwrap()
+    }
+
+    /// Activations behind the end of the rows, which only the model finds.
+    fn no_such_position(folder: &Path) -> settling::Error {
+        let step = folder.join("suite/step0");
+        std::fs::create_dir_all(&step).unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            std::fs::copy(golden(file), step.join(file)).unwrap();
+        }
+        let rows = folder.join("rows.npy");
+        write_npy(&rows, &TokenBatch::new(vec![1; 8], 4).unwrap()).unwrap();
+        let mut protocol = Protocol::corrected();
+        protocol.rows.positions = Positions::Index(50);
+        let settings = Settings {
+            protocols: vec![protocol],
+            training: None,
+            steps: None,
+            shard: None,
+            reference_memory: 1 << 20,
+            engine: "test".to_owned(),
+        };
+        let series = StepDirectories::open(folder.join("suite")).unwrap();
+        let architecture = series.open(Step(0)).unwrap().architecture().unwrap();
+        let subject = TransformerSubject { architecture, options: Options::default() };
+        let tokens = NpyTokens::open(&rows).unwrap();
+        let store = Store::open(folder.join("out")).unwrap();
+        study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap_err()
+    }
 
     /// Scripts and schedulers decide by it.
     #[test]
@@ -110,6 +158,8 @@ mod tests {
         assert_eq!(code(Checkpoint::open_file(&file).unwrap_err().into()), 3);
         assert_eq!(code(parse_config("{").unwrap_err().into()), 3);
         assert_eq!(code(settling_figures::main_figure(&[]).unwrap_err().into()), 3);
+        assert_eq!(code(no_such_device().into()), 4);
+        assert_eq!(code(no_such_position(folder.path()).into()), 4);
         assert_eq!(code(Store::open(&file).unwrap_err().into()), 5);
         let failure = Failure { code: 6, message: String::new() };
         assert_eq!(code(failure.into()), 6);

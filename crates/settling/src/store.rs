@@ -12,6 +12,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{Error, ErrorKind};
 
+mod unfinished;
+
+use unfinished::{remove_unfinished, sync_folder, unfinished, write_aside, write_synced};
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Everything that was measured at one step of one model under one protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
@@ -25,9 +31,10 @@ pub struct Unit {
 /// A folder that holds the results of a study: `<model>/step<N>/<protocol>/{records.csv, spectra.safetensors,
 /// unit.json}`.
 ///
-/// A unit appears by one rename, so a study that is killed leaves whole units only, and several processes may work on one
-/// folder; what a killed one has begun is removed when the unit is there. Each is keyed by a hash of everything that determines it and carries hashes of its files: a unit that was computed
-/// from something else, or was damaged or edited, does not count as done.
+/// A unit appears by one rename, so a study that is killed leaves whole units only; what it had begun is removed when the unit is there.
+/// Several processes, on several machines, may work on one folder without locks: who is second with a unit or file drops its own copy or
+/// replaces the other, whole. Each unit is keyed by a hash of everything that determines it and carries hashes of its files: a unit
+/// that was computed from something else, or was damaged or edited, does not count as done, and is replaced.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -65,9 +72,11 @@ impl Store {
         let folder = folder.as_ref().to_path_buf();
         fs::create_dir_all(&folder)
             .map_err(|error| Error::output("create the output folder", &folder, error))?;
-        let probe = folder.join(format!(".probe.{}", std::process::id()));
-        fs::write(&probe, b"")
-            .and_then(|()| fs::remove_file(&probe))
+        let probe = |probe: &Path| -> Result<(), Cause> {
+            write_synced(probe, b"can be written")?;
+            Ok(fs::remove_file(probe)?)
+        };
+        write_aside(&folder, "probe", probe)
             .map_err(|error| Error::output("write to the output folder", &folder, error))?;
         Ok(Self { folder })
     }
@@ -95,7 +104,12 @@ impl Store {
         if sha256(&records) != seal.records_sha256 || spectra != seal.spectra_sha256 {
             return Ok(None);
         }
-        Ok(read_records(&records[..]).ok())
+        let records = read_records(&records[..]).ok();
+        if records.is_some() {
+            // Of a process that was killed after another had completed the unit, or while it put it in the place of another.
+            remove_unfinished(&self.step_folder(key.model, key.step), key.protocol);
+        }
+        Ok(records)
     }
 
     /// Whether there is a unit of this step and protocol, determined by whatever.
@@ -103,43 +117,30 @@ impl Store {
         self.step_folder(model, step).join(protocol).join(SEAL).exists()
     }
 
-    /// Puts a unit in its place, whole, instead of any other unit of that step and protocol.
+    /// Puts a unit in its place, whole, instead of any unit of that step and protocol that was determined by something else.
     pub(crate) fn put(&self, key: &Key<'_>, unit: &Unit) -> Result<(), Error> {
-        let place = self.unit_folder(key);
-        let parent = self.step_folder(key.model, key.step);
-        let partial = parent.join(format!(".{}.{}.partial", key.protocol, std::process::id()));
-        let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-            let _ = fs::remove_dir_all(&partial);
-            fs::create_dir_all(&partial)?;
-            let mut records = Vec::new();
-            write_records(&mut records, &unit.records)?;
-            write_synced(&partial.join(RECORDS), &records)?;
-            let mut seal = Seal {
-                key: key.hash.clone(),
-                records_sha256: sha256(&records),
-                spectra_sha256: None,
-            };
-            if !unit.spectra.is_empty() {
-                let path = partial.join(SPECTRA);
-                write_spectra(&path, &unit.spectra)?;
-                seal.spectra_sha256 = Some(sha256(&fs::read(&path)?));
-            }
-            write_synced(&partial.join(SEAL), &serde_json::to_vec_pretty(&seal)?)?;
-            if place.exists() {
-                fs::remove_dir_all(&place)?;
-            }
-            fs::rename(&partial, &place)?;
-            Ok(sync_folder(&parent)?)
+        let write = |partial: &Path| {
+            write_unit(partial, key, unit)?;
+            self.move_to_place(key, partial)
         };
-        if let Err(error) = write() {
-            let _ = fs::remove_dir_all(&partial);
-            // Another process may have been first with the same unit, and have removed this one; its copy is as good.
-            if !matches!(self.find(key), Ok(Some(_))) {
-                return Err(Error::output("write", &place, error));
+        write_aside(&self.step_folder(key.model, key.step), key.protocol, write)
+            .map_err(|error| Error::output("write", &self.unit_folder(key), error))
+    }
+
+    fn move_to_place(&self, key: &Key<'_>, written: &Path) -> Result<(), Cause> {
+        let place = self.unit_folder(key);
+        let old = unfinished(&self.step_folder(key.model, key.step), key.protocol);
+        if fs::symlink_metadata(&place).is_ok() {
+            if self.find(key)?.is_some() {
+                // Another process was first, and its copy is as good: this one is removed as unfinished.
+                return Ok(());
             }
+            fs::rename(&place, &old)?;
         }
-        remove_unfinished(&parent, key.protocol);
-        Ok(())
+        fs::rename(written, &place).map_err(|error| {
+            let _ = fs::rename(&old, &place);
+            error.into()
+        })
     }
 
     /// Writes a file of the study as a whole, replacing it atomically. `name` is relative to the output folder.
@@ -151,22 +152,11 @@ impl Store {
         let path = self.folder.join(name);
         let folder = path.parent().unwrap_or(&self.folder);
         let last = path.file_name().unwrap_or_default().to_string_lossy();
-        let partial = folder.join(format!(".{last}.{}.partial", std::process::id()));
-        let write = || -> io::Result<()> {
-            write_synced(&partial, bytes)?;
-            fs::rename(&partial, &path)?;
-            sync_folder(folder)
+        let write = |partial: &Path| {
+            write_synced(partial, bytes)?;
+            Ok(fs::rename(partial, &path)?)
         };
-        // Once more, if a process that was done with the same file has removed this one.
-        let retry = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => write(),
-            _ => Err(error),
-        };
-        write().or_else(retry).map_err(|error| {
-            let _ = fs::remove_file(&partial);
-            Error::output("write", &path, error)
-        })?;
-        remove_unfinished(folder, &last);
+        write_aside(folder, &last, write).map_err(|error| Error::output("write", &path, error))?;
         Ok(path)
     }
 
@@ -194,26 +184,23 @@ pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
-/// Removes what processes that were killed have left of a unit or file that is complete now. One that is still at it, on the same, finds
-/// the complete one.
-fn remove_unfinished(folder: &Path, name: &str) {
-    let of = |file: &str| {
-        let process = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
-        process.strip_suffix(".partial")?.parse::<u32>().ok()
-    };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_str().and_then(of).is_some() {
-            let path = entry.path();
-            // What cannot be removed does no harm.
-            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        }
+fn write_unit(folder: &Path, key: &Key<'_>, unit: &Unit) -> Result<(), Cause> {
+    fs::create_dir_all(folder)?;
+    let mut records = Vec::new();
+    write_records(&mut records, &unit.records)?;
+    write_synced(&folder.join(RECORDS), &records)?;
+    let mut seal =
+        Seal { key: key.hash.clone(), records_sha256: sha256(&records), spectra_sha256: None };
+    if !unit.spectra.is_empty() {
+        let path = folder.join(SPECTRA);
+        write_spectra(&path, &unit.spectra)?;
+        seal.spectra_sha256 = Some(sha256(&fs::read(&path)?));
     }
+    write_synced(&folder.join(SEAL), &serde_json::to_vec_pretty(&seal)?)?;
+    Ok(sync_folder(folder)?)
 }
 
-fn write_spectra(
-    path: &Path,
-    spectra: &[(String, Spectrum)],
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn write_spectra(path: &Path, spectra: &[(String, Spectrum)]) -> Result<(), Cause> {
     let mut tensors = Vec::new();
     for (name, spectrum) in spectra {
         let bytes: Vec<u8> =
@@ -232,18 +219,6 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use io::Write as _;
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// A rename is on disk only when its folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -254,3 +229,6 @@ pub(crate) fn hex(digest: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests;
