@@ -1,26 +1,35 @@
-//! `println!` for programs whose reader may go away, as `head -1` does.
+//! `print!` and `println!` for programs whose reader may go away, as `head -1` does.
+//!
+//! The standard ones panic when nobody reads any more. These go on: results are in files, and a study that nobody watches is still one.
+//! Declared before the modules that print, they take the place of the standard ones; but not in tests, which collect what is printed.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// The standard one panics when nobody reads any more. This one goes on: results are in files, and a study that nobody watches is
-/// still one. Declared before the modules that print, it takes the place of the standard one; but not in tests, which collect what is
-/// printed.
 #[cfg(not(test))]
+#[allow(unused_macros, reason = "most examples print whole lines only")]
+macro_rules! print {
+    ($($text:tt)*) => {
+        $crate::print::print(format_args!($($text)*))
+    };
+}
+
+#[cfg(not(test))]
+#[allow(unused_macros, reason = "not every example prints lines itself")]
 macro_rules! println {
     () => {
-        $crate::print::print_line(format_args!(""))
+        $crate::print::print(format_args!("\n"))
     };
     ($($line:tt)*) => {
-        $crate::print::print_line(format_args!($($line)*))
+        $crate::print::print(format_args!("{}\n", format_args!($($line)*)))
     };
 }
 
 /// # Panics
 ///
-/// As the standard one does: if the line cannot be written for another reason, such as a disk that is full.
-pub(crate) fn print_line(line: fmt::Arguments<'_>) {
-    match writeln!(io::stdout(), "{line}") {
+/// As the standard ones do: if the text cannot be written for another reason, such as a disk that is full.
+pub(crate) fn print(text: fmt::Arguments<'_>) {
+    match io::stdout().write_fmt(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             panic!("cannot write to stdout: {error}")
         }
@@ -41,7 +50,7 @@ mod tests {
     fn printing() {
         if std::env::var_os(PRINTS).is_some() {
             for line in 0..100_000 {
-                super::print_line(format_args!("line {line}"));
+                super::print(format_args!("line {line}\n"));
             }
             // Before the test harness prints, which does mind.
             std::process::exit(7);

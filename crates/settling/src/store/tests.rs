@@ -23,6 +23,14 @@ fn unit(value: f64) -> Unit {
     Unit { records: vec![record], spectra: vec![("0.mlp.weight".to_owned(), spectrum)] }
 }
 
+/// Without cutting the file to nothing first, which file systems take for a sign to write it to disk at once.
+fn overwrite(path: &Path, bytes: &[u8]) {
+    use io::Write as _;
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+}
+
 #[test]
 fn any_byte_that_was_changed_or_lost_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
@@ -38,10 +46,10 @@ fn any_byte_that_was_changed_or_lost_is_noticed() {
             for bit in 0..8 {
                 let mut changed = whole.clone();
                 changed[place] ^= 1 << bit;
-                fs::write(&path, &changed).unwrap();
+                overwrite(&path, &changed);
                 assert_eq!(store.find(&key).unwrap(), None, "{file}, byte {place}, bit {bit}");
             }
-            fs::write(&path, &whole[..place]).unwrap();
+            overwrite(&path, &whole[..place]);
             assert_eq!(store.find(&key).unwrap(), None, "{file}, cut at {place}");
         }
         fs::remove_file(&path).unwrap();

@@ -78,7 +78,13 @@ fn at_every_call(
         let last = calls.get(at - 1).map_or("none", String::as_str);
         let context = format!("{how} at call {at} ({last}), before it {before:?}");
         let found = tree(out.path());
-        assert_whole(&found, &[&whole, &tree(start.path())], &context);
+        let old = tree(start.path());
+        assert_whole(&found, &[&whole, &old], &context);
+        if status.signal().is_none() {
+            // What is replaced is there until the new one is.
+            let lost: Vec<_> = old.keys().filter(|path| !found.contains_key(*path)).collect();
+            assert_eq!(lost, Vec::<&PathBuf>::new(), "{context}");
+        }
         if status.success() {
             assert_same(&finished(found.clone()), &whole, &context);
         }
