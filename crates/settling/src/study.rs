@@ -92,7 +92,7 @@ pub struct RowsUsed {
 pub struct StepStudy {
     /// The step.
     pub step: Step,
-    /// The [fingerprint](CheckpointSeries::fingerprint) of the checkpoint, if its series knows one, else its [`content_hash`].
+    /// The [fingerprint](CheckpointSeries::fingerprint) of the checkpoint, if its series knows one, else its [`content_hash`](settling_checkpoint::content_hash).
     pub checkpoint_sha256: String,
     /// Whether the units of all protocols were found done in the output folder.
     pub reused: bool,
