@@ -53,24 +53,25 @@ impl Device {
     ///
     /// If there is no such device, or it has no such arithmetic or not the 64 MB for it.
     pub fn product_speed(self, precision: Precision) -> Result<f64, Error> {
-        const SIZE: i64 = 1024;
+        // A processor without the arithmetic (f16, on many) needs a second for a product that takes a GPU microseconds.
+        let size: i64 = if self == Self::Cpu { 256 } else { 2048 };
         let device = self.check(precision)?;
         let run = || -> Result<f64, tch::TchError> {
             let _guard = tch::no_grad_guard();
-            let matrix = Tensor::f_ones([SIZE, SIZE], (precision.kind(), device))?;
-            let mut product = matrix.f_matmul(&matrix)?;
-            // A GPU has done what was asked of it when a number of the result is there.
+            let matrix = Tensor::f_ones([size, size], (precision.kind(), device))?;
+            // What was asked of a GPU is done when a number of the result is there.
             let wait = |product: &Tensor| product.f_double_value(&[0, 0]);
-            wait(&product)?;
-            let (started, mut products) = (Instant::now(), 0);
+            wait(&matrix.f_matmul(&matrix)?)?;
+            let (started, mut products, mut at_once) = (Instant::now(), 0, 1);
             while started.elapsed() < Duration::from_millis(200) {
-                for _ in 0..8 {
-                    product = matrix.f_matmul(&matrix)?;
-                    products += 1;
+                for _ in 1..at_once {
+                    let _ = matrix.f_matmul(&matrix)?;
                 }
-                wait(&product)?;
+                wait(&matrix.f_matmul(&matrix)?)?;
+                products += at_once;
+                at_once = (2 * at_once).min(64);
             }
-            let operations = 2.0 * (SIZE as f64).powi(3) * f64::from(products);
+            let operations = 2.0 * (size as f64).powi(3) * f64::from(products);
             Ok(operations / started.elapsed().as_secs_f64())
         };
         run().context(|| format!("multiplying matrices on {self}"))
@@ -207,11 +208,9 @@ mod tests {
     fn products_have_a_speed_in_every_arithmetic_of_the_cpu() {
         for precision in Precision::ALL {
             let speed = Device::Cpu.product_speed(precision).unwrap();
-            // From a slow processor to more than any has.
-            assert!((1e8..1e15).contains(&speed), "{precision}: {speed}");
+            // From an arithmetic that is emulated to more than any processor has.
+            assert!((1e6..1e15).contains(&speed), "{precision}: {speed}");
         }
-        let error = Device::Cuda(4096).product_speed(Precision::F32).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Device);
     }
 
     /// One test, in this order: a failure is remembered until the process ends.
