@@ -134,7 +134,11 @@ fn shares_and_tables_by_slurm_are_the_bytes_of_one_process() {
     assert_eq!(desk.read("calls"), "--parsable --array=1-3\n--parsable --dependency=afterok:1\n");
     assert_eq!((desk.read("failed.1"), desk.read("failed.2")), Default::default());
     // Of four steps the first share has two, and none of them found all done before the last.
-    assert!(desk.read("log.1").contains("shard 1/3 is done; 2 steps of other shards"), "{}", desk.read("log.1"));
+    assert!(
+        desk.read("log.1").contains("shard 1/3 is done; 2 steps of other shards"),
+        "{}",
+        desk.read("log.1")
+    );
     assert!(desk.path("shared/report.html").is_file());
     assert_eq!(desk.records("shared"), desk.alone());
 }
@@ -178,9 +182,11 @@ fn processes_on_one_machine_leave_the_bytes_of_one() {
 #[test]
 fn wrong_usage_is_told() {
     let desk = Desk::new();
-    for (name, arguments) in
-        [("submit.sh", ["--quiet", "0"]), ("gpus.sh", ["0", "--quiet"]), ("slurm_array.sh", ["3", "--quiet"])]
-    {
+    for (name, arguments) in [
+        ("submit.sh", ["--quiet", "0"]),
+        ("gpus.sh", ["0", "--quiet"]),
+        ("slurm_array.sh", ["3", "--quiet"]),
+    ] {
         let output = desk.script(name, &arguments, "out");
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("usage: "), "{output:?}");
@@ -201,10 +207,12 @@ fn the_indices_of_the_kubernetes_job_are_every_share_once() {
     let command = command.replace("/bin/sh /etc/settling/study.sh", "printf '%s '");
     let run = |index: usize| {
         let mut shell = Command::new("sh");
-        let output = shell.args(["-c", &command]).env("JOB_COMPLETION_INDEX", index.to_string()).output();
+        let output =
+            shell.args(["-c", &command]).env("JOB_COMPLETION_INDEX", index.to_string()).output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     let found: Vec<String> = (0..shares).map(run).collect();
-    let expected: Vec<String> = (1..=shares).map(|share| format!("--shard {share}/{shares} ")).collect();
+    let expected: Vec<String> =
+        (1..=shares).map(|share| format!("--shard {share}/{shares} ")).collect();
     assert_eq!(found, expected);
 }
