@@ -4,7 +4,7 @@
 #   export STUDY=target/release/examples/study
 #   examples/cluster/gpus.sh 4 --suite runs --models a,b --tokens rows.npy --out results
 #
-# DEVICE=cpu gives as many processes on the processor.
+# DEVICE=cpu gives as many processes on the processor. Cores are divided among them, unless OMP_NUM_THREADS says otherwise.
 set -euo pipefail
 
 if ! [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || [ $# -lt 2 ]; then
@@ -18,7 +18,7 @@ shift
 # not be found by a run on cuda:0.
 study=("${STUDY:-study}" "$@" --device "${DEVICE:-cuda:0}")
 cores=$(getconf _NPROCESSORS_ONLN)
-threads=$((cores > gpus ? cores / gpus : 1))
+threads=${OMP_NUM_THREADS:-$((cores > gpus ? cores / gpus : 1))}
 
 processes=()
 trap 'kill "${processes[@]}" 2>/dev/null || true' EXIT

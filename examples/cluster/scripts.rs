@@ -40,6 +40,16 @@ done
 echo "$number;cluster"
 "#;
 
+/// The example, which first notes in `ran` what its run has to itself.
+const STUDY: &str = r#"#!/usr/bin/env bash
+shard=tables
+for ((place = 1; place < $#; place++)); do
+  [ "${!place}" != --shard ] || { next=$((place + 1)); shard=${!next}; }
+done
+echo "$shard, GPU ${CUDA_VISIBLE_DEVICES:-any}, threads $OMP_NUM_THREADS $RAYON_NUM_THREADS" >>"$(dirname "$0")/ran"
+exec "$EXAMPLE" "$@"
+"#;
+
 /// A suite of one model, and a `sbatch` to be found first.
 struct Desk {
     folder: TempDir,
@@ -58,9 +68,11 @@ impl Desk {
         }
         write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
         fs::write(folder.path().join("calls"), "").unwrap();
-        let sbatch = folder.path().join("sbatch");
-        fs::write(&sbatch, SBATCH).unwrap();
-        fs::set_permissions(&sbatch, fs::Permissions::from_mode(0o755)).unwrap();
+        for (name, text) in [("sbatch", SBATCH), ("study", STUDY)] {
+            let program = folder.path().join(name);
+            fs::write(&program, text).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
         Self { folder }
     }
 
@@ -80,7 +92,8 @@ impl Desk {
         command.arg("--tokens").arg(self.path("rows.npy")).args(["--positions", "all"]);
         command.arg("--out").arg(self.path(out));
         command.env("PATH", format!("{}:{path}", self.folder.path().display()));
-        command.env("STUDY", study()).env("DEVICE", "cpu").env_remove("SLURM_ARRAY_TASK_ID");
+        command.env("STUDY", self.path("study")).env("EXAMPLE", study()).env("DEVICE", "cpu");
+        command.env_remove("SLURM_ARRAY_TASK_ID").env_remove("CUDA_VISIBLE_DEVICES");
         command.env("OMP_NUM_THREADS", "1").env("RAYON_NUM_THREADS", "1");
         command.output().unwrap()
     }
@@ -101,6 +114,13 @@ impl Desk {
 
     fn records(&self, out: &str) -> Vec<u8> {
         fs::read(self.path(out).join("records.csv")).unwrap()
+    }
+
+    /// The runs of the example by way of the scripts, sorted.
+    fn ran(&self) -> Vec<String> {
+        let mut ran: Vec<String> = self.read("ran").lines().map(str::to_owned).collect();
+        ran.sort();
+        ran
     }
 
     /// The steps whose numbers are there.
@@ -133,6 +153,9 @@ fn shares_and_tables_by_slurm_are_the_bytes_of_one_process() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "shards: job 1, tables: job 2\n");
     assert_eq!(desk.read("calls"), "--parsable --array=1-3\n--parsable --dependency=afterok:1\n");
     assert_eq!((desk.read("failed.1"), desk.read("failed.2")), Default::default());
+    let expected =
+        ["1/3", "2/3", "3/3", "tables"].map(|run| format!("{run}, GPU any, threads 1 1"));
+    assert_eq!(desk.ran(), expected);
     // Of four steps the first share has two, and none of them found all done before the last.
     assert!(
         desk.read("log.1").contains("shard 1/3 is done; 2 steps of other shards"),
@@ -172,11 +195,19 @@ fn processes_on_one_machine_leave_the_bytes_of_one() {
     let desk = Desk::new();
     let output = desk.script("gpus.sh", &["2"], "shared");
     assert!(output.status.success(), "{output:?}");
+    let expected = ["1/2, GPU 0", "2/2, GPU 1", "tables, GPU any"];
+    assert_eq!(desk.ran(), expected.map(|run| format!("{run}, threads 1 1")));
     assert_eq!(desk.steps("shared"), STEPS);
     assert!(desk.path("shared/report.html").is_file());
+    assert_eq!(desk.records("shared"), desk.alone());
+}
 
+#[test]
+fn no_tables_are_made_of_shares_that_failed_on_one_machine() {
+    let desk = Desk::new();
     fs::write(desk.path("rows.npy"), "no rows").unwrap();
-    assert_eq!(desk.script("gpus.sh", &["2"], "other").status.code(), Some(3));
+    assert_eq!(desk.script("gpus.sh", &["2"], "shared").status.code(), Some(3));
+    assert_eq!(desk.ran().len(), 2, "{:?}", desk.ran());
 }
 
 #[test]
