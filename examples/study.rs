@@ -62,9 +62,12 @@ struct Args {
     #[arg(long, value_parser = steps)]
     steps: Option<Steps>,
     /// Compute the I-th of N shares of each model's steps only, as in 1/4, into the same folder as the others; when all are done, run
-    /// without it for the tables. Each share needs the last checkpoint
+    /// without it, or with --merge, for the tables. Each share needs the last checkpoint
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Compute nothing: write the tables of what shards have computed, or fail if something is missing
+    #[arg(long, conflicts_with = "shard")]
+    merge: bool,
     /// Steps that may have the same weights as another, separated by commas
     #[arg(long, value_delimiter = ',')]
     allow: Vec<Step>,
@@ -198,7 +201,7 @@ impl Args {
             steps: self.steps.map(|steps| steps.0),
             quiet: self.quiet,
             only_plan: self.plan,
-            shard: self.shard,
+            shard: if self.merge { Some(Shard::NONE) } else { self.shard },
             allow: self.allow,
             device: self.device,
             precision: self.precision,

@@ -14,8 +14,7 @@ fi
 gpus=$1
 shift
 
-# Every process sees one GPU, which for it is cuda:0. The device is part of what a result is known by: what cuda:1 has computed would
-# not be found by a run on cuda:0.
+# Every process sees one GPU, which for it is cuda:0.
 study=("${STUDY:-study}" "$@" --device "${DEVICE:-cuda:0}")
 cores=$(getconf _NPROCESSORS_ONLN)
 threads=${OMP_NUM_THREADS:-$((cores > gpus ? cores / gpus : 1))}
@@ -34,4 +33,4 @@ for process in "${processes[@]}"; do
 done
 trap - EXIT
 [ "$failed" = 0 ] || exit "$failed"
-exec "${study[@]}"
+exec "${study[@]}" --merge

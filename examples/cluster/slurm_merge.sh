@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tables, figures and report of a study whose shares are done: a job that depends on theirs. submit.sh submits it.
-# It has the arguments of the shares, --device included: what was computed with others does not count, and would be computed here.
+# It has the arguments of the shares, --device included: what was computed with others does not count, and is missing then.
 #
 #SBATCH --job-name=settling-tables
 #SBATCH --cpus-per-task=1
@@ -14,4 +14,4 @@ set -euo pipefail
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 export RAYON_NUM_THREADS=$OMP_NUM_THREADS
 
-exec "${STUDY:-study}" "$@"
+exec "${STUDY:-study}" "$@" --merge

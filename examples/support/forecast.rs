@@ -94,13 +94,21 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(forecasts: &[Forecast], plan: &Plan) -> Result<Self, Box<dyn Error>> {
-        let speeds = [
-            plan.device.product_speed(plan.precision)?,
-            // Singular values and CKA are computed in f64.
-            Device::Cpu.product_speed(Precision::F64)?,
-        ];
-        let mut clock =
-            Self { speeds, left: 0.0, done: 0.0, took: Duration::ZERO, since: Instant::now() };
+        let mut clock = Self {
+            speeds: [f64::INFINITY; 2],
+            left: 0.0,
+            done: 0.0,
+            took: Duration::ZERO,
+            since: Instant::now(),
+        };
+        // Where nothing is left to compute, the device need not even be there.
+        if forecasts.iter().any(|forecast| !forecast.work.is_empty()) {
+            clock.speeds = [
+                plan.device.product_speed(plan.precision)?,
+                // Singular values and CKA are computed in f64.
+                Device::Cpu.product_speed(Precision::F64)?,
+            ];
+        }
         let works = forecasts.iter().flat_map(|forecast| forecast.work.values());
         clock.left = works.map(|work| clock.seconds(*work)).sum();
         Ok(clock)

@@ -150,7 +150,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         steps: plan.steps.clone(),
         shard: plan.shard,
         reference_memory: plan.reference_memory,
-        engine: format!("libtorch {LIBTORCH}, {}, {}", plan.device, plan.precision),
+        engine: engine(plan),
     };
     let study = Study { plan, store: &store, tokens: &tokens, settings: &settings, bars: &bars };
     let studies = match &plan.place {
@@ -166,6 +166,9 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     };
     let Some(studies) = studies else { return Ok(()) };
     let missing: usize = studies.iter().map(|study| study.missing.len()).sum();
+    if let (Some(Shard::NONE), 1..) = (plan.shard, missing) {
+        return Err(incomplete(&studies).into());
+    }
     if let (Some(shard), 1..) = (plan.shard, missing) {
         if !plan.quiet {
             println!(
@@ -200,6 +203,28 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     }
     println!("report    {}", show(&document));
     Ok(())
+}
+
+/// What ran the models, which the results are known by. Of several GPUs it does not matter which.
+fn engine(plan: &Plan) -> String {
+    let device = plan.device.to_string();
+    let kind = device.split(':').next().unwrap_or_default();
+    format!("libtorch {LIBTORCH}, {kind}, {}", plan.precision)
+}
+
+/// The error of a merge that finds something missing.
+fn incomplete(studies: &[ModelStudy]) -> Failure {
+    let of_model = |study: &ModelStudy| {
+        let steps: Vec<String> = study.missing.iter().map(Step::to_string).collect();
+        format!("{}: steps {}", study.model, steps.join(", "))
+    };
+    let missing = studies.iter().filter(|study| !study.missing.is_empty()).map(of_model);
+    let message = format!(
+        "these are not there, or were computed from something else:\n  {}\nLet the shards compute them, with the same arguments, \
+         or run without --merge",
+        missing.collect::<Vec<_>>().join("\n  ")
+    );
+    Failure { code: 3, message }
 }
 
 /// The main figure of every protocol that looks at what is written, which is what it shows.
@@ -246,7 +271,7 @@ impl Study<'_> {
             forecasts.push(Forecast::new(model, left, settings));
         }
         let mut clock = Clock::new(&forecasts, plan)?;
-        if !plan.quiet {
+        if !plan.quiet && plan.shard != Some(Shard::NONE) {
             print_plan(&forecasts, plan, &clock);
         }
         if plan.only_plan {

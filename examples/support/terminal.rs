@@ -43,13 +43,14 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     if let Some(error) = error.downcast_ref::<settling::Error>() {
         return match error.kind() {
             ErrorKind::Usage => 2,
-            // A checkpoint that cannot be read because it cannot be fetched is not a bad one.
-            ErrorKind::Input => {
-                match error.source().and_then(|cause| cause.downcast_ref::<hub::Error>()) {
-                    Some(cause) => code_of(cause),
-                    None => 3,
+            // A checkpoint that cannot be read because it cannot be fetched, or not be loaded because there is no such device, is
+            // not a bad one.
+            ErrorKind::Input => match error.source() {
+                Some(cause) if cause.is::<hub::Error>() || cause.is::<capture::Error>() => {
+                    code_of(cause)
                 }
-            }
+                _ => 3,
+            },
             ErrorKind::Compute => 4,
             ErrorKind::Output => 5,
             _ => 1,

@@ -144,9 +144,15 @@ fn shards_end_with_the_bytes_of_one_run_and_quiet_is_quiet() {
     assert!(first.contains("m: 2 steps, 0 of them done"), "{first}");
     assert!(first.contains("2 steps of other shards are not there yet"), "{first}");
     assert!(!work.path().join("many/records.csv").exists());
+    let (code, stdout, stderr) = run(&mut command("many", &["--merge"]));
+    assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+    assert!(stderr.contains("m: steps 1, 12\n"), "{stderr}");
     assert_eq!(succeed(&mut command("many", &["--shard", "2/2", "--quiet"])), "");
-    let merged = succeed(&mut command("many", &[]));
-    assert!(merged.contains("4 steps, 4 of them done"), "{merged}");
+    // Nothing runs: the device need not be there. (Its kind is part of what the results are known by.)
+    let (code, _, stderr) = run(&mut command("many", &["--merge", "--device", "cuda:7"]));
+    assert_eq!(code, 3, "{stderr}");
+    let merged = succeed(&mut command("many", &["--merge"]));
+    assert!(merged.contains("report.html") && !merged.contains("plan "), "{merged}");
     for table in ["records.csv", "mcc.csv", "settling.csv", "summary.csv"] {
         let [one, many] =
             ["one", "many"].map(|out| fs::read(work.path().join(out).join(table)).unwrap());
@@ -181,6 +187,7 @@ fn what_is_wrong_is_said_with_the_code_of_its_class() {
     ends(2, "m has no step 5", &[&local[..], &["--steps", "5"]].concat());
     ends(3, "file", &["--suite", folder, "--models", "m", "--out", out, "--tokens", text(&file)]);
     ends(3, "nobody", &["--suite", folder, "--models", "nobody", "--out", out, "--tokens", rows]);
+    ends(2, "--merge", &[&local[..], &["--merge", "--shard", "1/2"]].concat());
     ends(4, "there is no device cuda:4096", &[&local[..], &["--device", "cuda:4096"]].concat());
     ends(5, "file", &["--suite", folder, "--models", "m", "--tokens", rows, "--out", text(&file)]);
 }

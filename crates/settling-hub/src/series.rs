@@ -432,18 +432,19 @@ impl CheckpointSeries for HubSeries {
     }
 
     fn open(&self, step: Step) -> Result<HubCheckpoint, Error> {
-        let Local { paths, fetched } = self.local(step)?;
+        let mut local = self.local(step)?;
+        // Another process on the same cache, done with the same step, may have removed what was fetched some time ago.
+        if local.paths.iter().any(|(_, path)| !path.exists()) {
+            // First, since it removes what it has fetched.
+            drop(local);
+            local = self.shared.fetch(step, self.deletes)?;
+        }
+        let Local { paths, fetched } = local;
         if self.shared.steps.keys().next_back() == Some(&step) {
             // The first to have fetched it knows what was new.
             lock(&self.last).get_or_insert_with(|| Arc::clone(&fetched));
         }
-        let mut files = Vec::new();
-        for (name, path) in paths {
-            let file =
-                LocalFile::open(&path).map_err(|error| Error::cache("open", &path, error))?;
-            let file: Box<dyn ReadRange> = Box::new(file);
-            files.push((name, file));
-        }
+        let files = open_files(paths)?;
         let place = self.shared.repository.cache.snapshot(&fetched.commit);
         Ok(HubCheckpoint { checkpoint: self.shared.open(&place, files)?, _fetched: fetched })
     }
@@ -469,6 +470,14 @@ impl CheckpointSeries for HubSeries {
             pending.insert(step, handle);
         }
     }
+}
+
+fn open_files(paths: Vec<(String, PathBuf)>) -> Result<Vec<(String, Box<dyn ReadRange>)>, Error> {
+    let open = |(name, path): (String, PathBuf)| {
+        let file = LocalFile::open(&path).map_err(|error| Error::cache("open", &path, error))?;
+        Ok((name, Box::new(file) as Box<dyn ReadRange>))
+    };
+    paths.into_iter().map(open).collect()
 }
 
 impl fmt::Debug for HubSeries {

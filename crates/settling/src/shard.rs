@@ -17,6 +17,7 @@ use crate::{Error, ErrorKind};
 /// // Of five steps.
 /// let computes = |shard: &Shard| (0..5).filter(|&place| shard.computes(place)).collect::<Vec<usize>>();
 /// assert_eq!(shards.iter().map(computes).collect::<Vec<_>>(), [vec![0, 3], vec![1, 4], vec![2]]);
+/// assert_eq!(computes(&Shard::NONE), []);
 /// assert!("0/3".parse::<Shard>().is_err() && "4/3".parse::<Shard>().is_err());
 /// # Ok::<(), settling::Error>(())
 /// ```
@@ -27,6 +28,9 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// The share that has no step: whoever has it computes nothing, and takes what the others have computed.
+    pub const NONE: Self = Self { number: 0, of: 1 };
+
     /// Share `number`, from 1, of `of`.
     ///
     /// # Errors
@@ -44,7 +48,7 @@ impl Shard {
     /// Whether the step at this place, from 0, among the steps of a model belongs to this share.
     #[must_use]
     pub fn computes(self, place: usize) -> bool {
-        place % self.of == self.number - 1
+        place % self.of + 1 == self.number
     }
 }
 

@@ -153,6 +153,28 @@ fn the_next_step_comes_while_this_one_is_studied() {
     series.open(Step(1)).unwrap();
 }
 
+/// By another process that shares the cache, and was done with the step.
+#[test]
+fn what_was_removed_after_it_was_prefetched_comes_again() {
+    let fixture = Fixture::new(suite());
+    let series = open(&fixture, None).delete_after(true);
+    let folder = fixture.model().cache_folder();
+    let commit = &series.revision(Step(1000)).unwrap().commit;
+    let pointer = folder.join("snapshots").join(commit).join("model.safetensors");
+    series.prefetch(Step(1000));
+    while !pointer.exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    fs::remove_file(fs::canonicalize(&pointer).unwrap()).unwrap();
+    fs::remove_file(&pointer).unwrap();
+    let checkpoint = series.open(Step(1000)).unwrap();
+    assert_eq!(checkpoint.read("a").unwrap().to_f32().unwrap()[0], 10.0);
+    // And goes with the checkpoint, not before.
+    assert_eq!(cached(&fixture), 1);
+    drop(checkpoint);
+    assert_eq!(cached(&fixture), 0);
+}
+
 #[test]
 fn a_branch_that_moves_does_not_move_a_series() {
     let fixture = Fixture::new(suite());
