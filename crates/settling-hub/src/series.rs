@@ -444,7 +444,13 @@ impl CheckpointSeries for HubSeries {
             // The first to have fetched it knows what was new.
             lock(&self.last).get_or_insert_with(|| Arc::clone(&fetched));
         }
-        let files = open_files(paths)?;
+        let mut files = Vec::new();
+        for (name, path) in paths {
+            let file =
+                LocalFile::open(&path).map_err(|error| Error::cache("open", &path, error))?;
+            let file: Box<dyn ReadRange> = Box::new(file);
+            files.push((name, file));
+        }
         let place = self.shared.repository.cache.snapshot(&fetched.commit);
         Ok(HubCheckpoint { checkpoint: self.shared.open(&place, files)?, _fetched: fetched })
     }
@@ -470,14 +476,6 @@ impl CheckpointSeries for HubSeries {
             pending.insert(step, handle);
         }
     }
-}
-
-fn open_files(paths: Vec<(String, PathBuf)>) -> Result<Vec<(String, Box<dyn ReadRange>)>, Error> {
-    let open = |(name, path): (String, PathBuf)| {
-        let file = LocalFile::open(&path).map_err(|error| Error::cache("open", &path, error))?;
-        Ok((name, Box::new(file) as Box<dyn ReadRange>))
-    };
-    paths.into_iter().map(open).collect()
 }
 
 impl fmt::Debug for HubSeries {
