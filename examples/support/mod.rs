@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use settling::capture::{Device, LIBTORCH, Options, Precision};
 use settling::checkpoint::StepPattern;
-use settling::core::{Step, TensorSource, TokenSource, View};
+use settling::core::{Step, TensorSource, TokenSource};
 use settling::hub::training_data;
 use settling::records::Record;
 use settling::tokens::{MegatronTokens, NpyTokens, write_npy};
@@ -193,7 +193,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     for study in &studies {
         print_audit(study);
     }
-    println!("\nnumbers   {}", show(&tables.records));
+    println!("\nnumbers   {}, .parquet", show(&tables.records));
     println!("MCC       {}", show(&tables.mcc));
     println!("settling  {}", show(&tables.settling));
     println!("manifest  {}", show(&tables.manifest));
@@ -227,13 +227,10 @@ fn incomplete(studies: &[ModelStudy]) -> Failure {
     Failure { code: 3, message }
 }
 
-/// The main figure of every protocol that looks at what is written, which is what it shows.
+/// The main figure of every protocol.
 fn figures(plan: &Plan, studies: &[ModelStudy]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut written = Vec::new();
-    let shown = |protocol: &&Protocol| {
-        (protocol.views.activations, protocol.views.weights) == (View::Write, View::Write)
-    };
-    for protocol in plan.protocols.iter().filter(shown) {
+    for protocol in &plan.protocols {
         let records = studies.iter().flat_map(|study| &study.records);
         let of_protocol = records.filter(|record| record.protocol == protocol.name);
         let records: Vec<Record> = of_protocol.cloned().collect();
