@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use settling::capture::{AdamW, Device, Options, Trainer};
+use settling::capture::Options;
 use settling::checkpoint::{StepDirectories, write_safetensors};
 use settling::core::{
     Architecture, CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData,
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 mod tiny;
 
-use tiny::{STEPS, batch, config, save};
+use tiny::{STEPS, batch, config, train};
 
 fn architecture() -> Architecture {
     config().into()
@@ -38,15 +38,8 @@ struct Suite {
 
 impl Suite {
     fn new() -> Self {
-        settling::capture::set_threads(1);
         let folder = TempDir::new().unwrap();
-        let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
-        for step in 0..=12 {
-            if STEPS.contains(&step) {
-                save(&trainer, &folder.path().join(format!("m/step{step}")));
-            }
-            trainer.step(&batch(step as u32)).unwrap();
-        }
+        train(&folder.path().join("m"));
         write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
         Self { folder }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use settling::capture::Trainer;
+use settling::capture::{AdamW, Device, Trainer};
 use settling::checkpoint::{gpt_neox_json, write_safetensors};
 use settling::core::{GptNeox, TensorData, TensorSource, TokenBatch};
 
@@ -29,8 +29,20 @@ pub(crate) fn batch(seed: u32) -> TokenBatch {
     TokenBatch::new(ids.collect(), 13).unwrap()
 }
 
+/// Trains it, and saves it as `step<N>` in `folder` at each of [`STEPS`].
+pub(crate) fn train(folder: &Path) {
+    settling::capture::set_threads(1);
+    let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
+    for step in 0..=12 {
+        if STEPS.contains(&step) {
+            save(&trainer, &folder.join(format!("step{step}")));
+        }
+        trainer.step(&batch(step as u32)).unwrap();
+    }
+}
+
 /// Saves the model as transformers would.
-pub(crate) fn save(source: &Trainer, folder: &Path) {
+fn save(source: &Trainer, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join("config.json"), gpt_neox_json(&config())).unwrap();
     let tensors: Vec<(String, TensorData<'_>)> = source

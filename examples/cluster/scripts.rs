@@ -7,14 +7,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use settling::capture::{AdamW, Device, Trainer};
 use settling::tokens::write_npy;
 use tempfile::TempDir;
 
 #[path = "../../tests/tiny.rs"]
 mod tiny;
 
-use tiny::{STEPS, batch, config, save};
+use tiny::{STEPS, batch, train};
 
 /// Runs an array job's tasks one after the other, and a job that depends on one only if none of its tasks failed. Options are noted in
 /// `calls`.
@@ -57,15 +56,8 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        settling::capture::set_threads(1);
         let folder = TempDir::new().unwrap();
-        let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
-        for step in 0..=12 {
-            if STEPS.contains(&step) {
-                save(&trainer, &folder.path().join(format!("my runs/m/step{step}")));
-            }
-            trainer.step(&batch(step as u32)).unwrap();
-        }
+        train(&folder.path().join("my runs/m"));
         write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
         fs::write(folder.path().join("calls"), "").unwrap();
         for (name, text) in [("sbatch", SBATCH), ("study", STUDY)] {

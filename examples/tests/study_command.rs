@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use settling::capture::{AdamW, Device, Trainer};
 use settling::core::TokenBatch;
 use settling::tokens::{NpyTokens, write_npy};
 use settling_hub_server::{File, HubServer, Repo};
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 #[path = "../../tests/tiny.rs"]
 mod tiny;
 
-use tiny::{STEPS, batch, config, save};
+use tiny::{STEPS, batch, train};
 
 /// The example, which `cargo test` builds before this.
 fn study(arguments: &[&str]) -> Command {
@@ -39,15 +38,8 @@ fn succeed(command: &mut Command) -> String {
 
 /// A model with its checkpoints in a folder `<suite>/m/step<N>`.
 fn suite() -> TempDir {
-    settling::capture::set_threads(1);
     let folder = TempDir::new().unwrap();
-    let mut trainer = Trainer::new(&config(), AdamW::pythia(1e-2, 12), 3, Device::Cpu).unwrap();
-    for step in 0..=12 {
-        if STEPS.contains(&step) {
-            save(&trainer, &folder.path().join(format!("m/step{step}")));
-        }
-        trainer.step(&batch(step as u32)).unwrap();
-    }
+    train(&folder.path().join("m"));
     write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
     folder
 }
