@@ -276,6 +276,8 @@ impl Study<'_> {
         }
         let bar = bars.add(bar("studying"));
         bar.set_length(forecasts.iter().map(|forecast| forecast.left.steps as u64).sum());
+        // So that it moves during the hours that a step of a large model takes.
+        bar.enable_steady_tick(Duration::from_secs(1));
         let mut studies = Vec::new();
         for (model, forecast) in models.into_iter().zip(&forecasts) {
             let mut show = |progress: Progress<'_>| match progress {
@@ -288,8 +290,6 @@ impl Study<'_> {
                 }
                 _ => {}
             };
-            // So that it moves during the hours that a step of a large model takes.
-            bar.enable_steady_tick(Duration::from_secs(1));
             let options = Options {
                 device: plan.device,
                 precision: plan.precision,

@@ -92,7 +92,7 @@ mod variables;
 
 pub use cost::Cost;
 pub use error::{Error, ErrorKind};
-pub use manifest::{AuditManifest, Manifest, ModelManifest, StepManifest, TokensManifest};
+pub use manifest::{AuditManifest, Manifest, ModelManifest, StepManifest};
 pub use protocol::{
     Average, CkaEstimator, Combine, Early, EarlyWindow, GradientBatches, Gradients, Large, PerOver,
     PerSites, Pers, Protocol, Rows, SubBatches, Summary, SummarySteps, Views,

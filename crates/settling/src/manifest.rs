@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use settling_records::SCHEMA;
 
-use crate::{Error, ErrorKind, ModelStudy, Protocol, Settings};
+use crate::{Error, ErrorKind, ModelStudy, Protocol, RowsUsed, Settings};
 
 /// What `manifest.json` says. docs/SCHEMA.md of the repository has it key by key.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -40,7 +40,7 @@ pub struct ModelManifest {
     /// What an audit said of its checkpoints; `None` if there was none. All of it is in `<model>/audit.json`.
     pub audit: Option<AuditManifest>,
     /// The evaluation rows, for each protocol.
-    pub tokens: Vec<TokensManifest>,
+    pub tokens: Vec<RowsUsed>,
     /// The checkpoints, ascending by step.
     pub steps: Vec<StepManifest>,
 }
@@ -53,20 +53,6 @@ pub struct AuditManifest {
     pub verdict: String,
     /// Each finding, as a sentence.
     pub findings: Vec<String>,
-}
-
-/// The evaluation rows of a protocol in a [`Manifest`].
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct TokensManifest {
-    /// The protocol.
-    pub protocol: String,
-    /// How many rows.
-    pub rows: usize,
-    /// Tokens a row.
-    pub width: usize,
-    /// SHA-256 of width and ids, little-endian.
-    pub sha256: String,
 }
 
 /// One checkpoint in a [`Manifest`].
@@ -135,16 +121,11 @@ impl ModelManifest {
             computed: step.computed.clone(),
             seconds: step.seconds,
         });
-        let tokens = study.rows.iter().map(|used| TokensManifest {
-            protocol: used.protocol.clone(),
-            rows: used.rows,
-            width: used.width,
-            sha256: used.sha256.clone(),
-        });
         let audit = study.audit.as_ref().map(|audit| AuditManifest {
             verdict: audit.verdict().to_string(),
             findings: audit.findings.iter().map(ToString::to_string).collect(),
         });
-        Self { model: study.model.clone(), audit, tokens: tokens.collect(), steps: steps.collect() }
+        let (model, tokens) = (study.model.clone(), study.rows.clone());
+        Self { model, audit, tokens, steps: steps.collect() }
     }
 }

@@ -87,14 +87,23 @@ where
         self.runs.iter().map(of_run).collect()
     }
 
+    /// The protocols of which a step has no unit, if its weights and those of the last step have these hashes.
+    pub(crate) fn missing(&self, step: Step, hash: &str, last: &str) -> Result<Vec<String>, Error> {
+        let mut missing = Vec::new();
+        for key in self.keys(step, hash, last)? {
+            if self.store.find(&key)?.is_none() {
+                missing.push(key.protocol.to_owned());
+            }
+        }
+        Ok(missing)
+    }
+
     /// The first of `steps` of which a unit is not there yet, in a series that can be asked without opening.
     pub(crate) fn next_missing(&self, steps: &[Step], last: &str) -> Result<Option<Step>, Error> {
         for &step in steps {
             let Some(hash) = self.fingerprint(step)? else { return Ok(None) };
-            for key in self.keys(step, &hash, last)? {
-                if self.store.find(&key)?.is_none() {
-                    return Ok(Some(step));
-                }
+            if !self.missing(step, &hash, last)?.is_empty() {
+                return Ok(Some(step));
             }
         }
         Ok(None)

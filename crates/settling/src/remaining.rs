@@ -58,15 +58,7 @@ where
     for &step in &plan.mine {
         let hashes = plan.fingerprint(step)?.zip(last_hash.as_ref());
         let of_step: Vec<String> = match hashes {
-            Some((hash, last)) => {
-                let mut of_step = Vec::new();
-                for key in plan.keys(step, &hash, last)? {
-                    if store.find(&key)?.is_none() {
-                        of_step.push(key.protocol.to_owned());
-                    }
-                }
-                of_step
-            }
+            Some((hash, last)) => plan.missing(step, &hash, last)?,
             None => {
                 let runs = plan.runs.iter().filter(|run| !plan.has_any(step, run));
                 runs.map(|run| run.protocol.name.clone()).collect()

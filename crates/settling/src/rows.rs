@@ -97,7 +97,7 @@ impl GradientRows {
             }
             let mut hashes = String::new();
             for &number in &numbers {
-                hashes += &hash_tokens(&training.read(number, rows)?);
+                hashes += &training.sha256(number, rows)?;
             }
             of_steps.insert(step, (numbers, sha256(hashes.as_bytes())));
         }
@@ -128,7 +128,7 @@ impl GradientRows {
 }
 
 /// SHA-256 over the width and the ids of the rows.
-fn hash_tokens(batch: &TokenBatch) -> String {
+pub(crate) fn hash_tokens(batch: &TokenBatch) -> String {
     let mut hash = Sha256::new();
     hash.update((batch.width() as u64).to_le_bytes());
     for id in batch.ids() {

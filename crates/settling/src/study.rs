@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use settling_checkpoint::AuditReport;
 use settling_core::{Capture, CheckpointSeries, Step, TensorSource, TokenSource};
 use settling_records::Record;
@@ -75,7 +76,7 @@ pub struct ModelStudy {
 }
 
 /// The evaluation rows of a protocol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct RowsUsed {
     /// The protocol.
     pub protocol: String,

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use settling_core::{TokenBatch, TokenSource};
 
+use crate::rows::hash_tokens;
 use crate::{Error, ErrorKind};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -33,6 +36,8 @@ pub struct TrainingData {
     batches: u64,
     batch_rows: usize,
     read: Box<Read>,
+    /// By number and rows, once they were asked for.
+    hashes: Mutex<BTreeMap<(u64, Option<usize>), String>>,
 }
 
 impl fmt::Debug for TrainingData {
@@ -63,7 +68,7 @@ impl TrainingData {
             return Err(Error::new(ErrorKind::Usage, message));
         }
         let read = move |range| rows.read_rows(range).map_err(Into::into);
-        Ok(Self { batches, batch_rows, read: Box::new(read) })
+        Ok(Self { batches, batch_rows, read: Box::new(read), hashes: Mutex::default() })
     }
 
     /// How many batches there are.
@@ -78,6 +83,18 @@ impl TrainingData {
         self.batch_rows
     }
 
+    /// The hash of what [`read`](Self::read) gives. It is read for it once: the plan, every model and every protocol ask again, and a
+    /// hub is far away.
+    pub(crate) fn sha256(&self, batch: u64, rows: Option<usize>) -> Result<String, Error> {
+        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hashes.get(&(batch, rows)) {
+            return Ok(known.clone());
+        }
+        let hash = hash_tokens(&self.read(batch, rows)?);
+        hashes.insert((batch, rows), hash.clone());
+        Ok(hash)
+    }
+
     /// The first `rows` rows of the batch of this number, or all of them.
     pub(crate) fn read(&self, batch: u64, rows: Option<usize>) -> Result<TokenBatch, Error> {
         let rows = rows.unwrap_or(self.batch_rows);
@@ -85,5 +102,43 @@ impl TrainingData {
         (self.read)(start..start + rows).map_err(|error| {
             Error::caused(ErrorKind::Input, &format!("batch {batch} of the training data"), error)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Rows of one token, that count how often they are read.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl TokenSource for Counted {
+        type Error = Infallible;
+
+        fn rows(&self) -> usize {
+            20
+        }
+
+        fn read_rows(&self, rows: Range<usize>) -> Result<TokenBatch, Infallible> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(TokenBatch::new(rows.map(|row| row as u32).collect(), 1).unwrap())
+        }
+    }
+
+    #[test]
+    fn a_batch_is_read_once_for_its_hash() {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let data = TrainingData::new(Counted(Arc::clone(&reads)), 10).unwrap();
+        let hashes = [(0, None), (0, Some(5)), (1, None)]
+            .map(|(batch, rows)| [0; 3].map(|_| data.sha256(batch, rows).unwrap()));
+        assert_eq!(reads.load(Ordering::Relaxed), 3);
+        for [first, ..] in &hashes {
+            assert_eq!(hashes.iter().flatten().filter(|hash| *hash == first).count(), 3);
+        }
+        assert_eq!(hashes[0][0], hash_tokens(&data.read(0, None).unwrap()));
     }
 }
