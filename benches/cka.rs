@@ -1,4 +1,5 @@
-//! Streaming CKA: one accumulator fed with micro-batches, at the widths of Pythia 70m and 410m. Time is per stream.
+//! Streaming CKA: one accumulator fed with micro-batches, at the widths of Pythia 70m and 410m.
+//! Time is per stream.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use settling_cka::LinearCka;

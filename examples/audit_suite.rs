@@ -1,8 +1,8 @@
 //! Audits the checkpoints of a run: are they what their names say?
 //!
-//! Needs: nothing of libtorch itself (the examples are one package, and its others do).
-//! Run:   cargo run --release --example audit_suite -- DIR [--pattern 'checkpoint-{N}'] [--expect pythia|paper] [--json FILE]
-//!        cargo run --release --example audit_suite -- --hub EleutherAI/pythia-70m-deduped
+//! Needs: nothing of libtorch itself (the examples are one package, and its others do). Run: cargo
+//! run --release --example audit_suite -- DIR [--pattern 'checkpoint-{N}'] [--expect pythia|paper]
+//! [--json FILE] cargo run --release --example audit_suite -- --hub EleutherAI/pythia-70m-deduped
 //! Gives: a table of the steps, the findings, the verdict. It fails if something is broken.
 
 #[macro_use]
@@ -19,16 +19,19 @@ use settling::checkpoint::{
 use settling::core::Step;
 use settling::hub::{Hub, HubSeries};
 
-/// Audits the checkpoints of a run: a folder of steps, a model's folder in a Hugging Face cache, or a model of the hub.
+/// Audits the checkpoints of a run: a folder of steps, a model's folder in a Hugging Face cache, or
+/// a model of the hub.
 #[derive(Parser)]
 struct Args {
     /// Folder with one folder a step, or models--OWNER--NAME of a Hugging Face cache
     #[arg(required_unless_present = "hub", conflicts_with = "hub")]
     folder: Option<PathBuf>,
-    /// A repository of the Hugging Face hub, audited by the hashes that the hub lists: nothing is downloaded
+    /// A repository of the Hugging Face hub, audited by the hashes that the hub lists: nothing is
+    /// downloaded
     #[arg(long)]
     hub: Option<String>,
-    /// How the folders or revisions are named [default: step{N}, or as a known suite of the hub names them]
+    /// How the folders or revisions are named [default: step{N}, or as a known suite of the hub
+    /// names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
     /// Which steps should be there: those of Pythia, or the 27 of the paper [default: any]

@@ -1,9 +1,10 @@
-//! A model of your own behind the `Capture` trait: a small transformer in plain tch, that knows nothing of this workspace, is
-//! trained for some steps and compared with what it becomes, layer by layer (CKA).
+//! A model of your own behind the `Capture` trait: a small transformer in plain tch, that knows
+//! nothing of this workspace, is trained for some steps and compared with what it becomes, layer by
+//! layer (CKA).
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once).
-//! Run:   cargo run --release -p settling-examples --example bring_your_own_model
-//! Gives: a table of how similar what each component writes to the residual stream is to what it writes at the end.
+//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release -p settling-examples
+//! --example bring_your_own_model Gives: a table of how similar what each component writes to the
+//! residual stream is to what it writes at the end.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -164,8 +165,8 @@ fn tensor(batch: &TokenBatch) -> Result<Tensor, TchError> {
 
 // ---- The comparison. ----
 
-/// Rows that count up by a step of their own, modulo the vocabulary: the first two tokens tell all others. `first` and those that
-/// follow it number them.
+/// Rows that count up by a step of their own, modulo the vocabulary: the first two tokens tell all
+/// others. `first` and those that follow it number them.
 fn sequences(rows: u64, first: u64) -> Result<TokenBatch, Box<dyn Error>> {
     let (vocabulary, tokens) = (VOCABULARY as u64, CONTEXT as u64 + 1);
     let row = |row: u64| {

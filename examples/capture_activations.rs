@@ -1,14 +1,16 @@
-//! Saves activations of a local model as one safetensors file: a matrix (observations, features) for each site.
+//! Saves activations of a local model as one safetensors file: a matrix (observations, features)
+//! for each site.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once).
-//! Run:   cargo run --release --example capture_activations -- MODEL --tokens rows.npy --out x.safetensors
-//!        cargo run --release --example capture_activations -- MODEL --text notes.txt --positions all \
-//!            --sites layer3.mlp.write,layer3.attention.ov.head0 --intermediates layer3.mlp.hidden --out x.safetensors
-//! Gives: the file, and a table of what is in it. Row r of every tensor is the same observation: of the sequence r / P at its
-//!        chosen position r % P, if P positions of each sequence are chosen. Definitions are in the file's `__metadata__`.
+//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release --example
+//! capture_activations -- MODEL --tokens rows.npy --out x.safetensors cargo run --release --example
+//! capture_activations -- MODEL --text notes.txt --positions all \ --sites
+//! layer3.mlp.write,layer3.attention.ov.head0 --intermediates layer3.mlp.hidden --out x.safetensors
+//! Gives: the file, and a table of what is in it. Row r of every tensor is the same observation: of
+//! the sequence r / P at its chosen position r % P, if P positions of each sequence are chosen.
+//! Definitions are in the file's `__metadata__`.
 //!
-//! Held in memory are the weights, the token rows and one micro-batch: rows go to disk as they arrive. Sites and intermediates
-//! take a forward pass each.
+//! Held in memory are the weights, the token rows and one micro-batch: rows go to disk as they
+//! arrive. Sites and intermediates take a forward pass each.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -34,11 +36,13 @@ use settling::core::{Capture, MatView, Positions, Site, TokenBatch};
 struct Args {
     #[command(flatten)]
     subject: subject::Subject,
-    /// Sites, separated by commas: layerL.attention.write, layerL.mlp.write, layerL.attention.ov, those of attention also of one
-    /// head, .headH [default: all write sites, or none with --intermediates]
+    /// Sites, separated by commas: layerL.attention.write, layerL.mlp.write, layerL.attention.ov,
+    /// those of attention also of one head, .headH [default: all write sites, or none with
+    /// --intermediates]
     #[arg(long, value_delimiter = ',')]
     sites: Vec<Site>,
-    /// What lies between, separated by commas: embedding, final_norm, layerL.mlp.hidden, layerL.attention.query, ...
+    /// What lies between, separated by commas: embedding, final_norm, layerL.mlp.hidden,
+    /// layerL.attention.query, ...
     #[arg(long, value_delimiter = ',')]
     intermediates: Vec<Intermediate>,
     /// Token positions that are observations: last, all, every:K or index:I

@@ -1,10 +1,11 @@
-//! Every layer of one model with every layer of another: linear CKA of what they write to the residual stream, as heat maps.
+//! Every layer of one model with every layer of another: linear CKA of what they write to the
+//! residual stream, as heat maps.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once).
-//! Run:   cargo run --release --example cka_matrix -- --a DIR --b DIR --tokens rows.npy --out STEM
-//!        two checkpoints (folders with config.json and weights) that read the same tokens; `last_batch` makes the rows
-//! Gives: for Attention and MLP a table, STEM.attention.svg, STEM.mlp.svg, and the same as .png. Rows of neither model are kept: a
-//!        few sequences at a time go through both.
+//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release --example cka_matrix --
+//! --a DIR --b DIR --tokens rows.npy --out STEM two checkpoints (folders with config.json and
+//! weights) that read the same tokens; `last_batch` makes the rows Gives: for Attention and MLP a
+//! table, STEM.attention.svg, STEM.mlp.svg, and the same as .png. Rows of neither model are kept: a
+//! few sequences at a time go through both.
 
 #[macro_use]
 #[path = "support/print.rs"]

@@ -1,9 +1,11 @@
-//! Compares two sets of features of the same rows: every estimator, with the floor, a permutation null and a bootstrap interval.
+//! Compares two sets of features of the same rows: every estimator, with the floor, a permutation
+//! null and a bootstrap interval.
 //!
-//! Needs: nothing of libtorch itself (the examples are one package, and its others do).
-//! Run:   cargo run --release --example compare_representations -- X Y
-//!        X and Y are .npy (f32 or f64, C order) or .safetensors (`FILE` with one matrix, or `FILE:NAME`), rows x features
-//! Gives: a table. Rows that are positions of the same texts are not independent: the null and the interval are then too narrow.
+//! Needs: nothing of libtorch itself (the examples are one package, and its others do). Run: cargo
+//! run --release --example compare_representations -- X Y X and Y are .npy (f32 or f64, C order) or
+//! .safetensors (`FILE` with one matrix, or `FILE:NAME`), rows x features Gives: a table. Rows that
+//! are positions of the same texts are not independent: the null and the interval are then too
+//! narrow.
 
 #[macro_use]
 #[path = "support/print.rs"]

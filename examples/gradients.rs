@@ -1,11 +1,13 @@
-//! Takes the gradients of a local model on token rows: loss, norm and proportional effective rank (PER) for each site.
+//! Takes the gradients of a local model on token rows: loss, norm and proportional effective rank
+//! (PER) for each site.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once).
-//! Run:   cargo run --release --example gradients -- MODEL --tokens rows.npy
-//!        cargo run --release --example gradients -- MODEL --text notes.txt --sites layer3.mlp.write --out x.safetensors
-//! Gives: a table, and with --out the gradients, each in the shape (outputs, inputs) of its weight.
+//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release --example gradients --
+//! MODEL --tokens rows.npy cargo run --release --example gradients -- MODEL --text notes.txt
+//! --sites layer3.mlp.write --out x.safetensors Gives: a table, and with --out the gradients, each
+//! in the shape (outputs, inputs) of its weight.
 //!
-//! Held in memory are the weights, the gradients that are asked for (with --out twice), and what one micro-batch needs.
+//! Held in memory are the weights, the gradients that are asked for (with --out twice), and what
+//! one micro-batch needs.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -33,12 +35,12 @@ use settling::rank::{self, Denominator};
 struct Args {
     #[command(flatten)]
     subject: subject::Subject,
-    /// Sites, separated by commas: layerL.attention.write, layerL.mlp.write, layerL.attention.ov, those of attention also of one
-    /// head, .headH [default: all write sites]
+    /// Sites, separated by commas: layerL.attention.write, layerL.mlp.write, layerL.attention.ov,
+    /// those of attention also of one head, .headH [default: all write sites]
     #[arg(long, value_delimiter = ',')]
     sites: Vec<Site>,
-    /// Of which loss: of the mean over all target tokens, or of what the published code of the paper adds up, the means over
-    /// 1, 2, 4, ... sequences
+    /// Of which loss: of the mean over all target tokens, or of what the published code of the
+    /// paper adds up, the means over 1, 2, 4, ... sequences
     #[arg(long, value_enum, default_value_t = Rule::Mean)]
     rule: Rule,
     /// File for the gradients, safetensors [default: none is written]
@@ -122,7 +124,8 @@ impl Row {
     }
 }
 
-/// The largest rank that the gradient of a site can have: for the circuit of one head, `dO V + O dV`, twice the size of a head.
+/// The largest rank that the gradient of a site can have: for the circuit of one head,
+/// `dO V + O dV`, twice the size of a head.
 fn attainable(site: &Site, sizes: &ModelSizes) -> Denominator {
     let twice = NonZeroUsize::new(sizes.width.min(2 * sizes.head_dim));
     match (site.view, site.head, twice) {

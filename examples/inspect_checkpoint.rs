@@ -1,8 +1,9 @@
-//! Shows what is in a checkpoint: the architecture, the weights that a study looks at, and whether all tensors are as they should be.
+//! Shows what is in a checkpoint: the architecture, the weights that a study looks at, and whether
+//! all tensors are as they should be.
 //!
-//! Needs: nothing of libtorch itself (the examples are one package, and its others do).
-//! Run:   cargo run --release --example inspect_checkpoint -- PATH
-//! Gives: settings, weights, and what is missing or unknown. It fails if a weight is missing, has another shape or cannot be read.
+//! Needs: nothing of libtorch itself (the examples are one package, and its others do). Run: cargo
+//! run --release --example inspect_checkpoint -- PATH Gives: settings, weights, and what is missing
+//! or unknown. It fails if a weight is missing, has another shape or cannot be read.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -18,7 +19,8 @@ use settling::core::{Architecture, CanonicalNames, Component, TensorSource, Weig
 /// Shows what is in a checkpoint.
 #[derive(Parser)]
 struct Args {
-    /// Folder with config.json and weights, or one file of weights (its config.json is looked for beside it)
+    /// Folder with config.json and weights, or one file of weights (its config.json is looked for
+    /// beside it)
     path: PathBuf,
 }
 
@@ -44,7 +46,8 @@ fn run(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     }
     let complete = match checkpoint.architecture() {
         Ok(architecture) => show_model(&checkpoint, &architecture),
-        // Other tensors than those of a model have no config.json: activations, an optimizer's state.
+        // Other tensors than those of a model have no config.json: activations, an optimizer's
+        // state.
         Err(error) if error.kind() == ErrorKind::MissingFile => {
             println!("no config.json: tensors only");
             for meta in checkpoint.tensors() {

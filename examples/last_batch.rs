@@ -1,8 +1,10 @@
-//! Fetches a batch of Pythia's training data as a .npy file: of its 600 GB, the 4 MB that are needed.
+//! Fetches a batch of Pythia's training data as a .npy file: of its 600 GB, the 4 MB that are
+//! needed.
 //!
-//! Needs: the network, or HF_ENDPOINT; nothing of libtorch itself (the examples are one package, and its others do).
-//! Run:   cargo run --release --example last_batch -- --out rows.npy [--step 142999] [--rows 128]
-//! Gives: an array of uint16, a row a sequence, 2,049 tokens a row: what `study --tokens` takes.
+//! Needs: the network, or HF_ENDPOINT; nothing of libtorch itself (the examples are one package,
+//! and its others do). Run: cargo run --release --example last_batch -- --out rows.npy [--step
+//! 142999] [--rows 128] Gives: an array of uint16, a row a sequence, 2,049 tokens a row: what
+//! `study --tokens` takes.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -22,7 +24,8 @@ struct Args {
     /// The data set: in the order of training, in shards
     #[arg(long, default_value = "EleutherAI/pile-deduped-pythia-preshuffled")]
     dataset: String,
-    /// The batch, from 0; the checkpoint of step N has seen those before N. The last one that Pythia was trained on is the default
+    /// The batch, from 0; the checkpoint of step N has seen those before N. The last one that
+    /// Pythia was trained on is the default
     #[arg(long, default_value = "142999")]
     step: Step,
     /// How many of its 1,024 rows, from the first on; the paper took 128

@@ -1,9 +1,11 @@
-//! The paper's table with its uncertainty, from a records.csv of any tool: does a large effective rank go with early convergence?
+//! The paper's table with its uncertainty, from a records.csv of any tool: does a large effective
+//! rank go with early convergence?
 //!
-//! Needs: a records.csv, as `study` and `demo` write it (its columns: docs of settling-records). No model, no tokens.
-//! Run:   cargo run --release --example mcc_table -- --records out/records.csv --out out
-//! Gives: the 2x2 tables with MCC, 95 % interval, p, attainable range and threshold-free association; what several models say
-//!        together; how much depends on the thresholds. With --out also mcc.csv, mcc.svg and mcc.png in that folder.
+//! Needs: a records.csv, as `study` and `demo` write it (its columns: docs of settling-records). No
+//! model, no tokens. Run: cargo run --release --example mcc_table -- --records out/records.csv
+//! --out out Gives: the 2x2 tables with MCC, 95 % interval, p, attainable range and threshold-free
+//! association; what several models say together; how much depends on the thresholds. With --out
+//! also mcc.csv, mcc.svg and mcc.png in that folder.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -29,7 +31,8 @@ struct Args {
     /// The records of a study
     #[arg(long)]
     records: PathBuf,
-    /// The protocol of the records: corrected, published, a file FILE.toml; or another name, decided about as corrected
+    /// The protocol of the records: corrected, published, a file FILE.toml; or another name,
+    /// decided about as corrected
     #[arg(long, default_value = "corrected")]
     protocol: String,
     /// Decide early convergence by the biased CKA

@@ -1,10 +1,12 @@
-//! One document with everything that the tables of a study say: figures, tables, definitions, and what the numbers do not support.
+//! One document with everything that the tables of a study say: figures, tables, definitions, and
+//! what the numbers do not support.
 //!
-//! Needs: a folder with records.csv, as `study` and `demo` write it, or anybody's with its columns (docs of settling-records); with
-//!        mcc.csv, manifest.json and stored spectra if they are there. Nothing of libtorch itself (the examples are one package,
-//!        and its others do).
-//! Run:   cargo run --release --example report -- FOLDER [--out DIR] [--spectra layer3.mlp.write.weight]
-//! Gives: report.html, which loads nothing else, and every figure of it as SVG and PNG in figures/.
+//! Needs: a folder with records.csv, as `study` and `demo` write it, or anybody's with its columns
+//!        (docs of settling-records); with mcc.csv, manifest.json and stored spectra if they are
+//!        there. Nothing of libtorch itself (the examples are one package, and its others do). Run:
+//!        cargo run --release --example report -- FOLDER [--out DIR] [--spectra
+//!        layer3.mlp.write.weight] Gives: report.html, which loads nothing else, and every figure
+//!        of it as SVG and PNG in figures/.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -30,7 +32,8 @@ struct Args {
     /// Folder for report.html and figures/ [default: FOLDER]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Stored spectra to draw of every model, by site and signal [default: the MLP's weight in the middle of each model]
+    /// Stored spectra to draw of every model, by site and signal [default: the MLP's weight in the
+    /// middle of each model]
     #[arg(long)]
     spectra: Vec<String>,
     /// What the document is called [default: the name of the folder]

@@ -1,16 +1,19 @@
-//! Studies models: of a suite on the Hugging Face hub, of any repositories there, or of a local suite, folders
-//! `<suite>/<model>/step<N>` with `config.json` and weights in safetensors or PyTorch's `.bin`.
+//! Studies models: of a suite on the Hugging Face hub, of any repositories there, or of a local
+//! suite, folders `<suite>/<model>/step<N>` with `config.json` and weights in safetensors or
+//! PyTorch's `.bin`.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once).
-//! Run:   cargo run --release --example study -- --suite pythia-deduped --models 70m,160m,410m,1.4b,2.8b --steps paper \
-//!            --protocol both --delete-after --out DIR                          (the paper's study; with --plan it says what that takes)
-//!        cargo run --release --example study -- --hub --models OWNER/NAME --tokens rows.npy --out DIR
-//!        cargo run --release --example study -- --suite FOLDER --models a,b --tokens rows.npy --out DIR
-//! Gives: first what it will fetch, compute and write, and how long that takes; then records.csv, mcc.csv, settling.csv, summary.csv,
-//!        manifest.json, the audit of every model's checkpoints, main.svg and main.png (of several protocols main-<protocol>.svg, .png), and
-//!        report.html with every figure, in the output folder, and a short table.
-//!        Run again, it computes only what is missing; a process that was ended, by Ctrl-C or otherwise, leaves whole steps.
-//! Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if the model cannot be run, 5 if results cannot be written or the network fails.
+//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release --example study --
+//! --suite pythia-deduped --models 70m,160m,410m,1.4b,2.8b --steps paper \ --protocol both
+//! --delete-after --out DIR (the paper's study; with --plan it says what that takes) cargo run
+//! --release --example study -- --hub --models OWNER/NAME --tokens rows.npy --out DIR cargo run
+//! --release --example study -- --suite FOLDER --models a,b --tokens rows.npy --out DIR Gives:
+//! first what it will fetch, compute and write, and how long that takes; then records.csv, mcc.csv,
+//! settling.csv, summary.csv, manifest.json, the audit of every model's checkpoints, main.svg and
+//! main.png (of several protocols main-<protocol>.svg, .png), and report.html with every figure, in
+//! the output folder, and a short table. Run again, it computes only what is missing; a process
+//! that was ended, by Ctrl-C or otherwise, leaves whole steps. Exits: 0, or 2 for wrong usage, 3
+//! for bad input, 4 if the model cannot be run, 5 if results cannot be written or the network
+//! fails.
 
 #[macro_use]
 #[path = "support/print.rs"]
@@ -30,12 +33,13 @@ use settling::{GradientBatches, Protocol, Shard};
 /// Studies how the layers of models settle over training.
 #[derive(Parser)]
 struct Args {
-    /// A suite of the hub that is known by its name, such as pythia-deduped, whose models the paper studied; or a folder with one
-    /// folder a model, each with one folder `step<N>` a checkpoint. (A folder that is called as a suite is: ./pythia)
+    /// A suite of the hub that is known by its name, such as pythia-deduped, whose models the paper
+    /// studied; or a folder with one folder a model, each with one folder `step<N>` a checkpoint.
+    /// (A folder that is called as a suite is: ./pythia)
     #[arg(long, required_unless_present = "hub", conflicts_with = "hub")]
     suite: Option<String>,
-    /// The models are repositories of the Hugging Face hub, such as EleutherAI/pythia-70m-deduped. HF_HOME, HF_TOKEN,
-    /// HF_HUB_OFFLINE and their relatives mean what they mean to Python
+    /// The models are repositories of the Hugging Face hub, such as EleutherAI/pythia-70m-deduped.
+    /// HF_HOME, HF_TOKEN, HF_HUB_OFFLINE and their relatives mean what they mean to Python
     #[arg(long)]
     hub: bool,
     /// Remove weights that were downloaded when they have been studied
@@ -44,28 +48,33 @@ struct Args {
     /// Say what would be fetched, computed and written, and how long it takes, and stop
     #[arg(long)]
     plan: bool,
-    /// How the folders or revisions of the checkpoints are named: `checkpoint-{N}`, `step{N}-tokens{*}B`, ... [default: step{N}, or as
-    /// a known suite of the hub names them]
+    /// How the folders or revisions of the checkpoints are named: `checkpoint-{N}`,
+    /// `step{N}-tokens{*}B`, ... [default: step{N}, or as a known suite of the hub names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
-    /// The models, separated by commas: names of folders of the suite, repositories, or of a known suite what tells them apart (70m)
+    /// The models, separated by commas: names of folders of the suite, repositories, or of a known
+    /// suite what tells them apart (70m)
     #[arg(long, value_delimiter = ',', required = true)]
     models: Vec<String>,
-    /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens a row (the last of T+1 is a target only) [default: of Pythia, the
-    /// first 128 of the last batch it was trained on, as the paper took them]
+    /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens a row (the last of T+1 is a target
+    /// only) [default: of Pythia, the first 128 of the last batch it was trained on, as the paper
+    /// took them]
     #[arg(long)]
     tokens: Option<PathBuf>,
     /// Folder for the results; run again with it to resume
     #[arg(long)]
     out: PathBuf,
-    /// Steps to study, separated by commas, or `paper` for its 27; the last step is always among them [default: all]
+    /// Steps to study, separated by commas, or `paper` for its 27; the last step is always among
+    /// them [default: all]
     #[arg(long, value_parser = steps)]
     steps: Option<Steps>,
-    /// Compute the I-th of N shares of each model's steps only, as in 1/4, into the same folder as the others; when all are done, run
-    /// without it, or with --merge, for the tables. Each share needs the last checkpoint
+    /// Compute the I-th of N shares of each model's steps only, as in 1/4, into the same folder as
+    /// the others; when all are done, run without it, or with --merge, for the tables. Each share
+    /// needs the last checkpoint
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Compute nothing: write the tables of what shards have computed, or fail if something is missing
+    /// Compute nothing: write the tables of what shards have computed, or fail if something is
+    /// missing
     #[arg(long, conflicts_with = "shard")]
     merge: bool,
     /// Steps that may have the same weights as another, separated by commas
@@ -74,7 +83,8 @@ struct Args {
     /// How many token rows to use, under every protocol [default: as many as it says]
     #[arg(long)]
     sequences: Option<usize>,
-    /// Token positions that are observations, under every protocol: last, all, every:K or index:I [default: those it says]
+    /// Token positions that are observations, under every protocol: last, all, every:K or index:I
+    /// [default: those it says]
     #[arg(long)]
     positions: Option<Positions>,
     /// Show nothing but warnings and errors
@@ -86,24 +96,27 @@ struct Args {
     /// Its arithmetic: f32, f64, bf16 or f16
     #[arg(long, default_value = "f32")]
     precision: Precision,
-    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what suits the device]
+    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what
+    /// suits the device]
     #[arg(long)]
     micro_batch: Option<usize>,
-    /// GiB that the activations of the last checkpoint may take. If they take more, it runs again beside every other checkpoint:
-    /// slower, and the same numbers
+    /// GiB that the activations of the last checkpoint may take. If they take more, it runs again
+    /// beside every other checkpoint: slower, and the same numbers
     #[arg(long, default_value_t = 4)]
     reference_memory: usize,
-    /// The protocols, separated by commas, in one pass: corrected, published, both, or a file FILE.toml (docs/METHOD.md)
+    /// The protocols, separated by commas, in one pass: corrected, published, both, or a file
+    /// FILE.toml (docs/METHOD.md)
     #[arg(long, value_delimiter = ',', default_value = "corrected", value_parser = protocols)]
     protocol: Vec<Protocols>,
-    /// Token rows in the order of training, for protocols that take gradients on them (published): .npy, or .bin with .idx
+    /// Token rows in the order of training, for protocols that take gradients on them (published):
+    /// .npy, or .bin with .idx
     #[arg(long, requires = "batch_size", conflicts_with = "training_data")]
     training_tokens: Option<PathBuf>,
     /// How many of these rows are a batch
     #[arg(long, requires = "training_tokens")]
     batch_size: Option<usize>,
-    /// The same of Pythia from the hub, 1,024 rows a batch, such as EleutherAI/pile-deduped-pythia-preshuffled [default: that of the
-    /// suite]
+    /// The same of Pythia from the hub, 1,024 rows a batch, such as
+    /// EleutherAI/pile-deduped-pythia-preshuffled [default: that of the suite]
     #[arg(long)]
     training_data: Option<String>,
 }

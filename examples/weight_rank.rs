@@ -1,5 +1,6 @@
-//! How many directions the weights of a checkpoint use: effective rank and PER of every matrix that writes to the residual stream,
-//! and of the output-value circuit of every head, beside what random matrices of the shapes have.
+//! How many directions the weights of a checkpoint use: effective rank and PER of every matrix that
+//! writes to the residual stream, and of the output-value circuit of every head, beside what random
+//! matrices of the shapes have.
 //!
 //! Needs: nothing of libtorch itself (the examples are one package, and its others do).
 //! Run:   cargo run --release --example weight_rank -- CHECKPOINT_FOLDER [--out DIR]

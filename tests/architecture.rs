@@ -34,7 +34,8 @@ const EDGES: [(&str, &[&str]); 11] = [
     ),
 ];
 
-/// Packages that only the named libraries may depend on directly: what links C++ or would leak into many crates.
+/// Packages that only the named libraries may depend on directly: what links C++ or would leak into
+/// many crates.
 const KEPT_TO: [(&str, &[&str]); 9] = [
     ("tch", &["settling-capture"]),
     ("torch-sys", &["settling-capture"]),

@@ -1,4 +1,5 @@
-//! A study of a model on a hub: the numbers of the same files in a folder, and no byte more than needed.
+//! A study of a model on a hub: the numbers of the same files in a folder, and no byte more than
+//! needed.
 
 use std::collections::BTreeMap;
 use std::fs;

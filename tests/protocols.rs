@@ -1,4 +1,5 @@
-//! Whole studies under several protocols: held to transformers and numpy, number by number, and what is computed again when.
+//! Whole studies under several protocols: held to transformers and numpy, number by number, and
+//! what is computed again when.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,8 +64,9 @@ fn name(record: &Record) -> String {
     }
 }
 
-/// Every number of three protocols that share a pass over the checkpoints. Transformers' f32 differs from its f64 by 3e-7 at most here;
-/// ours may err as much on the other side, and rounds sums in another order: ten times that in all.
+/// Every number of three protocols that share a pass over the checkpoints. Transformers' f32
+/// differs from its f64 by 3e-7 at most here; ours may err as much on the other side, and rounds
+/// sums in another order: ten times that in all.
 #[test]
 fn every_number_is_that_of_transformers_and_numpy() {
     const TOLERANCE: f64 = 3e-6;
@@ -124,7 +126,8 @@ fn all(names: &str) -> Vec<(u64, String)> {
     [0, 6, 12].map(|step| (step, names.to_owned())).to_vec()
 }
 
-/// Each process computes its share; whoever finds everything done writes the tables, which are those of one process.
+/// Each process computes its share; whoever finds everything done writes the tables, which are
+/// those of one process.
 #[test]
 fn shards_together_are_one_study() {
     let [whole, out] = [(); 2].map(|()| TempDir::new().unwrap());

@@ -1,4 +1,5 @@
-//! docs/SCHEMA.md against what a study writes: its words, and its Python, run with pandas and polars.
+//! docs/SCHEMA.md against what a study writes: its words, and its Python, run with pandas and
+//! polars.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -24,7 +25,8 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/suite").join(name)
 }
 
-/// A study of the golden suite, with a NaN in a weight of step 6: numbers of heads, behind a hundred rows without, and undefined ones.
+/// A study of the golden suite, with a NaN in a weight of step 6: numbers of heads, behind a
+/// hundred rows without, and undefined ones.
 struct Study {
     out: TempDir,
     study: ModelStudy,

@@ -1,4 +1,5 @@
-//! A whole study on suites small enough for a test: what it measures, how it resumes, what it refuses.
+//! A whole study on suites small enough for a test: what it measures, how it resumes, what it
+//! refuses.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -290,7 +291,8 @@ fn a_study_that_waits_to_be_ended() {
     Suite::new().study_watched(&out, |_, _| {}, waits).unwrap();
 }
 
-/// Ctrl-C, a scheduler, or worse: whole units are there, and nothing else. What a process that was ended while it wrote leaves goes.
+/// Ctrl-C, a scheduler, or worse: whole units are there, and nothing else. What a process that was
+/// ended while it wrote leaves goes.
 #[test]
 #[cfg(unix)]
 fn a_signal_ends_a_study_that_the_next_run_completes() {
@@ -364,7 +366,8 @@ fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
         all(true)
     );
 
-    // Another checkpoint in the middle changes that step; another last checkpoint changes every step.
+    // Another checkpoint in the middle changes that step; another last checkpoint changes every
+    // step.
     let (steps, five) = (suite.path().join("m"), |settings: &mut Settings, _: &mut Options| {
         settings.protocols[0].rows.sequences = Some(5)
     });
@@ -415,7 +418,8 @@ fn a_weight_with_a_nan_costs_only_its_own_numbers() {
         .collect();
     write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
     let study = suite.study(out.path(), |_, _| {}).unwrap();
-    // The last MLP writes NaN and has a NaN in its weight; its loss and so every gradient is NaN. The rest has numbers.
+    // The last MLP writes NaN and has a NaN in its weight; its loss and so every gradient is NaN.
+    // The rest has numbers.
     for other in architecture().write_sites() {
         let cka = find(&study.records, 1, other, Signal::Activation, "cka", "debiased").value;
         let weight = find(&study.records, 1, other, Signal::Weight, "per", "attainable").value;
@@ -435,7 +439,8 @@ fn a_weight_with_a_nan_costs_only_its_own_numbers() {
     assert_eq!(records, study.records);
 }
 
-/// The golden models of settling-capture, which Hugging Face transformers wrote, as two steps of a run.
+/// The golden models of settling-capture, which Hugging Face transformers wrote, as two steps of a
+/// run.
 #[test]
 fn checkpoints_that_transformers_wrote() {
     settling::capture::set_threads(1);
@@ -474,7 +479,8 @@ fn checkpoints_that_transformers_wrote() {
     for site in subject.architecture.write_sites() {
         let cka = find(&study.records, 0, site, Signal::Activation, "cka", "biased").value.unwrap();
         approx::assert_abs_diff_eq!(cka, 1.0, epsilon = 1e-12);
-        // The rank of the gradient that PyTorch computed, against that of ours: gradients agree to 1e-5.
+        // The rank of the gradient that PyTorch computed, against that of ours: gradients agree to
+        // 1e-5.
         let gradient = expected.tensor(&format!("{site}.gradient")).unwrap();
         let (values, _) = gradient.data().as_chunks();
         let values: Vec<f32> = values.iter().map(|&value| f32::from_le_bytes(value)).collect();

@@ -1,6 +1,8 @@
-//! Loads a model and captures its write activations, or the gradients of its write weights, several times over.
+//! Loads a model and captures its write activations, or the gradients of its write weights, several
+//! times over.
 //!
-//! `peers.py` beside this runs it and compares it with transformers: see there. The output is JSON on one line.
+//! `peers.py` beside this runs it and compares it with transformers: see there. The output is JSON
+//! on one line.
 
 use std::error::Error;
 use std::hint::black_box;

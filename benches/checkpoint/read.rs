@@ -1,7 +1,8 @@
-//! Opens a checkpoint and reads the matrices that write to the residual stream, as f32, one at a time on each thread; several
-//! times over.
+//! Opens a checkpoint and reads the matrices that write to the residual stream, as f32, one at a
+//! time on each thread; several times over.
 //!
-//! `peers.py` beside this runs it and compares it with Python: see there. The output is JSON on one line.
+//! `peers.py` beside this runs it and compares it with Python: see there. The output is JSON on one
+//! line.
 
 use std::error::Error;
 use std::hint::black_box;

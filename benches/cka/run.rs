@@ -1,4 +1,5 @@
-//! Times CKA, several times over. `peers.py` beside this runs it and compares it with numpy: see there. The output is JSON on one line.
+//! Times CKA, several times over. `peers.py` beside this runs it and compares it with numpy: see
+//! there. The output is JSON on one line.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -116,7 +117,8 @@ fn many(together: bool, passes: usize, rows: usize, cols: usize) -> Result<(), B
     print(&seconds, &found, 0.0)
 }
 
-/// The peak of memory after a sixteenth of the rows and after all of them, which are made on the way.
+/// The peak of memory after a sixteenth of the rows and after all of them, which are made on the
+/// way.
 fn memory(rows: usize, cols: usize) -> Result<(), Box<dyn Error>> {
     let mut all = LinearCka::new();
     let mut peaks = Vec::new();

@@ -1,5 +1,5 @@
-//! Spectra of matrices in files of raw numbers, several times over. `peers.py` beside this runs it and compares it with numpy, scipy
-//! and torch: see there. The output is JSON on one line.
+//! Spectra of matrices in files of raw numbers, several times over. `peers.py` beside this runs it
+//! and compares it with numpy, scipy and torch: see there. The output is JSON on one line.
 
 use std::error::Error;
 use std::hint::black_box;

@@ -1,9 +1,9 @@
-//! A suite of your own, from the model to the table: a model in plain Rust, checkpoints in a format that nobody else has, and rows
-//! of your own, through the same study as Pythia's.
+//! A suite of your own, from the model to the table: a model in plain Rust, checkpoints in a format
+//! that nobody else has, and rows of your own, through the same study as Pythia's.
 //!
-//! Needs: nothing of libtorch itself (the examples are one package, and its others do).
-//! Run:   cargo run --release --example bring_your_own_suite -- --out DIR
-//! Gives: in DIR the checkpoints, and in DIR/results what every study writes; and a table. Run again, it reuses what is there.
+//! Needs: nothing of libtorch itself (the examples are one package, and its others do). Run: cargo
+//! run --release --example bring_your_own_suite -- --out DIR Gives: in DIR the checkpoints, and in
+//! DIR/results what every study writes; and a table. Run again, it reuses what is there.
 
 mod model;
 mod suite;

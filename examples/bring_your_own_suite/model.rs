@@ -1,7 +1,8 @@
 //! The model: yours, whatever it is. It knows nothing of this workspace.
 //!
-//! A neural n-gram model (Bengio et al. 2003) with a residual stream: the sum of embeddings of the last tokens, one table for each
-//! place, to which every layer adds what its MLP writes; then logits. Plain Rust, gradients by hand, no dependency.
+//! A neural n-gram model (Bengio et al. 2003) with a residual stream: the sum of embeddings of the
+//! last tokens, one table for each place, to which every layer adds what its MLP writes; then
+//! logits. Plain Rust, gradients by hand, no dependency.
 
 /// Tokens are ASCII.
 pub(crate) const VOCABULARY: usize = 128;
@@ -46,7 +47,8 @@ impl Matrix {
     }
 }
 
-/// The weights, or their gradients: `embedding`, then `up.<layer>` and `down.<layer>` of every layer, then `output`.
+/// The weights, or their gradients: `embedding`, then `up.<layer>` and `down.<layer>` of every
+/// layer, then `output`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Model {
     pub(crate) weights: Vec<Matrix>,
@@ -95,7 +97,8 @@ impl Model {
         model
     }
 
-    /// The residual stream before each layer and at the end, the hidden activations of each layer, and what each has written.
+    /// The residual stream before each layer and at the end, the hidden activations of each layer,
+    /// and what each has written.
     fn forward(&self, context: &[usize]) -> Forward {
         let mut x = vec![0.0; WIDTH];
         for (place, token) in context.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! What a study wants to know of the suite: the checkpoints, the rows, how a checkpoint is run, and where its weights are.
+//! What a study wants to know of the suite: the checkpoints, the rows, how a checkpoint is run, and
+//! where its weights are.
 
 use std::convert::Infallible;
 use std::fs;
@@ -14,7 +15,8 @@ use settling::{Protocol, SiteWeight, Subject};
 
 use crate::model::{CONTEXT, HIDDEN, LAYERS, Model, WIDTH};
 
-/// Checkpoints in a format of our own: a file `<step>.weights`, every weight after the other in f32.
+/// Checkpoints in a format of our own: a file `<step>.weights`, every weight after the other in
+/// f32.
 pub(crate) struct Series {
     pub(crate) folder: PathBuf,
 }

@@ -1,5 +1,5 @@
-//! The scripts of this folder, run by bash on a suite that is small enough for a test, with a stand-in for Slurm's `sbatch`: what they
-//! leave is to the byte what one process leaves.
+//! The scripts of this folder, run by bash on a suite that is small enough for a test, with a
+//! stand-in for Slurm's `sbatch`: what they leave is to the byte what one process leaves.
 #![cfg(unix)]
 
 use std::fs;
@@ -15,8 +15,8 @@ mod tiny;
 
 use tiny::{STEPS, batch, train};
 
-/// Runs an array job's tasks one after the other, and a job that depends on one only if none of its tasks failed. Options are noted in
-/// `calls`.
+/// Runs an array job's tasks one after the other, and a job that depends on one only if none of its
+/// tasks failed. Options are noted in `calls`.
 const SBATCH: &str = r#"#!/usr/bin/env bash
 set -u
 cd "$(dirname "$0")"

@@ -1,4 +1,5 @@
-//! Text that every machine has which built this workspace: the source of its dependencies, the same for all by Cargo.lock.
+//! Text that every machine has which built this workspace: the source of its dependencies, the same
+//! for all by Cargo.lock.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -7,8 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 use settling::tokens::SourceTree;
 
-/// The folders of every package of the workspace's dependency graph on Linux x86-64, whatever this machine is, so that the
-/// text is the same; each labelled `name-version`.
+/// The folders of every package of the workspace's dependency graph on Linux x86-64, whatever this
+/// machine is, so that the text is the same; each labelled `name-version`.
 pub(crate) fn dependencies() -> Result<Vec<SourceTree>, Box<dyn Error>> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([

@@ -1,10 +1,10 @@
-//! The whole study on a suite that it trains first: two small GPT-NeoX models, on the Rust source code of this workspace's own
-//! dependencies, which every machine that has built it has.
+//! The whole study on a suite that it trains first: two small GPT-NeoX models, on the Rust source
+//! code of this workspace's own dependencies, which every machine that has built it has.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once); no network.
-//! Run:   cargo xtask demo [--quick] [--out DIR]
-//! Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors}, <out>/suite/{tokenizer.json,training.npy,
-//!        last_batch.npy}, and in <out>/results the records, the MCC table, the manifest, the figure and the report. Run again, it reuses what is finished.
+//! Needs: libtorch (`cargo xtask libtorch` once); no network. Run: cargo xtask demo [--quick]
+//! [--out DIR] Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors},
+//! <out>/suite/{tokenizer.json,training.npy, last_batch.npy}, and in <out>/results the records, the
+//! MCC table, the manifest, the figure and the report. Run again, it reuses what is finished.
 
 #[macro_use]
 #[path = "../support/print.rs"]

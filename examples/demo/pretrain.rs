@@ -1,4 +1,5 @@
-//! Trains the models of the demo as Pythia's were, in small, and saves their checkpoints as Hugging Face would.
+//! Trains the models of the demo as Pythia's were, in small, and saves their checkpoints as Hugging
+//! Face would.
 
 use std::error::Error;
 use std::fs;
@@ -45,8 +46,8 @@ pub(crate) const SEED: u64 = 1234;
 /// Every batch of the training, in order, each of rows of `CONTEXT + 1` tokens.
 pub(crate) struct Batches(Vec<TokenBatch>);
 
-/// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer, training rows and last batch in the suite's
-/// folder.
+/// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer, training rows and
+/// last batch in the suite's folder.
 pub(crate) fn prepare(
     text: &[Document],
     recipe: &Recipe,

@@ -1,8 +1,10 @@
-//! Holds a GPU to the CPU: the same activations, gradients, spectra and CKA; what a GPU does when its memory runs out; and how fast it
-//! all is. One table, from random models of the shapes of real ones: nothing is downloaded.
+//! Holds a GPU to the CPU: the same activations, gradients, spectra and CKA; what a GPU does when
+//! its memory runs out; and how fast it all is. One table, from random models of the shapes of real
+//! ones: nothing is downloaded.
 //!
-//! Needs: libtorch 2.11.0 with CUDA at run time only. Build it anywhere, copy the one file to a machine with a GPU and
-//!        `pip install torch==2.11.0`, and let that PyTorch's libraries be found:
+//! Needs: libtorch 2.11.0 with CUDA at run time only. Build it anywhere, copy the one file to a
+//!        machine with a GPU and `pip install torch==2.11.0`, and let that PyTorch's libraries be
+//!        found:
 //!
 //!        lib=$(python3 -c 'import torch; print(torch.__path__[0])')/lib
 //!        LD_LIBRARY_PATH=$lib LD_PRELOAD=$lib/libtorch_cuda.so ./gpu_check

@@ -175,7 +175,8 @@ fn model(
         check(&format!("{precision}: loss"), (found_loss / loss - 1.0).abs(), off);
         check(&format!("{precision}: gradients"), difference(&gradients, &found), 2.0 * off);
     }
-    // What is delivered is f32, so that f64 is compared to f32's rounding; gradients of parameters are f64.
+    // What is delivered is f32, so that f64 is compared to f32's rounding; gradients of parameters
+    // are f64.
     if device != Device::Mps {
         let names: Vec<String> = architecture.parameters().into_iter().map(|one| one.0).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -222,7 +223,8 @@ fn gradients(model: &mut Transformer, batch: &TokenBatch) -> Result<(f64, Activa
     Ok((loss, kept))
 }
 
-/// A batch whose gradients take more memory than any card has, at once: smaller micro-batches are tried until one fits.
+/// A batch whose gradients take more memory than any card has, at once: smaller micro-batches are
+/// tried until one fits.
 fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
     if !matches!(device, Device::Cuda(_)) || quick {
         return Ok(());
@@ -263,7 +265,8 @@ fn difference(expected: &Activations, found: &Activations) -> f64 {
     expected.iter().map(of).fold(0.0, f64::max)
 }
 
-/// The largest difference of two elements, relative to the largest element. Infinite if the lengths differ or one is not a number.
+/// The largest difference of two elements, relative to the largest element. Infinite if the lengths
+/// differ or one is not a number.
 pub(crate) fn largest_difference<T: Copy + Into<f64>>(expected: &[T], found: &[T]) -> f64 {
     if expected.len() != found.len() {
         return f64::INFINITY;

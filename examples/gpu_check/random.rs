@@ -1,4 +1,5 @@
-//! Models of any architecture with random weights: what a check of arithmetic needs of a checkpoint.
+//! Models of any architecture with random weights: what a check of arithmetic needs of a
+//! checkpoint.
 
 use std::f64::consts::TAU;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,8 +7,8 @@ use std::io;
 
 use settling::core::{Architecture, Dtype, TensorData, TensorMeta, TensorSource, TokenBatch};
 
-/// Matrices of standard deviation 1/sqrt(inputs), so that nothing grows or dies out over the layers; normalisations near the
-/// identity; small biases.
+/// Matrices of standard deviation 1/sqrt(inputs), so that nothing grows or dies out over the
+/// layers; normalisations near the identity; small biases.
 pub(crate) struct RandomWeights {
     tensors: Vec<TensorMeta>,
 }

@@ -136,7 +136,8 @@ fn spectra_of_weights(
     Ok(())
 }
 
-/// CKA of rows that lie in host memory: one core of the CPU, as in a study, which has one for each site, against the device.
+/// CKA of rows that lie in host memory: one core of the CPU, as in a study, which has one for each
+/// site, against the device.
 fn similarities(
     device: Device,
     index: Option<usize>,

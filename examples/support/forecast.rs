@@ -80,7 +80,8 @@ impl Forecast {
     }
 }
 
-/// How long is left: from how fast matrix products are here, until the first step has shown how fast this study is.
+/// How long is left: from how fast matrix products are here, until the first step has shown how
+/// fast this study is.
 pub(crate) struct Clock {
     /// Of the device for the model, of the CPU for the rest; in operations a second.
     speeds: [f64; 2],

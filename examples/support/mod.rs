@@ -1,4 +1,5 @@
-//! What the examples share: a study of models from folders or from the hub, from checkpoints to figure.
+//! What the examples share: a study of models from folders or from the hub, from checkpoints to
+//! figure.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,8 @@ pub(crate) use terminal::{Failure, bar, fail};
 pub(crate) struct Plan {
     /// Where the checkpoints are.
     pub(crate) place: Place,
-    /// How their folders or revisions are named, if that is not `step{N}` or what is known of the suite.
+    /// How their folders or revisions are named, if that is not `step{N}` or what is known of the
+    /// suite.
     pub(crate) pattern: Option<StepPattern>,
     /// The models: names of folders, or of repositories.
     pub(crate) models: Vec<String>,
@@ -65,7 +67,8 @@ pub(crate) struct Plan {
 pub(crate) enum Tokens {
     /// In a .npy file.
     File(PathBuf),
-    /// The first of the last batch that Pythia was trained on, as the paper took them, from a data set of the hub.
+    /// The first of the last batch that Pythia was trained on, as the paper took them, from a data
+    /// set of the hub.
     #[allow(dead_code, reason = "the demo has its own")]
     LastBatch { dataset: String },
 }
@@ -134,7 +137,8 @@ pub(crate) enum Place {
     },
 }
 
-/// Says what will be done, studies every model, writes tables, figures and report, prints a summary.
+/// Says what will be done, studies every model, writes tables, figures and report, prints a
+/// summary.
 pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     // Before hours of work, not after.
     let store = Store::open(&plan.out)?;

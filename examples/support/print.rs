@@ -1,7 +1,8 @@
 //! `print!` and `println!` for programs whose reader may go away, as `head -1` does.
 //!
-//! The standard ones panic when nobody reads any more. These go on: results are in files, and a study that nobody watches is still one.
-//! Declared before the modules that print, they take the place of the standard ones; but not in tests, which collect what is printed.
+//! The standard ones panic when nobody reads any more. These go on: results are in files, and a
+//! study that nobody watches is still one. Declared before the modules that print, they take the
+//! place of the standard ones; but not in tests, which collect what is printed.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -27,7 +28,8 @@ macro_rules! println {
 
 /// # Panics
 ///
-/// As the standard ones do: if the text cannot be written for another reason, such as a disk that is full.
+/// As the standard ones do: if the text cannot be written for another reason, such as a disk that
+/// is full.
 pub(crate) fn print(text: fmt::Arguments<'_>) {
     match io::stdout().write_fmt(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -13,7 +13,8 @@ use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 
 use super::terminal::Failure;
 
-/// What a study has written: records.csv, and mcc.csv, manifest.json and stored spectra if they are there.
+/// What a study has written: records.csv, and mcc.csv, manifest.json and stored spectra if they are
+/// there.
 pub(crate) struct Written {
     title: String,
     records: Vec<Record>,
@@ -24,8 +25,8 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Reads `folder`, with the spectra of these names, or if there are none of the MLP's weight in the middle of each model. The
-    /// report is called after the folder unless it has a title.
+    /// Reads `folder`, with the spectra of these names, or if there are none of the MLP's weight in
+    /// the middle of each model. The report is called after the folder unless it has a title.
     pub(crate) fn read(
         folder: &Path,
         title: Option<&str>,
@@ -98,8 +99,8 @@ fn audit(manifest: &Manifest) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Figures of the spectra that a study has stored beside its numbers. What was asked for by name has to be there for
-/// one model at least.
+/// Figures of the spectra that a study has stored beside its numbers. What was asked for by name
+/// has to be there for one model at least.
 fn spectra(
     folder: &Path,
     records: &[Record],

@@ -1,7 +1,8 @@
 use settling::checkpoint::{Error, StepDirectories};
 use settling::core::{CheckpointSeries, Step};
 
-/// Some steps of a series, and always the last: what a study opens, so that an audit of it opens no more.
+/// Some steps of a series, and always the last: what a study opens, so that an audit of it opens no
+/// more.
 pub(crate) struct SomeSteps {
     series: StepDirectories,
     steps: Vec<Step>,

@@ -19,10 +19,12 @@ pub(crate) struct Subject {
     /// The folder has a folder `step<N>` for each checkpoint: take this one
     #[arg(long)]
     step: Option<Step>,
-    /// Token rows: .npy, or Megatron's .bin with its .idx beside it; T or T+1 tokens a row (the last of T+1 is a target only)
+    /// Token rows: .npy, or Megatron's .bin with its .idx beside it; T or T+1 tokens a row (the
+    /// last of T+1 is a target only)
     #[arg(long, required_unless_present = "text", conflicts_with = "text")]
     tokens: Option<PathBuf>,
-    /// Text in UTF-8 instead: tokenised without special tokens and cut into rows; a last partial row is left out
+    /// Text in UTF-8 instead: tokenised without special tokens and cut into rows; a last partial
+    /// row is left out
     #[arg(long)]
     text: Option<PathBuf>,
     /// The tokenizer of the text [default: tokenizer.json beside the weights]
@@ -40,7 +42,8 @@ pub(crate) struct Subject {
     /// Its arithmetic: f32, f64, bf16 or f16
     #[arg(long, default_value = "f32")]
     precision: Precision,
-    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what suits the device]
+    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what
+    /// suits the device]
     #[arg(long)]
     micro_batch: Option<usize>,
 }

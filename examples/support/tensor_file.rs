@@ -1,4 +1,5 @@
-//! A safetensors file that is written while its tensors are made: nothing of them is held in memory.
+//! A safetensors file that is written while its tensors are made: nothing of them is held in
+//! memory.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,7 +11,8 @@ use settling::core::MatView;
 
 use crate::terminal::Failure;
 
-/// A file that is being written beside its place under another name, and appears there whole or not at all.
+/// A file that is being written beside its place under another name, and appears there whole or not
+/// at all.
 pub(crate) struct TensorFile {
     path: PathBuf,
     /// Until it has got its name.

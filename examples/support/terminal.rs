@@ -31,7 +31,8 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or device, 5 output or network, 1 anything else.
+/// Prints the error and tells its class by the exit code: 2 usage, 3 bad input, 4 compute or
+/// device, 5 output or network, 1 anything else.
 pub(crate) fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     // Nobody may be reading, and the exit code is worth more.
     let _ = writeln!(io::stderr(), "error: {error}");
@@ -43,8 +44,8 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     if let Some(error) = error.downcast_ref::<settling::Error>() {
         return match error.kind() {
             ErrorKind::Usage => 2,
-            // A checkpoint that cannot be read because it cannot be fetched, or not be loaded because there is no such device, is
-            // not a bad one.
+            // A checkpoint that cannot be read because it cannot be fetched, or not be loaded
+            // because there is no such device, is not a bad one.
             ErrorKind::Input => match error.source() {
                 Some(cause) if cause.is::<hub::Error>() || cause.is::<capture::Error>() => {
                     code_of(cause)

@@ -140,7 +140,8 @@ fn shards_end_with_the_bytes_of_one_run_and_quiet_is_quiet() {
     assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
     assert!(stderr.contains("m: steps 1, 12\n"), "{stderr}");
     assert_eq!(succeed(&mut command("many", &["--shard", "2/2", "--quiet"])), "");
-    // Nothing runs: the device need not be there. (Its kind is part of what the results are known by.)
+    // Nothing runs: the device need not be there. (Its kind is part of what the results are known
+    // by.)
     let (code, _, stderr) = run(&mut command("many", &["--merge", "--device", "cuda:7"]));
     assert_eq!(code, 3, "{stderr}");
     let merged = succeed(&mut command("many", &["--merge"]));

@@ -1,5 +1,5 @@
-//! What must hold of any bytes whatever, a function for each format of checkpoints. Each gives how many bytes of tensors it read,
-//! or `None` if the bytes were refused.
+//! What must hold of any bytes whatever, a function for each format of checkpoints. Each gives how
+//! many bytes of tensors it read, or `None` if the bytes were refused.
 
 use settling_checkpoint::{Checkpoint, Error, parse_config};
 use settling_core::{Dtype, ReadRange, TensorSource};
@@ -43,7 +43,8 @@ pub fn pytorch(bytes: &[u8]) -> Option<usize> {
     Some(read_all(&open(&[("pytorch_model.bin", bytes)])?))
 }
 
-/// As a file of its own that begins as a pickle: with the storages in it, or from before PyTorch 1.6.
+/// As a file of its own that begins as a pickle: with the storages in it, or from before PyTorch
+/// 1.6.
 pub fn pickle_file(bytes: &[u8]) -> Option<usize> {
     Some(read_all(&opened(Checkpoint::from_file("memory.pickle", Box::new(bytes.to_vec())))?))
 }
@@ -120,7 +121,8 @@ fn archive(records: &[(String, Vec<u8>)]) -> Vec<u8> {
     for (name, data) in records {
         let length = (data.len() as u32).to_le_bytes();
         let name_length = (name.len() as u16).to_le_bytes();
-        // Versions, flags, method, time, date, checksum; sizes; of the directory also: extra, comment, disk, attributes.
+        // Versions, flags, method, time, date, checksum; sizes; of the directory also: extra,
+        // comment, disk, attributes.
         let fields = [&[0; 14][..], &length, &length, &name_length, &[0; 2]].concat();
         let offset = (bytes.len() as u32).to_le_bytes();
         bytes.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), data].concat());

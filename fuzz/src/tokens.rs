@@ -1,5 +1,5 @@
-//! What must hold of any bytes whatever, a function for each format of tokens. Each gives how many tokens it read, or `None` if the
-//! bytes were refused.
+//! What must hold of any bytes whatever, a function for each format of tokens. Each gives how many
+//! tokens it read, or `None` if the bytes were refused.
 
 use settling_core::TokenSource;
 #[cfg(feature = "parquet")]
@@ -33,7 +33,8 @@ pub fn megatron_index(bytes: &[u8]) -> Option<usize> {
 #[cfg(feature = "parquet")]
 pub fn parquet(bytes: &[u8]) -> Option<usize> {
     let tokens = opened(ParquetTokens::new(bytes.to_vec()))?;
-    // Compressed and dictionary-coded rows can be many more than bytes: a bound on the work, not a claim.
+    // Compressed and dictionary-coded rows can be many more than bytes: a bound on the work, not a
+    // claim.
     if tokens.rows().saturating_mul(tokens.width()) > 1 << 20 {
         return None;
     }

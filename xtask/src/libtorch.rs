@@ -1,8 +1,9 @@
-//! Finds libtorch or fetches it, once per machine, and links it as `.libtorch` in the checkout, where
-//! `.cargo/config.toml` tells `torch-sys` to look.
+//! Finds libtorch or fetches it, once per machine, and links it as `.libtorch` in the checkout,
+//! where `.cargo/config.toml` tells `torch-sys` to look.
 //!
-//! In this order: a `LIBTORCH` of the user's own; a link made before; a Python package `torch` of the right version; the
-//! wheels of `requirements-libtorch.txt`, which pip downloads (from wherever this machine's pip is set up to) and checks.
+//! In this order: a `LIBTORCH` of the user's own; a link made before; a Python package `torch` of
+//! the right version; the wheels of `requirements-libtorch.txt`, which pip downloads (from wherever
+//! this machine's pip is set up to) and checks.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -39,7 +40,8 @@ pub(crate) fn ensure(root: &Path) -> Result<PathBuf> {
     Ok(link)
 }
 
-/// Whether `folder` has the headers and libraries of the right version; says what is wrong otherwise.
+/// Whether `folder` has the headers and libraries of the right version; says what is wrong
+/// otherwise.
 fn check(folder: &Path) -> Result<()> {
     let library = folder.join("lib").join(format!(
         "{}torch_cpu{}",
@@ -65,7 +67,8 @@ fn check(folder: &Path) -> Result<()> {
     }
 }
 
-/// The folder of an importable Python package `torch`, if it is usable. It is looked up, not imported: importing takes seconds.
+/// The folder of an importable Python package `torch`, if it is usable. It is looked up, not
+/// imported: importing takes seconds.
 fn python_torch() -> Option<PathBuf> {
     let script = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
     let output = python()?.args(["-c", script]).output().ok()?;
@@ -97,7 +100,8 @@ fn install(root: &Path, target: &Path) -> Result<()> {
         .map_err(|why| format!("no libtorch {VERSION} found, and {why}, or set LIBTORCH"))?;
     let started = Instant::now();
     println!("fetching libtorch {VERSION} with pip: 530 MB, once for this machine ...");
-    // Wheels of CPython 3.11 whatever Python runs pip: only the libraries and headers are used, and so one hash is enough.
+    // Wheels of CPython 3.11 whatever Python runs pip: only the libraries and headers are used, and
+    // so one hash is enough.
     pip.args([
         "install",
         "--quiet",
@@ -121,9 +125,11 @@ fn install(root: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what a CPU build needs: headers, CPU libraries, and the two CUDA libraries that libtorch_cpu links.
+/// Keeps what a CPU build needs: headers, CPU libraries, and the two CUDA libraries that
+/// libtorch_cpu links.
 ///
-/// The folders stay as the wheels have them, because the libraries find each other by relative paths.
+/// The folders stay as the wheels have them, because the libraries find each other by relative
+/// paths.
 fn slim(target: &Path) -> std::io::Result<()> {
     let keep = |folder: &Path, wanted: fn(&str) -> bool| -> std::io::Result<()> {
         for entry in fs::read_dir(folder)? {

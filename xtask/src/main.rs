@@ -1,4 +1,5 @@
-//! `cargo xtask <command>`: set-up and everyday commands. No dependencies, so that it builds at once on a fresh clone.
+//! `cargo xtask <command>`: set-up and everyday commands. No dependencies, so that it builds at
+//! once on a fresh clone.
 
 mod libtorch;
 mod python;
@@ -77,7 +78,8 @@ fn cargo() -> Command {
     cargo
 }
 
-/// Runs `command` to its end; a failure to start and a failing exit are errors that show the command.
+/// Runs `command` to its end; a failure to start and a failing exit are errors that show the
+/// command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}")) }

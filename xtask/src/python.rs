@@ -1,4 +1,5 @@
-//! Python as this workspace uses it: pip installs into the user's cache, once for a machine, what set-up and tests need.
+//! Python as this workspace uses it: pip installs into the user's cache, once for a machine, what
+//! set-up and tests need.
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
@@ -9,13 +10,15 @@ use std::{env, fs};
 
 use crate::{Result, run};
 
-/// What the tests import: a name for the folder, where the requirements are, and how much pip fetches.
+/// What the tests import: a name for the folder, where the requirements are, and how much pip
+/// fetches.
 const PACKAGES: [(&str, &str, &str); 2] = [
     ("hub-client", "tests/hub-server/python/requirements.txt", "4 MB"),
     ("tables", "tests/python/requirements.txt", "135 MB"),
 ];
 
-/// The folders with the packages that tests import, as PYTHONPATH takes them. What is not there yet is installed.
+/// The folders with the packages that tests import, as PYTHONPATH takes them. What is not there yet
+/// is installed.
 pub(crate) fn packages(root: &Path) -> Result<OsString> {
     let folders = PACKAGES
         .iter()
@@ -30,7 +33,8 @@ pub(crate) fn packages(root: &Path) -> Result<OsString> {
 fn installed(name: &str, requirements: &Path, size: &str) -> Result<PathBuf> {
     let text = fs::read(requirements)
         .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
-    // Compiled packages fit one version of Python on one platform. (Another Rust may hash differently: that installs anew.)
+    // Compiled packages fit one version of Python on one platform. (Another Rust may hash
+    // differently: that installs anew.)
     let script =
         "import sys, sysconfig as c; print(sys.implementation.cache_tag, c.get_platform())";
     let output = python().and_then(|mut python| python.args(["-c", script]).output().ok());
@@ -93,7 +97,8 @@ pub(crate) fn install_beside(
     result
 }
 
-/// pip, of this Python or, where it has none (Debian ships it apart), of a fresh virtual environment.
+/// pip, of this Python or, where it has none (Debian ships it apart), of a fresh virtual
+/// environment.
 pub(crate) fn pip(target: &Path) -> Result<Command> {
     let mut python = python().ok_or("no Python 3 to fetch it with: install Python 3")?;
     if python.args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())

@@ -27,15 +27,17 @@ impl Capture for Transformer {
 }
 
 impl Transformer {
-    /// Runs the model on `batch` and hands `take` the rows of every intermediate asked for, at the positions of the options:
-    /// `(observations, features)`, for each micro-batch once, in the order of the forward pass, each intermediate once however
-    /// often it is named. What lies behind the last of them is not computed.
+    /// Runs the model on `batch` and hands `take` the rows of every intermediate asked for, at the
+    /// positions of the options: `(observations, features)`, for each micro-batch once, in the
+    /// order of the forward pass, each intermediate once however often it is named. What lies
+    /// behind the last of them is not computed.
     ///
     /// [`ControlFlow::Break`] ends the pass early, without an error.
     ///
     /// # Errors
     ///
-    /// As [`Capture::activations`], and if an intermediate lies in a layer that does not exist or none is asked for.
+    /// As [`Capture::activations`], and if an intermediate lies in a layer that does not exist or
+    /// none is asked for.
     pub fn intermediates(
         &mut self,
         batch: &TokenBatch,
@@ -72,8 +74,8 @@ impl Transformer {
         let observed = Observed { model: self, plan, batch, fed, chosen: &chosen };
         let walk = Walk::new(0..batch.rows(), self.micro_batch(fed));
         let _guard = no_grad_guard();
-        // A CPU delivers while it runs, so that it need not hold more than one site; a device that works beside the host
-        // delivers one micro-batch while it runs the next, in one transfer.
+        // A CPU delivers while it runs, so that it need not hold more than one site; a device that
+        // works beside the host delivers one micro-batch while it runs the next, in one transfer.
         match self.options.device {
             Device::Cpu => observed.one_by_one(walk, deliver),
             _ => observed.side_by_side(walk, deliver),
@@ -125,8 +127,8 @@ impl Observed<'_> {
         Ok(())
     }
 
-    /// Nothing of a micro-batch is delivered before all of it has been computed, so that one that runs out of memory can be
-    /// tried again in halves without a row being delivered twice.
+    /// Nothing of a micro-batch is delivered before all of it has been computed, so that one that
+    /// runs out of memory can be tried again in halves without a row being delivered twice.
     fn side_by_side(&self, mut walk: Walk, deliver: &mut Deliver<'_>) -> Result<(), Error> {
         let mut before: Option<Arrived> = None;
         while let Some(rows) = walk.next() {

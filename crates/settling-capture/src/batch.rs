@@ -30,7 +30,8 @@ fn check(sizes: &ModelSizes, batch: &TokenBatch) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many tokens of each row are fed, after the same checks. `positions` is how many the model has, if they end.
+/// How many tokens of each row are fed, after the same checks. `positions` is how many the model
+/// has, if they end.
 pub(crate) fn fed_tokens(
     sizes: &ModelSizes,
     batch: &TokenBatch,
@@ -63,14 +64,16 @@ pub(crate) fn targets(sizes: &ModelSizes, batch: &TokenBatch) -> Result<usize, E
     }
 }
 
-/// How many sequences of `tokens` tokens suit the device. A CPU is as fast with few as with many, as long as its caches and the
-/// allocator's reused blocks hold what they make; a GPU needs many to be busy.
+/// How many sequences of `tokens` tokens suit the device. A CPU is as fast with few as with many,
+/// as long as its caches and the allocator's reused blocks hold what they make; a GPU needs many to
+/// be busy.
 pub(crate) fn suitable(device: Device, tokens: usize) -> usize {
     let at_once = if device == Device::Cpu { 1024 } else { 16_384 };
     (at_once / tokens).max(1)
 }
 
-/// A walk over the rows of a batch, or other things in a row, in micro-batches that shrink when memory runs out.
+/// A walk over the rows of a batch, or other things in a row, in micro-batches that shrink when
+/// memory runs out.
 pub(crate) struct Walk {
     rows: Range<usize>,
     size: usize,

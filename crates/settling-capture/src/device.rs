@@ -8,7 +8,8 @@ use tch::Tensor;
 use crate::error::Context as _;
 use crate::{Error, ErrorKind, Precision};
 
-/// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as [`Device::auto`].
+/// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as
+/// [`Device::auto`].
 ///
 /// ```no_run
 /// use settling_capture::Device;
@@ -29,8 +30,8 @@ pub enum Device {
     Mps,
 }
 
-/// The first failure of a GPU in this process. CUDA does not recover from one: everything that is asked of it afterwards fails
-/// too, or worse, does not.
+/// The first failure of a GPU in this process. CUDA does not recover from one: everything that is
+/// asked of it afterwards fails too, or worse, does not.
 static FAILED: OnceLock<String> = OnceLock::new();
 
 impl Device {
@@ -46,14 +47,16 @@ impl Device {
         }
     }
 
-    /// How fast matrix products are here: floating-point operations a second, a multiplication and an addition being two. Measured
-    /// for about a fifth of a second, so that it can be said beforehand how long something will take.
+    /// How fast matrix products are here: floating-point operations a second, a multiplication and
+    /// an addition being two. Measured for about a fifth of a second, so that it can be said
+    /// beforehand how long something will take.
     ///
     /// # Errors
     ///
     /// If there is no such device, or it has no such arithmetic or not the 64 MB for it.
     pub fn product_speed(self, precision: Precision) -> Result<f64, Error> {
-        // A processor without the arithmetic (f16, on many) needs a second for a product that takes a GPU microseconds.
+        // A processor without the arithmetic (f16, on many) needs a second for a product that takes
+        // a GPU microseconds.
         let size: i64 = if self == Self::Cpu { 256 } else { 2048 };
         let device = self.check(precision)?;
         let run = || -> Result<f64, tch::TchError> {
@@ -117,7 +120,8 @@ impl Device {
     }
 }
 
-/// Why there is no CUDA device with this index, where libtorch has its CUDA part or not and finds so many.
+/// Why there is no CUDA device with this index, where libtorch has its CUDA part or not and finds
+/// so many.
 fn why_no_gpu(index: usize, has_cuda: bool, found: usize) -> Option<String> {
     match found {
         _ if !has_cuda => Some(

@@ -6,8 +6,8 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a model could not be loaded or run, or a matrix not be dealt with on a device.
 ///
-/// [`kind`](Error::kind) says what sort of problem it is; the message names the tensor, row or operation, what was expected
-/// and what was found.
+/// [`kind`](Error::kind) says what sort of problem it is; the message names the tensor, row or
+/// operation, what was expected and what was found.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -21,21 +21,24 @@ pub struct Error {
 pub enum ErrorKind {
     /// The settings of the model or of the capture do not fit together.
     Config,
-    /// A weight is missing, cannot be read, or has another shape or type than the architecture asks for.
+    /// A weight is missing, cannot be read, or has another shape or type than the architecture asks
+    /// for.
     Weights,
     /// The tokens do not fit the model: an id outside the vocabulary, rows too long or too short.
     Tokens,
-    /// A matrix was refused or has no answer: an element is not finite, or a shape does not fit those before. Its
-    /// [source](std::error::Error::source) is the error of `settling-rank` or `settling-cka`, with a kind of its own.
+    /// A matrix was refused or has no answer: an element is not finite, or a shape does not fit
+    /// those before. Its [source](std::error::Error::source) is the error of `settling-rank` or
+    /// `settling-cka`, with a kind of its own.
     Matrix,
     /// The device does not exist, this libtorch cannot use it, or it lacks the arithmetic.
     Device,
-    /// There was not enough memory on the device or the host. Activations on a GPU, gradients and logits say so only when a single
-    /// sequence does not fit; activations on a CPU at once, as some of their rows may have been delivered: use a smaller
+    /// There was not enough memory on the device or the host. Activations on a GPU, gradients and
+    /// logits say so only when a single sequence does not fit; activations on a CPU at once, as
+    /// some of their rows may have been delivered: use a smaller
     /// [`micro_batch`](crate::Options::micro_batch).
     OutOfMemory,
-    /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used again in this process, and is
-    /// not: every later call fails with this kind too.
+    /// A GPU failed: a device-side assertion, an illegal access, a lost driver. It cannot be used
+    /// again in this process, and is not: every later call fails with this kind too.
     DeviceFailed,
     /// libtorch reported any other failure.
     Libtorch,
@@ -98,7 +101,8 @@ fn kind_of(text: &str) -> ErrorKind {
         "out of memory",
         "can't allocate memory",
         "bad_alloc",
-        // oneDNN, which libtorch multiplies with on a CPU: it had no memory for the code or the data of a product.
+        // oneDNN, which libtorch multiplies with on a CPU: it had no memory for the code or the
+        // data of a product.
         "could not create a primitive",
         "CUBLAS_STATUS_ALLOC_FAILED",
         "CUSOLVER_STATUS_ALLOC_FAILED",

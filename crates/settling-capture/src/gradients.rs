@@ -17,12 +17,14 @@ use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows}
 impl Gradients for Transformer {
     type Error = Error;
 
-    /// Delivers the gradients of the weights of the sites: of a write site that of its weight; of one head that of the head's
-    /// columns; of an output-value circuit `O V` the change that the gradients make to it, `dO V + O dV` (the product rule),
-    /// `(width, width)`, summed over the heads for a whole layer. Only the weights that are needed require gradients.
+    /// Delivers the gradients of the weights of the sites: of a write site that of its weight; of
+    /// one head that of the head's columns; of an output-value circuit `O V` the change that the
+    /// gradients make to it, `dO V + O dV` (the product rule), `(width, width)`, summed over the
+    /// heads for a whole layer. Only the weights that are needed require gradients.
     ///
-    /// Returns the loss whose gradient it is: the mean over all target tokens, or under [`GradientRule::Published`] the sum of
-    /// the sub-batches' means. For several batches, call it once for each.
+    /// Returns the loss whose gradient it is: the mean over all target tokens, or under
+    /// [`GradientRule::Published`] the sum of the sub-batches' means. For several batches, call it
+    /// once for each.
     ///
     /// [`GradientRule::Published`]: crate::GradientRule::Published
     fn gradients(&mut self, batch: &TokenBatch, sink: &mut dyn CaptureSink) -> Result<f64, Error> {
@@ -47,9 +49,10 @@ impl Gradients for Transformer {
 
 impl Transformer {
     /// The gradients of any parameters, by the names of
-    /// [`Architecture::parameters`](settling_core::Architecture::parameters), each in the shape in which it is stored (a vector
-    /// as one row), added up in f32, or in f64 at that precision. The factors of the gradient of an output-value circuit, for
-    /// one, whose spectrum needs no matrix as wide as the model. Returns the loss, as [`Gradients::gradients`] does.
+    /// [`Architecture::parameters`](settling_core::Architecture::parameters), each in the shape in
+    /// which it is stored (a vector as one row), added up in f32, or in f64 at that precision. The
+    /// factors of the gradient of an output-value circuit, for one, whose spectrum needs no matrix
+    /// as wide as the model. Returns the loss, as [`Gradients::gradients`] does.
     ///
     /// # Errors
     ///
@@ -90,7 +93,8 @@ impl Transformer {
         let mut sum = Sum { loss: 0.0, gradients: None, scratch: Scratch::default() };
         let (mut start, mut size) = (0, self.micro_batch(fed));
         for rows in self.options.gradient_rule.sub_batches(batch.rows()) {
-            // Each token contributes its share of the mean over its sub-batch, whatever the micro-batch it is run in.
+            // Each token contributes its share of the mean over its sub-batch, whatever the
+            // micro-batch it is run in.
             let scale = 1.0 / (rows * fed) as f64;
             let mut walk = Walk::new(start..start + rows, size);
             start += rows;
@@ -218,7 +222,8 @@ impl Transformer {
             return columns(&gradient);
         }
         let values = self.architecture.value_weight(site.layer, 0);
-        // The rows that stand for V, of the projection or of its gradient: (heads * head_dim, width), or of one head.
+        // The rows that stand for V, of the projection or of its gradient: (heads * head_dim,
+        // width), or of one head.
         let value_rows = |stored: &Tensor| {
             let matrix = oriented(stored, values.transposed)?;
             let width = matrix.size()[1];
@@ -276,7 +281,8 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         for weight in &self.0 {
-            // It cannot fail for a tensor that has just been told the opposite, and a destructor could tell nobody.
+            // It cannot fail for a tensor that has just been told the opposite, and a destructor
+            // could tell nobody.
             let _ = weight.f_set_requires_grad(false);
         }
     }

@@ -1,13 +1,14 @@
-//! Captures what the layers of a transformer write to the residual stream, and the gradients of the weights that write it,
-//! through libtorch on a CPU or a GPU; and singular values and CKA on a GPU.
+//! Captures what the layers of a transformer write to the residual stream, and the gradients of the
+//! weights that write it, through libtorch on a CPU or a GPU; and singular values and CKA on a GPU.
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you want activations or weight gradients of a language model from Rust, for any purpose: the rows arrive in a closure
-//! as plain `f32` matrices. It runs GPT-NeoX (the Pythia family), Llama and its relatives (OLMo, OLMo 2, Mistral, SmolLM, Amber,
-//! TinyLlama, Pico) and GPT-2. If you already have activations, you do not need it: `settling-cka` and `settling-rank` take any
-//! matrix. It links libtorch 2.11.0, a C++ library that `cargo xtask libtorch` of the workspace finds or fetches; the other
-//! crates do not.
+//! Yes, if you want activations or weight gradients of a language model from Rust, for any purpose:
+//! the rows arrive in a closure as plain `f32` matrices. It runs GPT-NeoX (the Pythia family),
+//! Llama and its relatives (OLMo, OLMo 2, Mistral, SmolLM, Amber, TinyLlama, Pico) and GPT-2. If
+//! you already have activations, you do not need it: `settling-cka` and `settling-rank` take any
+//! matrix. It links libtorch 2.11.0, a C++ library that `cargo xtask libtorch` of the workspace
+//! finds or fetches; the other crates do not.
 //!
 //! # Example
 //!
@@ -39,33 +40,37 @@
 //!
 //! # What is computed
 //!
-//! The [sites](Options::sites) that were asked for, at the [positions](Options::positions) that were asked for, and what they need:
-//! no output embedding for activations, nothing behind the last site, and of the last layer only those positions. A sink that has
-//! seen enough [breaks](std::ops::ControlFlow::Break) and ends the pass. Any other tensor of the pass (queries, hidden
-//! activations, the residual stream) is an [`Intermediate`] by its name.
+//! The [sites](Options::sites) that were asked for, at the [positions](Options::positions) that
+//! were asked for, and what they need: no output embedding for activations, nothing behind the last
+//! site, and of the last layer only those positions. A sink that has seen enough
+//! [breaks](std::ops::ControlFlow::Break) and ends the pass. Any other tensor of the pass (queries,
+//! hidden activations, the residual stream) is an [`Intermediate`] by its name.
 //!
-//! Memory, beside the weights: what one layer needs for a micro-batch, and the rows of one site; on a GPU the rows of all sites of
-//! a micro-batch. A micro-batch that does not fit a GPU is halved until it does.
+//! Memory, beside the weights: what one layer needs for a micro-batch, and the rows of one site; on
+//! a GPU the rows of all sites of a micro-batch. A micro-batch that does not fit a GPU is halved
+//! until it does.
 //!
 //! # Linear algebra
 //!
-//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU, behind the same traits; they need
-//! no model. On a CPU those crates are the better choice. Singular values and CKA are computed in f64, and spectra certified one
-//! by one.
+//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU,
+//! behind the same traits; they need no model. On a CPU those crates are the better choice.
+//! Singular values and CKA are computed in f64, and spectra certified one by one.
 //!
 //! # Numerics
 //!
-//! Weights are converted to the [`Precision`] asked for, whatever their type on disk; f32 unless told otherwise, with TF32 off
-//! (libtorch's default). Against Hugging Face transformers on the same weights, activations, logits, loss and gradients agree to
-//! 1e-5 relative in f32. Matrix products round differently for different shapes, so two micro-batch sizes agree to rounding,
-//! not to the bit.
+//! Weights are converted to the [`Precision`] asked for, whatever their type on disk; f32 unless
+//! told otherwise, with TF32 off (libtorch's default). Against Hugging Face transformers on the
+//! same weights, activations, logits, loss and gradients agree to 1e-5 relative in f32. Matrix
+//! products round differently for different shapes, so two micro-batch sizes agree to rounding, not
+//! to the bit.
 //!
 //! # Threads
 //!
-//! libtorch runs each operation on a thread pool of its own, one thread a core by default; [`set_threads`] changes it, for calls
-//! from the thread that calls it. It is idle while a sink runs, and everything here waits for it, so a sink may use all cores (a
-//! rayon pool, say) and the two never compete. What does compete is several models at once: give each its share by `set_threads`,
-//! called in the thread that runs it, or better, run them one after the other.
+//! libtorch runs each operation on a thread pool of its own, one thread a core by default;
+//! [`set_threads`] changes it, for calls from the thread that calls it. It is idle while a sink
+//! runs, and everything here waits for it, so a sink may use all cores (a rayon pool, say) and the
+//! two never compete. What does compete is several models at once: give each its share by
+//! `set_threads`, called in the thread that runs it, or better, run them one after the other.
 //!
 // libtorch is called through tch's safe wrappers only.
 #![forbid(unsafe_code)]

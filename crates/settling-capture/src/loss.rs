@@ -1,8 +1,9 @@
 //! The next-token loss and its gradient, without the logits of all rows at once.
 //!
-//! The logits of 8 sequences of 2048 tokens over 50,304 entries take 3.3 GB, their softmax and its gradient as much again. All that
-//! flows back from them is the gradient of what the output embedding reads, as wide as the model. So that is computed a few rows
-//! at a time, and autograd starts behind it.
+//! The logits of 8 sequences of 2048 tokens over 50,304 entries take 3.3 GB, their softmax and its
+//! gradient as much again. All that flows back from them is the gradient of what the output
+//! embedding reads, as wide as the model. So that is computed a few rows at a time, and autograd
+//! starts behind it.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -19,12 +20,13 @@ pub(crate) struct Loss {
     pub(crate) output_embedding: Option<Tensor>,
 }
 
-/// About how many logits are held at a time: 270 MB with their softmax, in f32. The whole output embedding is read for each piece,
-/// twice, so fewer take longer: a sixteenth of it 1.7 times as long.
+/// About how many logits are held at a time: 270 MB with their softmax, in f32. The whole output
+/// embedding is read for each piece, twice, so fewer take longer: a sixteenth of it 1.7 times as
+/// long.
 const LOGITS: i64 = 1 << 25;
 
-/// Where the logits of a piece and their softmax are written, for one piece after the other of one micro-batch after the other: to
-/// find fresh memory each time would take as long as to fill it.
+/// Where the logits of a piece and their softmax are written, for one piece after the other of one
+/// micro-batch after the other: to find fresh memory each time would take as long as to fill it.
 #[derive(Default)]
 pub(crate) struct Scratch(Option<[Tensor; 2]>);
 

@@ -1,4 +1,5 @@
-//! The forward pass of a decoder-only transformer. A family says of which parts one is made; how it is run is here, once.
+//! The forward pass of a decoder-only transformer. A family says of which parts one is made; how it
+//! is run is here, once.
 
 use settling_core::ModelSizes;
 use tch::{Kind, TchError, Tensor};
@@ -18,7 +19,8 @@ pub(crate) struct Network {
     pub(crate) rotary: Option<Rotary>,
     /// How many tokens back a position attends to, itself included, if not to all.
     pub(crate) window: Option<usize>,
-    /// Whether Attention and MLP read the same residual stream, or the MLP what Attention has added to.
+    /// Whether Attention and MLP read the same residual stream, or the MLP what Attention has added
+    /// to.
     pub(crate) parallel: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) final_norm: Norm,
@@ -26,7 +28,8 @@ pub(crate) struct Network {
     pub(crate) output_embedding: Tensor,
 }
 
-/// Both components of a layer, each between an optional normalisation of what it reads and one of what it writes.
+/// Both components of a layer, each between an optional normalisation of what it reads and one of
+/// what it writes.
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) attention_norms: Norms,
@@ -105,8 +108,8 @@ pub(crate) struct Chosen {
 pub(crate) trait Observer {
     fn wants(&self, point: Point) -> bool;
 
-    /// Takes `value`, `(batch, tokens, ...)`. It has the chosen positions only where the pass has narrowed to them. What it
-    /// holds may be written over as soon as this returns.
+    /// Takes `value`, `(batch, tokens, ...)`. It has the chosen positions only where the pass has
+    /// narrowed to them. What it holds may be written over as soon as this returns.
     fn see(&mut self, point: Point, value: &Tensor) -> Result<(), Halt>;
 }
 
@@ -154,7 +157,8 @@ impl<'a> Pass<'a> {
         if self.until == Some(point) { Err(Halt::Done) } else { Ok(()) }
     }
 
-    /// The chosen positions, if nothing behind the queries of this layer is needed of the others: no later layer reads them.
+    /// The chosen positions, if nothing behind the queries of this layer is needed of the others:
+    /// no later layer reads them.
     fn narrow_to(&self, layer: usize, layers: usize) -> Option<&'a Chosen> {
         let last = match self.until? {
             Point::Layer(last, tap) if tap >= Tap::Query => last,

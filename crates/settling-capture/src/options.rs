@@ -25,24 +25,28 @@ pub struct Options {
     pub device: Device,
     /// In which arithmetic.
     pub precision: Precision,
-    /// How much of a token row is fed where activations are delivered; as much as the context has, unless told otherwise. The
-    /// one token beyond the context that [`Inputs::Whole`] feeds needs positions that go on for ever: not those of GPT-2.
+    /// How much of a token row is fed where activations are delivered; as much as the context has,
+    /// unless told otherwise. The one token beyond the context that [`Inputs::Whole`] feeds needs
+    /// positions that go on for ever: not those of GPT-2.
     pub inputs: Inputs,
-    /// Which positions of each sequence are delivered as observations; the last one unless told otherwise.
+    /// Which positions of each sequence are delivered as observations; the last one unless told
+    /// otherwise.
     pub positions: Positions,
-    /// How many sequences run at once; `None` for as many as suit the device. It bounds memory and changes no result beyond
-    /// rounding.
+    /// How many sequences run at once; `None` for as many as suit the device. It bounds memory and
+    /// changes no result beyond rounding.
     pub micro_batch: Option<usize>,
-    /// Which sites are delivered; `None` for the write sites of all layers. Nothing behind the last of them is computed.
+    /// Which sites are delivered; `None` for the write sites of all layers. Nothing behind the last
+    /// of them is computed.
     pub sites: Option<Vec<Site>>,
     /// Of which loss gradients are taken.
     pub gradient_rule: GradientRule,
 }
 
-/// The floating-point arithmetic of a model. Parses from and displays as `f32`, `f64`, `bf16`, `f16`.
+/// The floating-point arithmetic of a model. Parses from and displays as `f32`, `f64`, `bf16`,
+/// `f16`.
 ///
-/// Weights are converted to it when they are loaded, whatever their type in the file. What is delivered is f32; parameter
-/// gradients are f64.
+/// Weights are converted to it when they are loaded, whatever their type in the file. What is
+/// delivered is f32; parameter gradients are f64.
 ///
 /// ```
 /// use settling_capture::Precision;
@@ -57,7 +61,8 @@ pub enum Precision {
     /// Single precision, with TF32 off: a product is rounded as f32 on every device.
     #[default]
     F32,
-    /// Double precision, for references. The angles of rotary position embedding are rounded to f32 as in training.
+    /// Double precision, for references. The angles of rotary position embedding are rounded to f32
+    /// as in training.
     F64,
     /// bfloat16: 8 bits of precision.
     Bf16,
@@ -126,12 +131,14 @@ pub enum GradientRule {
     /// Of the mean over all target tokens: each weighs the same.
     #[default]
     Mean,
-    /// Of what the published code of "Tending Towards Stability" adds up: the batch is taken in sub-batches of 1, 2, 4, ...
-    /// sequences, the rest in the last one, and the means of the sub-batches are *summed*. Of 128 sequences (1, 2, ..., 64, 1)
-    /// the first and the last weigh 64 times what one of the 64 does.
+    /// Of what the published code of "Tending Towards Stability" adds up: the batch is taken in
+    /// sub-batches of 1, 2, 4, ... sequences, the rest in the last one, and the means of the
+    /// sub-batches are *summed*. Of 128 sequences (1, 2, ..., 64, 1) the first and the last weigh
+    /// 64 times what one of the 64 does.
     Published {
-        /// The sub-batches do not grow beyond this. The published code stopped doubling where its GPU ran out of memory, so
-        /// that its gradients depend on the GPU; `None` is a GPU that never does.
+        /// The sub-batches do not grow beyond this. The published code stopped doubling where its
+        /// GPU ran out of memory, so that its gradients depend on the GPU; `None` is a GPU that
+        /// never does.
         largest: Option<usize>,
     },
 }

@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, ErrorKind};
 use crate::tensor::weight;
 
-/// The weights of a model by their canonical names, in the shapes in which they are stored. What a network is built from shares
-/// them: a gradient is taken with respect to these tensors.
+/// The weights of a model by their canonical names, in the shapes in which they are stored. What a
+/// network is built from shares them: a gradient is taken with respect to these tensors.
 #[derive(Debug)]
 pub(crate) struct Parameters(BTreeMap<String, Tensor>);
 

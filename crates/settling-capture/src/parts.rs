@@ -1,7 +1,9 @@
-//! What the families are put together from. Each part computes as Hugging Face transformers does, up to rounding.
+//! What the families are put together from. Each part computes as Hugging Face transformers does,
+//! up to rounding.
 //!
-//! Where gradients are not wanted, the parts write over tensors that nothing needs any more. On a CPU that is not for memory
-//! alone: a fresh tensor of a few megabytes is made of pages that the kernel has to clear first, which costs as much as filling it.
+//! Where gradients are not wanted, the parts write over tensors that nothing needs any more. On a
+//! CPU that is not for memory alone: a fresh tensor of a few megabytes is made of pages that the
+//! kernel has to clear first, which costs as much as filling it.
 
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -83,8 +85,9 @@ pub(crate) struct Rotary {
 }
 
 impl Rotary {
-    /// `frequencies` of the pairs, in radians a position, `(dims / 2)` in f32. The angles are computed in f32 in any precision,
-    /// as in the reference implementation, and not read from the rounded buffers of old files.
+    /// `frequencies` of the pairs, in radians a position, `(dims / 2)` in f32. The angles are
+    /// computed in f32 in any precision, as in the reference implementation, and not read from the
+    /// rounded buffers of old files.
     pub(crate) fn new(
         frequencies: &Tensor,
         context: usize,
@@ -104,7 +107,8 @@ impl Rotary {
         })
     }
 
-    /// The first and the second of each pair of `x`, `(..., heads, head_dim)`: views, `(..., heads, dims / 2)`.
+    /// The first and the second of each pair of `x`, `(..., heads, head_dim)`: views,
+    /// `(..., heads, dims / 2)`.
     fn pairs(&self, x: &Tensor) -> Result<(Tensor, Tensor), TchError> {
         if self.neighbours {
             Ok((x.f_slice(-1, 0, self.dims, 2)?, x.f_slice(-1, 1, self.dims, 2)?))
@@ -114,8 +118,8 @@ impl Rotary {
         }
     }
 
-    /// Rotates `x`, `(batch, tokens, heads, head_dim)`, in place, the token at place i by the angles of position i, or of
-    /// `positions[i]`.
+    /// Rotates `x`, `(batch, tokens, heads, head_dim)`, in place, the token at place i by the
+    /// angles of position i, or of `positions[i]`.
     pub(crate) fn rotate_in_place(
         &self,
         x: &Tensor,
@@ -171,8 +175,9 @@ pub(crate) enum Up {
     Gated { gate: Linear, up: Linear },
 }
 
-/// About how many elements of the hidden activation are computed at a time where nothing else wants them: few enough to stay in
-/// a cache until they are read again, many enough that the products are as fast as larger ones.
+/// About how many elements of the hidden activation are computed at a time where nothing else wants
+/// them: few enough to stay in a cache until they are read again, many enough that the products are
+/// as fast as larger ones.
 const HIDDEN_ELEMENTS: i64 = 1 << 21;
 
 impl Mlp {

@@ -29,7 +29,8 @@ pub(crate) enum Point {
     FinalNorm,
 }
 
-/// A tensor inside a model that is not a [`Site`](settling_core::Site): for looking at how a write comes about.
+/// A tensor inside a model that is not a [`Site`](settling_core::Site): for looking at how a write
+/// comes about.
 ///
 /// Made from its name, which it displays as. L is a layer, counted from 0.
 ///

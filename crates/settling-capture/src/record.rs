@@ -36,7 +36,8 @@ impl Want {
         }
     }
 
-    /// What is delivered together, in the order of the list: the sites of one component, which are not made in that order.
+    /// What is delivered together, in the order of the list: the sites of one component, which are
+    /// not made in that order.
     fn group(self) -> Point {
         match self {
             Self::Site(Site { layer, component: Component::Attention, .. }) => {
@@ -121,7 +122,8 @@ pub(crate) struct Recorder<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) network: &'a Network,
     pub(crate) chosen: &'a Chosen,
-    /// Delivers as soon as a group is complete; otherwise everything is kept on the device until [`pack`](Self::pack).
+    /// Delivers as soon as a group is complete; otherwise everything is kept on the device until
+    /// [`pack`](Self::pack).
     pub(crate) deliver: Option<&'a mut Deliver<'a>>,
     pub(crate) kept: Vec<(usize, Tensor)>,
     /// Whether the receiver has had enough.

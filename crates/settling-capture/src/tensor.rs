@@ -1,5 +1,5 @@
-//! The border between our data and libtorch's. tch's own constructors from raw bytes read past the end of a buffer that is
-//! too short; here the lengths are known to match.
+//! The border between our data and libtorch's. tch's own constructors from raw bytes read past the
+//! end of a buffer that is too short; here the lengths are known to match.
 
 use settling_core::{Dtype, MatView, TensorData, TokenBatch};
 use tch::kind::Element;
@@ -93,7 +93,8 @@ impl Host {
 
     /// The elements, when they have arrived.
     pub(crate) fn finish(self) -> Result<Vec<f32>, Error> {
-        // A copy that blocks comes behind the other one in the device's queue. Unlike tch's `synchronize`, it does not panic.
+        // A copy that blocks comes behind the other one in the device's queue. Unlike tch's
+        // `synchronize`, it does not panic.
         let arrived = || {
             let _ = self.last.f_to_device(Device::Cpu)?;
             elements(&self.copy, Kind::Float)

@@ -12,7 +12,8 @@ use crate::parameters::Parameters;
 use crate::tensor::{ids, to_host};
 use crate::{Device, Precision};
 
-/// AdamW with linear warm-up and cosine decay, as Pythia was trained with (Biderman et al. 2023, appendix).
+/// AdamW with linear warm-up and cosine decay, as Pythia was trained with (Biderman et al. 2023,
+/// appendix).
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamW {
     /// The learning rate at the end of warm-up.
@@ -34,8 +35,8 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// Pythia's settings for `total_steps` steps: betas 0.9 and 0.95, weight decay 0.1, gradients clipped at 1, 1 % warm-up,
-    /// decay to a tenth.
+    /// Pythia's settings for `total_steps` steps: betas 0.9 and 0.95, weight decay 0.1, gradients
+    /// clipped at 1, 1 % warm-up, decay to a tenth.
     #[must_use]
     pub fn pythia(learning_rate: f64, total_steps: u64) -> Self {
         Self {
@@ -64,11 +65,12 @@ impl AdamW {
     }
 }
 
-/// Trains a GPT-NeoX model from Pythia's initialisation: enough to make a small suite of checkpoints whose every circumstance
-/// is known, for demos and for tests of an analysis.
+/// Trains a GPT-NeoX model from Pythia's initialisation: enough to make a small suite of
+/// checkpoints whose every circumstance is known, for demos and for tests of an analysis.
 ///
-/// It runs the same network that [`Transformer`](crate::Transformer) observes. As a [`TensorSource`] it hands out its
-/// weights as they are after the last step, under the names of a checkpoint on disk.
+/// It runs the same network that [`Transformer`](crate::Transformer) observes. As a
+/// [`TensorSource`] it hands out its weights as they are after the last step, under the names of a
+/// checkpoint on disk.
 ///
 /// ```no_run
 /// use settling_capture::{AdamW, Device, Trainer};
@@ -104,8 +106,9 @@ const DECAYED: usize = 0;
 const NOT_DECAYED: usize = 1;
 
 impl Trainer {
-    /// A model at step 0: matrices drawn from N(0, 2/(5 D)) and, for the two that write to the residual stream, from
-    /// N(0, 4/(L^2 D)); biases 0; LayerNorms the identity (GPT-NeoX's `small_init` and `wang_init`).
+    /// A model at step 0: matrices drawn from N(0, 2/(5 D)) and, for the two that write to the
+    /// residual stream, from N(0, 4/(L^2 D)); biases 0; LayerNorms the identity (GPT-NeoX's
+    /// `small_init` and `wang_init`).
     ///
     /// `seed` seeds libtorch's generator, which is one for the process.
     ///
@@ -166,11 +169,13 @@ impl Trainer {
         Ok(Self { net, optimizer, schedule, step: Step(0), tensors, weights, device })
     }
 
-    /// One update on the mean next-token loss of `batch`. Returns the loss before the update, in nats.
+    /// One update on the mean next-token loss of `batch`. Returns the loss before the update, in
+    /// nats.
     ///
     /// # Errors
     ///
-    /// If the tokens do not fit the model, or the loss is not finite (the learning rate is too high).
+    /// If the tokens do not fit the model, or the loss is not finite (the learning rate is too
+    /// high).
     pub fn step(&mut self, batch: &TokenBatch) -> Result<f64, Error> {
         let targets = targets(&self.net.sizes, batch)?;
         let count = (batch.rows() * targets) as f64;

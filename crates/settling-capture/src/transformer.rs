@@ -11,16 +11,20 @@ use crate::tensor::{as_usize, flatten_rows, ids, to_host};
 
 /// A language model in memory, ready to be observed.
 ///
-/// [`Capture`](settling_core::Capture) delivers the activations of the sites that [`Options::sites`] names, and
-/// [`Gradients`](settling_core::Gradients) the gradients of their weights; [`intermediates`](Self::intermediates) and
-/// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up to `context + 1` tokens; the
-/// last one of such a row is a target only, unless [`Options::inputs`] feeds it where activations are taken.
+/// [`Capture`](settling_core::Capture) delivers the activations of the sites that
+/// [`Options::sites`] names, and [`Gradients`](settling_core::Gradients) the gradients of their
+/// weights; [`intermediates`](Self::intermediates) and
+/// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up
+/// to `context + 1` tokens; the last one of such a row is a target only, unless [`Options::inputs`]
+/// feeds it where activations are taken.
 ///
-/// Where a model normalises what a component writes before it is added (OLMo 2), a write site's activation is what is added,
-/// and its weight and the shares of its heads are those of the projection before.
+/// Where a model normalises what a component writes before it is added (OLMo 2), a write site's
+/// activation is what is added, and its weight and the shares of its heads are those of the
+/// projection before.
 ///
-/// Values that are not finite, because a weight is not or because the precision overflows, are delivered as they are, and so is a
-/// loss: what they mean is for the receiver to say. What does not depend on them keeps every bit.
+/// Values that are not finite, because a weight is not or because the precision overflows, are
+/// delivered as they are, and so is a loss: what they mean is for the receiver to say. What does
+/// not depend on them keeps every bit.
 #[derive(Debug)]
 pub struct Transformer {
     pub(crate) architecture: Architecture,
@@ -32,15 +36,18 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// Reads the weights of `architecture` from `source`, one after the other, onto the device, in the precision asked for.
+    /// Reads the weights of `architecture` from `source`, one after the other, onto the device, in
+    /// the precision asked for.
     ///
-    /// Names are those of [`CanonicalNames`](settling_core::CanonicalNames): wrapped, bare and renamed checkpoints are
-    /// recognised. Tensors that are not weights of the architecture (the buffers in Pythia's files) are not read.
+    /// Names are those of [`CanonicalNames`](settling_core::CanonicalNames): wrapped, bare and
+    /// renamed checkpoints are recognised. Tensors that are not weights of the architecture (the
+    /// buffers in Pythia's files) are not read.
     ///
     /// # Errors
     ///
-    /// If the architecture does not fit together, a site does not exist, the device does not exist, or a weight is missing, has
-    /// another shape than the architecture says, or is not of a floating-point type.
+    /// If the architecture does not fit together, a site does not exist, the device does not exist,
+    /// or a weight is missing, has another shape than the architecture says, or is not of a
+    /// floating-point type.
     pub fn load<S>(
         architecture: &Architecture,
         source: &S,
@@ -69,7 +76,8 @@ impl Transformer {
         Ok(Self { architecture, net, parameters, device, options, sites })
     }
 
-    /// Checks that a model of `architecture` has `sites`: what [`load`](Self::load) does with those of its options, without weights.
+    /// Checks that a model of `architecture` has `sites`: what [`load`](Self::load) does with those
+    /// of its options, without weights.
     ///
     /// # Errors
     ///
@@ -84,8 +92,8 @@ impl Transformer {
         &self.architecture
     }
 
-    /// The logits of every fed position, `(rows * fed tokens, vocabulary)` row-major: mostly for checks against other
-    /// implementations.
+    /// The logits of every fed position, `(rows * fed tokens, vocabulary)` row-major: mostly for
+    /// checks against other implementations.
     ///
     /// # Errors
     ///
@@ -132,7 +140,8 @@ impl Transformer {
         }
     }
 
-    /// How many tokens of each row are fed where a pass is observed, after the batch has been checked.
+    /// How many tokens of each row are fed where a pass is observed, after the batch has been
+    /// checked.
     pub(crate) fn fed(&self, batch: &TokenBatch) -> Result<usize, Error> {
         let positions = self.net.position_embedding.as_ref();
         let positions = positions.map(|learned| as_usize(learned.size()[0]));

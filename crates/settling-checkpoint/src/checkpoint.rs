@@ -105,28 +105,34 @@ impl WeightFile {
     }
 }
 
-/// One checkpoint: a folder as Hugging Face's `save_pretrained` writes it, or a single file of weights.
+/// One checkpoint: a folder as Hugging Face's `save_pretrained` writes it, or a single file of
+/// weights.
 ///
-/// Opening reads headers only; a tensor is read when it is asked for. Tensors of element types that are not read (8-bit floats,
-/// say) are not among [`tensors`](TensorSource::tensors) but among [`unread`](Self::unread), and asking for one says so.
+/// Opening reads headers only; a tensor is read when it is asked for. Tensors of element types that
+/// are not read (8-bit floats, say) are not among [`tensors`](TensorSource::tensors) but among
+/// [`unread`](Self::unread), and asking for one says so.
 ///
 /// # PyTorch files
 ///
-/// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of pickles with the storages behind
-/// them. What Python's own `pickle.dump` writes of tensors (protocol 3 to 5) is a pickle that has such a row within it for each of
-/// them. A pickle is a program; it is interpreted by a machine that knows the few functions that rebuild tensors and refuses every
-/// other name, so nothing in a file is ever executed. It is read through a window, and storages within it are not read until a
-/// tensor is asked for, so files of many gigabytes open in little memory.
+/// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of
+/// pickles with the storages behind them. What Python's own `pickle.dump` writes of tensors
+/// (protocol 3 to 5) is a pickle that has such a row within it for each of them. A pickle is a
+/// program; it is interpreted by a machine that knows the few functions that rebuild tensors and
+/// refuses every other name, so nothing in a file is ever executed. It is read through a window,
+/// and storages within it are not read until a tensor is asked for, so files of many gigabytes open
+/// in little memory.
 ///
-/// - A dict's keys become names; those of a dict, list or tuple within are joined with dots (`optimizer.state.0.exp_avg`). A dict
-///   under the root's key `state_dict` or `model` is the exception: its tensors have their names without that key. Two tensors of
-///   one name are an error.
-/// - Values that are no tensors are passed over; [`other_values`](Self::other_values) counts them. Attributes of a dict, such as a
-///   state dict's `_metadata`, do not count.
-/// - Views (tied, transposed, sliced, expanded tensors) have the values that PyTorch gives. One that is not contiguous needs
-///   memory for the part of its storage that it spans.
-/// - The checksum of a storage is compared when a tensor is read that takes up all of it, as most do, and not when part of it is
-///   read. A file saved without checksums (`set_crc32_options(False)`) has none to compare, nor has one that is no zip archive.
+/// - A dict's keys become names; those of a dict, list or tuple within are joined with dots
+///   (`optimizer.state.0.exp_avg`). A dict under the root's key `state_dict` or `model` is the
+///   exception: its tensors have their names without that key. Two tensors of one name are an
+///   error.
+/// - Values that are no tensors are passed over; [`other_values`](Self::other_values) counts them.
+///   Attributes of a dict, such as a state dict's `_metadata`, do not count.
+/// - Views (tied, transposed, sliced, expanded tensors) have the values that PyTorch gives. One
+///   that is not contiguous needs memory for the part of its storage that it spans.
+/// - The checksum of a storage is compared when a tensor is read that takes up all of it, as most
+///   do, and not when part of it is read. A file saved without checksums
+///   (`set_crc32_options(False)`) has none to compare, nor has one that is no zip archive.
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: Folder,
@@ -139,19 +145,21 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint in `folder`: the first that is there of `model.safetensors`, the shards listed in
-    /// `model.safetensors.index.json`, `pytorch_model.bin`, and the shards listed in `pytorch_model.bin.index.json`.
+    /// Opens the checkpoint in `folder`: the first that is there of `model.safetensors`, the shards
+    /// listed in `model.safetensors.index.json`, `pytorch_model.bin`, and the shards listed in
+    /// `pytorch_model.bin.index.json`.
     ///
     /// # Errors
     ///
-    /// If the folder has no weights in these formats, a shard is missing or outside the folder, a file is damaged or asks for
-    /// anything but tensors, or the index and the shards contradict each other.
+    /// If the folder has no weights in these formats, a shard is missing or outside the folder, a
+    /// file is damaged or asks for anything but tensors, or the index and the shards contradict
+    /// each other.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_folder(Folder::Local(folder.as_ref().to_path_buf()))
     }
 
-    /// Opens a checkpoint whose files lie anywhere, such as on a server: as [`open`](Self::open), but of these files instead of
-    /// those in a folder. Only what is asked for is read of them.
+    /// Opens a checkpoint whose files lie anywhere, such as on a server: as [`open`](Self::open),
+    /// but of these files instead of those in a folder. Only what is asked for is read of them.
     ///
     /// `place` is what the folder is called in messages and by [`folder`](Self::folder).
     ///
@@ -178,8 +186,8 @@ impl Checkpoint {
         Self::open_folder(Folder::Files { path, files: files.collect() })
     }
 
-    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of `torch.save` or `pickle.dump`
-    /// (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
+    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of
+    /// `torch.save` or `pickle.dump` (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
     ///
     /// ```no_run
     /// use settling_checkpoint::Checkpoint;
@@ -200,8 +208,9 @@ impl Checkpoint {
         Self::open_single(Format::of(path), Folder::Local(folder_of(path)), source)
     }
 
-    /// Opens a single file of weights that lies anywhere, such as on a server: as [`open_file`](Self::open_file), but of these bytes
-    /// instead of those at `path`, which is what the file is called in messages. Only what is asked for is read of them.
+    /// Opens a single file of weights that lies anywhere, such as on a server: as
+    /// [`open_file`](Self::open_file), but of these bytes instead of those at `path`, which is what
+    /// the file is called in messages. Only what is asked for is read of them.
     ///
     /// ```
     /// use settling_checkpoint::Checkpoint;
@@ -290,9 +299,10 @@ impl Checkpoint {
         Ok(Self { folder, files, places: Some(places), tensors, prefix: String::new() })
     }
 
-    /// The same checkpoint with shorter names: without the dotted parts at the start that are the same in all of them, such as
-    /// `_forward_module.` of a model that was trained in a wrapper. The last part of a name always stays, and so does everything
-    /// from the first number on, so that a model of one layer has the names of one of many.
+    /// The same checkpoint with shorter names: without the dotted parts at the start that are the
+    /// same in all of them, such as `_forward_module.` of a model that was trained in a wrapper.
+    /// The last part of a name always stays, and so does everything from the first number on, so
+    /// that a model of one layer has the names of one of many.
     ///
     /// ```
     /// use settling_checkpoint::{Checkpoint, write_safetensors};
@@ -319,8 +329,8 @@ impl Checkpoint {
         self
     }
 
-    /// What [`without_common_prefix`](Self::without_common_prefix) took off the names: before a tensor's name here, it makes the
-    /// name in the file. Empty if nothing was taken off.
+    /// What [`without_common_prefix`](Self::without_common_prefix) took off the names: before a
+    /// tensor's name here, it makes the name in the file. Empty if nothing was taken off.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -341,7 +351,8 @@ impl Checkpoint {
         self.files.iter().map(WeightFile::path)
     }
 
-    /// The tensors that are there but cannot be read, each with the file's name for its element type.
+    /// The tensors that are there but cannot be read, each with the file's name for its element
+    /// type.
     pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().enumerate().flat_map(move |(number, file)| {
             let counts = move |name: &str| {
@@ -352,7 +363,8 @@ impl Checkpoint {
         })
     }
 
-    /// How many values in PyTorch's files are no tensors, such as step numbers and settings of an optimizer; 0 in safetensors.
+    /// How many values in PyTorch's files are no tensors, such as step numbers and settings of an
+    /// optimizer; 0 in safetensors.
     #[must_use]
     pub fn other_values(&self) -> u64 {
         self.files.iter().map(WeightFile::others).sum()
@@ -404,7 +416,8 @@ fn folder_of(file: &Path) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).to_path_buf()
 }
 
-/// The dotted parts that all names begin with, up to the first number and without the last part of any.
+/// The dotted parts that all names begin with, up to the first number and without the last part of
+/// any.
 fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> &'a str {
     let Some(first) = names.next() else { return "" };
     let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

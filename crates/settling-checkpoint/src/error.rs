@@ -3,7 +3,8 @@ use std::path::Path;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a checkpoint could not be read or written. The message names the file, the tensor, what was expected and what was found.
+/// Why a checkpoint could not be read or written. The message names the file, the tensor, what was
+/// expected and what was found.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -23,7 +24,8 @@ pub enum ErrorKind {
     Steps,
     /// A step pattern, or the name of a revision, that cannot be one.
     Pattern,
-    /// A file is not what it should be: another format, cut, or with a header that contradicts itself.
+    /// A file is not what it should be: another format, cut, or with a header that contradicts
+    /// itself.
     Format,
     /// There is no tensor of that name.
     MissingTensor,

@@ -1,4 +1,5 @@
-//! Where the files of a checkpoint come from: a folder of this machine, or named bytes from anywhere.
+//! Where the files of a checkpoint come from: a folder of this machine, or named bytes from
+//! anywhere.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,14 +5,16 @@ use std::fmt::Write as _;
 use settling_core::{TensorData, TensorMeta, TensorSource};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over the name, type, shape and elements of every tensor: the same for the same weights, however they are stored.
+/// SHA-256 over the name, type, shape and elements of every tensor: the same for the same weights,
+/// however they are stored.
 ///
 /// # Definition
 ///
-/// The digest, in lower-case hexadecimal, of one block per tensor in the byte order of the names. A block is the length of the
-/// name (u64, little-endian), the name, the element type and the shape as text (`f32[2, 3]`), the length of the elements in bytes
-/// (u64, little-endian), the elements (row-major, little-endian). Lengths come first, so no two different lists of tensors give
-/// the same bytes. A re-sharded copy has the same hash; a copy in another element type has not.
+/// The digest, in lower-case hexadecimal, of one block per tensor in the byte order of the names. A
+/// block is the length of the name (u64, little-endian), the name, the element type and the shape
+/// as text (`f32[2, 3]`), the length of the elements in bytes (u64, little-endian), the elements
+/// (row-major, little-endian). Lengths come first, so no two different lists of tensors give the
+/// same bytes. A re-sharded copy has the same hash; a copy in another element type has not.
 ///
 /// One tensor at a time is in memory.
 ///
@@ -44,7 +46,8 @@ pub struct TensorHash {
     pub meta: TensorMeta,
     /// SHA-256 over name, type, shape and elements, in lower-case hexadecimal.
     pub sha256: String,
-    /// Whether all elements are the same, as before training zeros or ones are. So is a tensor of one element, or of none.
+    /// Whether all elements are the same, as before training zeros or ones are. So is a tensor of
+    /// one element, or of none.
     pub uniform: bool,
 }
 

@@ -8,14 +8,17 @@ use crate::error::{Error, ErrorKind};
 use crate::weights_file::is_weights_file;
 use crate::{Checkpoint, StepPattern};
 
-/// The checkpoints of a model that Hugging Face's libraries have downloaded before: one step a revision (branch or tag).
+/// The checkpoints of a model that Hugging Face's libraries have downloaded before: one step a
+/// revision (branch or tag).
 ///
-/// The folder is `models--<owner>--<name>` of the cache, with `refs/<revision>` (the commit of a revision) and
-/// `snapshots/<commit>/` (its files, mostly links into `blobs/`). Nothing is downloaded, and nothing in the cache is changed.
+/// The folder is `models--<owner>--<name>` of the cache, with `refs/<revision>` (the commit of a
+/// revision) and `snapshots/<commit>/` (its files, mostly links into `blobs/`). Nothing is
+/// downloaded, and nothing in the cache is changed.
 ///
-/// A revision is a step of the series if its name matches the pattern and its weights are there. It is left out if its ref is
-/// empty or holds no commit, if there is no snapshot of that commit, or if that has no file of weights: those of an interrupted
-/// download are links to nothing. (Of a sharded checkpoint, a missing shard is an error when the step is opened.)
+/// A revision is a step of the series if its name matches the pattern and its weights are there. It
+/// is left out if its ref is empty or holds no commit, if there is no snapshot of that commit, or
+/// if that has no file of weights: those of an interrupted download are links to nothing. (Of a
+/// sharded checkpoint, a missing shard is an error when the step is opened.)
 #[derive(Clone, Debug)]
 pub struct HubCache {
     folder: PathBuf,
@@ -43,8 +46,8 @@ impl HubCache {
     ///
     /// # Errors
     ///
-    /// If the folder is not one of a model in a cache, two revisions are the same step, a revision that matches has `..` in its
-    /// name, or there is no step.
+    /// If the folder is not one of a model in a cache, two revisions are the same step, a revision
+    /// that matches has `..` in its name, or there is no step.
     pub fn open(folder: impl AsRef<Path>, pattern: &StepPattern) -> Result<Self, Error> {
         Self::list(folder.as_ref(), pattern)
     }
@@ -94,7 +97,8 @@ impl HubCache {
         &self.folder
     }
 
-    /// The commit of `step`, to be recorded with what is computed from it: a branch can be moved, a commit cannot.
+    /// The commit of `step`, to be recorded with what is computed from it: a branch can be moved, a
+    /// commit cannot.
     #[must_use]
     pub fn commit(&self, step: Step) -> Option<&str> {
         self.steps.get(&step).map(|revision| revision.commit.as_str())
@@ -106,7 +110,8 @@ impl HubCache {
         self.steps.get(&step).map(|revision| revision.name.as_str())
     }
 
-    /// Opens any revision of the cache by its name, such as `main`, or `None` if its weights are not there.
+    /// Opens any revision of the cache by its name, such as `main`, or `None` if its weights are
+    /// not there.
     ///
     /// # Errors
     ///

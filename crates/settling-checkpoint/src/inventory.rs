@@ -3,9 +3,11 @@ use std::fmt;
 
 use settling_core::{Architecture, TensorMeta};
 
-/// The tensors of a checkpoint, sorted by what its architecture says of them. Nothing is read for it but names and shapes.
+/// The tensors of a checkpoint, sorted by what its architecture says of them. Nothing is read for
+/// it but names and shapes.
 ///
-/// Tensors have their names in the file; what is missing has the name that [`Architecture::parameters`] gives.
+/// Tensors have their names in the file; what is missing has the name that
+/// [`Architecture::parameters`] gives.
 ///
 /// ```
 /// use settling_checkpoint::Inventory;
@@ -102,7 +104,8 @@ impl Inventory {
 }
 
 impl fmt::Display for Inventory {
-    /// The weights that are not as they should be, one a line, then the other tensors; no more of a sort than a screen takes.
+    /// The weights that are not as they should be, one a line, then the other tensors; no more of a
+    /// sort than a screen takes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "weights: {}, of {} parameters", self.weights.len(), self.parameters())?;
         let missing = self.missing.iter().map(|(name, shape)| format!("{name} {shape:?}"));

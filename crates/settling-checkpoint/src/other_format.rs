@@ -1,6 +1,7 @@
 //! What a file is that is not what its name says.
 
-/// The format of a file that begins with `start`, if it is something that people take for a checkpoint.
+/// The format of a file that begins with `start`, if it is something that people take for a
+/// checkpoint.
 pub(crate) fn other_format(start: &[u8]) -> Option<&'static str> {
     let formats: [(&[u8], &str); 6] = [
         (b"PK\x03\x04", "a zip archive (a PyTorch .bin or .pt file?)"),

@@ -5,13 +5,16 @@ use settling_core::Step;
 
 use crate::error::{Error, ErrorKind};
 
-/// How the names of a run's checkpoints tell their steps: `step{N}`, `checkpoint-{N}`, `stage1-step{N}-tokens{*}B`, ...
+/// How the names of a run's checkpoints tell their steps: `step{N}`, `checkpoint-{N}`,
+/// `stage1-step{N}-tokens{*}B`, ...
 ///
 /// A pattern is the name itself with two placeholders:
 ///
-/// - `{N}`, exactly once: the step, as decimal digits. Leading zeros are read; `{N:06}` writes them, to that width.
-/// - `{*}`, any number of times: one or more ASCII letters, digits or dots that do not matter. Where several divisions of a name
-///   would fit, the first `{*}` is as short as can be, then the second, and so on.
+/// - `{N}`, exactly once: the step, as decimal digits. Leading zeros are read; `{N:06}` writes
+///   them, to that width.
+/// - `{*}`, any number of times: one or more ASCII letters, digits or dots that do not matter.
+///   Where several divisions of a name would fit, the first `{*}` is as short as can be, then the
+///   second, and so on.
 ///
 /// Everything else stands for itself, and the whole name must match.
 ///
@@ -49,14 +52,16 @@ enum Piece {
 const LONGEST: usize = 20;
 
 impl StepPattern {
-    /// The step in `name`, or `None` if the name does not match or its number is too large to be a step.
+    /// The step in `name`, or `None` if the name does not match or its number is too large to be a
+    /// step.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<Step> {
         let digits = matches(&self.pieces, name)??;
         digits.parse().ok().map(Step)
     }
 
-    /// The name of `step`, or `None` if the pattern has a `{*}`, which only the name itself can tell.
+    /// The name of `step`, or `None` if the pattern has a `{*}`, which only the name itself can
+    /// tell.
     #[must_use]
     pub fn name(&self, step: Step) -> Option<String> {
         let mut name = String::new();
@@ -71,9 +76,11 @@ impl StepPattern {
     }
 }
 
-/// `None` if the name does not match, else the digits of the `{N}` among `pieces`, if that is among them.
+/// `None` if the name does not match, else the digits of the `{N}` among `pieces`, if that is among
+/// them.
 ///
-/// Runs of text stand between placeholders, so this is linear but for names made to be bad, and names are short.
+/// Runs of text stand between placeholders, so this is linear but for names made to be bad, and
+/// names are short.
 fn matches<'a>(pieces: &[Piece], name: &'a str) -> Option<Option<&'a str>> {
     let Some((first, rest)) = pieces.split_first() else {
         return name.is_empty().then_some(None);

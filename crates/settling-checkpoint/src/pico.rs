@@ -6,12 +6,15 @@ use settling_core::{CheckpointSeries, Signal, Step};
 use crate::error::Error;
 use crate::{Checkpoint, StepDirectories, StepPattern};
 
-/// What Pico's trainer records of a run as it goes ("learning dynamics"): a few tensors of every layer at every saved step.
+/// What Pico's trainer records of a run as it goes ("learning dynamics"): a few tensors of every
+/// layer at every saved step.
 ///
-/// A step has up to six files, one for each [`PicoSplit`] and [`Signal`]; a series is of one kind of file. Its tensors are named by
-/// layer and module, such as `0.attention.v_proj`: the prefix that a file's names have in common (`layers.`, with what wrappers of
-/// the model put before it) is taken off, and [`Checkpoint::prefix`] has it. A weight or a gradient has the shape (outputs, inputs),
-/// an activation (examples, outputs) at one position of each example, in the element type of the run (bf16 or f32).
+/// A step has up to six files, one for each [`PicoSplit`] and [`Signal`]; a series is of one kind
+/// of file. Its tensors are named by layer and module, such as `0.attention.v_proj`: the prefix
+/// that a file's names have in common (`layers.`, with what wrappers of the model put before it) is
+/// taken off, and [`Checkpoint::prefix`] has it. A weight or a gradient has the shape (outputs,
+/// inputs), an activation (examples, outputs) at one position of each example, in the element type
+/// of the run (bf16 or f32).
 ///
 /// ```no_run
 /// use settling_checkpoint::{PicoDynamics, PicoSplit};
@@ -31,12 +34,14 @@ pub struct PicoDynamics {
 }
 
 impl PicoDynamics {
-    /// Lists the steps of the run in `folder` that have this file, `checkpoints/step_N/learning_dynamics/{split}_{signal}s.pt`. The
-    /// folder may also be `checkpoints` itself, or any other one of folders `step_N`.
+    /// Lists the steps of the run in `folder` that have this file,
+    /// `checkpoints/step_N/learning_dynamics/{split}_{signal}s.pt`. The folder may also be
+    /// `checkpoints` itself, or any other one of folders `step_N`.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read, has no step with this file, or has two folders for the same step.
+    /// If the folder cannot be read, has no step with this file, or has two folders for the same
+    /// step.
     pub fn open(folder: impl AsRef<Path>, split: PicoSplit, signal: Signal) -> Result<Self, Error> {
         let folder = folder.as_ref();
         let checkpoints = folder.join("checkpoints");
@@ -72,7 +77,8 @@ impl PicoSplit {
     /// Both splits.
     pub const ALL: [Self; 2] = [Self::Train, Self::Val];
 
-    /// The path of a file of learning dynamics, from the folder of its step or from the root of a commit of the hub.
+    /// The path of a file of learning dynamics, from the folder of its step or from the root of a
+    /// commit of the hub.
     ///
     /// ```
     /// use settling_checkpoint::PicoSplit;
@@ -95,8 +101,8 @@ impl fmt::Display for PicoSplit {
     }
 }
 
-/// What the title of a commit says that the commit holds, in a repository that Pico's trainer writes: there the steps of a run are
-/// not branches but commits on one branch.
+/// What the title of a commit says that the commit holds, in a repository that Pico's trainer
+/// writes: there the steps of a run are not branches but commits on one branch.
 ///
 /// The files of a commit that its title does not name may still be those of an earlier step.
 ///
@@ -130,7 +136,8 @@ pub enum PicoContent {
 }
 
 impl PicoCommit {
-    /// Understands the whole title, or gives `None`: of a commit of something else, or one that reverts such a commit.
+    /// Understands the whole title, or gives `None`: of a commit of something else, or one that
+    /// reverts such a commit.
     #[must_use]
     pub fn parse(title: &str) -> Option<Self> {
         let (what, step) = title.trim().strip_prefix("Saving ")?.split_once(" -- Step ")?;

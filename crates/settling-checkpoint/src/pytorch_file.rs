@@ -1,4 +1,5 @@
-//! One file of `torch.save`, or of `pickle.dump` of tensors: its directory and its pickles checked once, its tensors read one by one.
+//! One file of `torch.save`, or of `pickle.dump` of tensors: its directory and its pickles checked
+//! once, its tensors read one by one.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -136,7 +136,8 @@ impl SafetensorsFile {
     }
 }
 
-/// The header as the safetensors crate understands and validates it, after a check that it leaves out: a key that occurs twice.
+/// The header as the safetensors crate understands and validates it, after a check that it leaves
+/// out: a key that occurs twice.
 fn parse(header: &[u8]) -> Result<Metadata, String> {
     let text = std::str::from_utf8(header).map_err(|error| error.to_string())?;
     serde_json::from_str::<UniqueKeys>(text).map_err(|error| error.to_string())?;

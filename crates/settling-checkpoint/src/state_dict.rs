@@ -1,4 +1,5 @@
-//! From the values of a pickle to named tensors, each checked against the storage that it is a view of.
+//! From the values of a pickle to named tensors, each checked against the storage that it is a view
+//! of.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -9,7 +10,8 @@ use crate::pickle::{Element, Id, MOST_INSTRUCTIONS, Node, Place, Storage, Tensor
 use crate::strided::Layout;
 use crate::zip::{Record, Records, UNCOMPRESSED};
 
-/// How deep dictionaries and lists may be nested, and how much there may be in them, however often a part is shared.
+/// How deep dictionaries and lists may be nested, and how much there may be in them, however often
+/// a part is shared.
 const DEEPEST: usize = 256;
 const MOST_VALUES: u64 = MOST_INSTRUCTIONS as u64;
 const MOST_CONTAINERS: u64 = 1 << 20;
@@ -54,7 +56,8 @@ pub(crate) struct StateDict {
     pub(crate) others: u64,
 }
 
-/// The tensors in `values`, whose storages are the records `<prefix>data/<key>` or have their place.
+/// The tensors in `values`, whose storages are the records `<prefix>data/<key>` or have their
+/// place.
 pub(crate) fn state_dict(
     values: &Values,
     records: &Records,

@@ -7,8 +7,9 @@ use settling_core::{CheckpointSeries, Step};
 use crate::error::{Error, ErrorKind};
 use crate::{Checkpoint, StepPattern};
 
-/// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or with names of another
-/// [`StepPattern`]. Other entries are ignored. A checkpoint is what [`Checkpoint::open`] finds in the folder, or one file in it.
+/// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or
+/// with names of another [`StepPattern`]. Other entries are ignored. A checkpoint is what
+/// [`Checkpoint::open`] finds in the folder, or one file in it.
 #[derive(Clone, Debug)]
 pub struct StepDirectories {
     folder: PathBuf,
@@ -18,7 +19,8 @@ pub struct StepDirectories {
 }
 
 impl StepDirectories {
-    /// Lists the steps in `folder`: its folders `step<N>`. The checkpoints themselves are opened later.
+    /// Lists the steps in `folder`: its folders `step<N>`. The checkpoints themselves are opened
+    /// later.
     ///
     /// # Errors
     ///
@@ -27,7 +29,8 @@ impl StepDirectories {
         Self::list(folder.as_ref(), &StepPattern::default(), None)
     }
 
-    /// Lists the steps in `folder`: its folders that match `pattern`. The checkpoints themselves are opened later.
+    /// Lists the steps in `folder`: its folders that match `pattern`. The checkpoints themselves
+    /// are opened later.
     ///
     /// ```
     /// # let runs = tempfile::tempdir()?;
@@ -47,8 +50,8 @@ impl StepDirectories {
         Self::list(folder.as_ref(), pattern, None)
     }
 
-    /// Lists the steps in `folder` of which there is a file `file`: a series of one file of a step, whatever else there is beside
-    /// it. It is opened by [`Checkpoint::open_file`].
+    /// Lists the steps in `folder` of which there is a file `file`: a series of one file of a step,
+    /// whatever else there is beside it. It is opened by [`Checkpoint::open_file`].
     ///
     /// ```no_run
     /// use settling_checkpoint::StepDirectories;
@@ -61,7 +64,8 @@ impl StepDirectories {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read, has no folder that matches and has the file, or has two for the same step.
+    /// If the folder cannot be read, has no folder that matches and has the file, or has two for
+    /// the same step.
     pub fn open_files(
         folder: impl AsRef<Path>,
         pattern: &StepPattern,

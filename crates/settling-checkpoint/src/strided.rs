@@ -1,6 +1,7 @@
 //! Where the elements of a tensor are in its storage.
 
-/// A view of a storage: the element at `(i, j, ...)` is at `offset + i * strides[0] + j * strides[1] + ...`, which is in the storage.
+/// A view of a storage: the element at `(i, j, ...)` is at
+/// `offset + i * strides[0] + j * strides[1] + ...`, which is in the storage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Layout {
     shape: Vec<usize>,
@@ -35,7 +36,8 @@ impl Layout {
         let product = |dims: &[usize]| {
             dims.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim as u64))
         };
-        // A tensor without elements may still have dimensions whose product overflows; PyTorch makes no such tensor.
+        // A tensor without elements may still have dimensions whose product overflows; PyTorch
+        // makes no such tensor.
         let (Some(elements), Some(_)) =
             (product(&dims), product(&dims.iter().map(|&dim| dim.max(1)).collect::<Vec<_>>()))
         else {
@@ -62,7 +64,8 @@ impl Layout {
         self.elements
     }
 
-    /// The first element in the storage that the view needs, and the number of elements from there on.
+    /// The first element in the storage that the view needs, and the number of elements from there
+    /// on.
     pub(crate) fn range(&self) -> (u64, u64) {
         (self.offset, self.span)
     }
@@ -78,7 +81,8 @@ impl Layout {
             })
     }
 
-    /// The elements in row-major order, from the bytes of [`Self::range`]; they are `size` bytes each.
+    /// The elements in row-major order, from the bytes of [`Self::range`]; they are `size` bytes
+    /// each.
     pub(crate) fn gather(&self, bytes: Vec<u8>, size: usize) -> Vec<u8> {
         if self.is_contiguous() {
             return bytes;

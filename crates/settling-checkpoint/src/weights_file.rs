@@ -1,4 +1,5 @@
-/// Whether a file of this name holds weights, as far as names tell: not what a trainer saves beside them.
+/// Whether a file of this name holds weights, as far as names tell: not what a trainer saves beside
+/// them.
 pub(crate) fn is_weights_file(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name);
     let beside =

@@ -9,8 +9,8 @@ use settling_core::{Dtype, TensorData};
 
 use crate::error::{Error, ErrorKind};
 
-/// Writes tensors as a safetensors file that appears whole or not at all: it is written beside its place under another name,
-/// brought to disk, and renamed.
+/// Writes tensors as a safetensors file that appears whole or not at all: it is written beside its
+/// place under another name, brought to disk, and renamed.
 ///
 /// # Errors
 ///

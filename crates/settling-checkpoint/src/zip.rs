@@ -1,12 +1,14 @@
-//! The part of the zip format that PyTorch writes: records stored without compression, each in one piece.
+//! The part of the zip format that PyTorch writes: records stored without compression, each in one
+//! piece.
 //!
-//! A reader of our own, because there is little to read and much to refuse. An archive is accepted only if it can be understood in
-//! one way: its directory ends where the end records begin, no two records have the same name or share a byte, and a record that is
-//! read is described alike in the directory and in place. A compressed record may be there (TorchScript has some) but not be read,
+//! A reader of our own, because there is little to read and much to refuse. An archive is accepted
+//! only if it can be understood in one way: its directory ends where the end records begin, no two
+//! records have the same name or share a byte, and a record that is read is described alike in the
+//! directory and in place. A compressed record may be there (TorchScript has some) but not be read,
 //! so no archive unpacks to more than it is.
 //!
-//! Opening an archive reads its end only; what stands before a record's data is read with the record, so that of a file behind a
-//! network only those records travel that are wanted.
+//! Opening an archive reads its end only; what stands before a record's data is read with the
+//! record, so that of a file behind a network only those records travel that are wanted.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -29,7 +31,8 @@ const LOCATOR64_LENGTH: u64 = 20;
 /// A directory of half a million records: far more than a checkpoint has tensors.
 const LONGEST_DIRECTORY: u64 = 64 << 20;
 
-/// Flags that change nothing for a stored record: the compressor's hints, sizes repeated behind the data, names in UTF-8.
+/// Flags that change nothing for a stored record: the compressor's hints, sizes repeated behind the
+/// data, names in UTF-8.
 const HARMLESS_FLAGS: u16 = 0x080e;
 const ENCRYPTED_FLAGS: u16 = 0x2041;
 const SIZES_BEHIND_DATA: u16 = 0x0008;
@@ -53,13 +56,15 @@ pub(crate) struct Record {
     crc: u32,
     /// In the file; of a record that is not compressed, `length`.
     packed: u64,
-    /// Where its header begins, and where what follows its data does: the next record, or the directory.
+    /// Where its header begins, and where what follows its data does: the next record, or the
+    /// directory.
     offset: u64,
     end: u64,
 }
 
 impl Record {
-    /// Whether `bytes`, all of the record, have its checksum. PyTorch can leave checksums out and writes 0 then.
+    /// Whether `bytes`, all of the record, have its checksum. PyTorch can leave checksums out and
+    /// writes 0 then.
     pub(crate) fn is_intact(&self, bytes: &[u8]) -> bool {
         self.crc == 0 || self.crc == crc32fast::hash(bytes)
     }
@@ -351,7 +356,8 @@ mod tests {
             prop_assert!(records(&Source::in_memory("x.bin", bytes.clone())).is_err());
         }
 
-        /// End records that point into the bytes before them, so that what is random is the directory.
+        /// End records that point into the bytes before them, so that what is random is the
+        /// directory.
         #[test]
         fn no_directory_is_worse_than_an_error(
             body in prop::collection::vec(any::<u8>(), 0..200),

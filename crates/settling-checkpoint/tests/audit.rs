@@ -1,4 +1,5 @@
-//! Each way in which published series have not been what their names say, in miniature; and series that are.
+//! Each way in which published series have not been what their names say, in miniature; and series
+//! that are.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -86,7 +87,8 @@ impl Weights {
     }
 }
 
-/// What training looks like from afar: a random walk whose strides shrink while the checkpoints get rarer.
+/// What training looks like from afar: a random walk whose strides shrink while the checkpoints get
+/// rarer.
 fn training(steps: &[Step], seed: u64) -> BTreeMap<Step, Weights> {
     let mut noise = Noise(seed);
     let mut weights = Weights::new(&mut noise);
@@ -160,7 +162,8 @@ fn a_sound_series_has_no_finding() {
     }
 }
 
-/// The standard (not deduplicated) Pythia 2.8b: 76 steps are the last one, 10 share a second set of weights.
+/// The standard (not deduplicated) Pythia 2.8b: 76 steps are the last one, 10 share a second set of
+/// weights.
 #[test]
 fn eighty_six_steps_that_serve_other_weights() {
     let all = pythia_steps();
@@ -211,7 +214,8 @@ fn a_shard_of_the_last_step_in_a_middle_one() {
     assert!(shared.contains(&"embed_in.weight".to_owned()));
 }
 
-/// All Pythia models: step 1, and sometimes step 2, is step 0, as mixed precision skips the first updates.
+/// All Pythia models: step 1, and sometimes step 2, is step 0, as mixed precision skips the first
+/// updates.
 #[test]
 fn updates_that_were_skipped_at_the_start_are_a_note() {
     let all = steps(&[0, 1, 2, 4, 8, 16]);
@@ -261,7 +265,8 @@ fn the_last_step_under_another_name_is_a_note_where_allowed() {
     assert_eq!((only(&report).severity, report.verdict()), (Severity::Note, Verdict::Notes));
 }
 
-/// Pythia 12b-deduped, step 32000: a late checkpoint, but not the last, under an early name. No hash can tell.
+/// Pythia 12b-deduped, step 32000: a late checkpoint, but not the last, under an early name. No
+/// hash can tell.
 #[test]
 fn a_late_checkpoint_under_an_early_name_is_off_the_way() {
     let all = pythia_steps();

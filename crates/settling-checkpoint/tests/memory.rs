@@ -206,8 +206,8 @@ fn bomb(file: &mut File) {
     file.write_all(&pieces::dict(&twice)).unwrap();
 }
 
-/// An archive with 64-bit sizes, laid out as PyTorch does: sizes behind the data, and in the directory's extra fields those
-/// numbers that do not fit into 32 bits.
+/// An archive with 64-bit sizes, laid out as PyTorch does: sizes behind the data, and in the
+/// directory's extra fields those numbers that do not fit into 32 bits.
 fn archive(file: &mut File) {
     const MOST: u64 = u32::MAX as u64;
     let pickle = object();

@@ -1,4 +1,5 @@
-//! The families of models: what transformers writes (tests/models/make.py) and what is published (tests/published).
+//! The families of models: what transformers writes (tests/models/make.py) and what is published
+//! (tests/published).
 
 use std::path::{Path, PathBuf};
 

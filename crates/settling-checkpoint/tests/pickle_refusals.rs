@@ -1,4 +1,5 @@
-//! Pickles that hold their storages themselves, and files from before PyTorch 1.6, made to do harm or to be read wrongly.
+//! Pickles that hold their storages themselves, and files from before PyTorch 1.6, made to do harm
+//! or to be read wrongly.
 
 mod pieces;
 

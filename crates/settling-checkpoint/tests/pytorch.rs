@@ -123,7 +123,8 @@ fn a_folder_has_one_file_and_safetensors_comes_first() {
 #[test]
 fn what_is_no_tensor_is_counted() {
     let open = |name| Checkpoint::open_file(path(name)).unwrap();
-    // step, seed, loss, name; of the optimizer 12 settings of its one group and the numbers of its two parameters.
+    // step, seed, loss, name; of the optimizer 12 settings of its one group and the numbers of its
+    // two parameters.
     assert_eq!(open("nested.bin").other_values(), 18);
     assert_eq!(open("model.bin").other_values(), 0);
     assert_eq!(open("pythia.bin").other_values(), 0);

@@ -1,4 +1,5 @@
-//! Archives and pickles made to do harm, or to be read wrongly: all of them are refused, quickly, and nothing runs.
+//! Archives and pickles made to do harm, or to be read wrongly: all of them are refused, quickly,
+//! and nothing runs.
 
 mod pieces;
 
@@ -158,7 +159,8 @@ fn no_global_but_the_known_ones_in_any_form_or_place() {
         ];
         let message = format!("global {module}.{name} not allowed");
         for form in &forms {
-            // As the root, a value, a key, an argument, an attribute, the id of a storage, and thrown away.
+            // As the root, a value, a key, an argument, an attribute, the id of a storage, and
+            // thrown away.
             for place in [
                 [b"\x80\x02", &form[..], b"."].concat(),
                 dict(form),
@@ -418,7 +420,8 @@ fn archives_that_can_be_read_in_two_ways() {
     refuses(&[&whole[..], b"\0"].concat(), "bytes behind its end");
     refuses(&[b"PK\x03\x04", &whole[..]].concat(), "zip directory");
     refuses(&whole[..whole.len() - 1], "is cut");
-    // The fields of the end record: disks, counts, the directory's length and place, the length of a comment.
+    // The fields of the end record: disks, counts, the directory's length and place, the length of
+    // a comment.
     for (place, value) in [(4, 1), (6, 1), (8, 9), (10, 9), (12, 1), (16, 1), (19, 0x7f), (20, 1)] {
         let mut changed = whole.clone();
         let at = changed.len() - 22 + place;
@@ -439,7 +442,8 @@ fn a_pickle_that_is_larger_than_any() {
     refuses(&archive(&records), "\"m/data.pkl\" has 67108868 bytes: expected at most 67108864");
 }
 
-/// The archive with end records of 64 bits, and the numbers of its directory's first entry moved into an extra field.
+/// The archive with end records of 64 bits, and the numbers of its directory's first entry moved
+/// into an extra field.
 fn archive64(extra: impl Fn(&[u64; 3]) -> Vec<u8>) -> Vec<u8> {
     let whole = with(&good());
     let end = whole.len() - 22;

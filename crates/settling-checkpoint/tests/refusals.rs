@@ -72,7 +72,8 @@ fn with_b(dtype: &str, shape: &str, start: u64, end: u64) -> String {
 #[test]
 fn tensors_that_contradict_the_file() {
     refuses(&file(&with(&format!("{A},{A}")), 8), "tensor `a` occurs twice");
-    // Bytes of two tensors, bytes of none, behind and before and between, and an end before the start.
+    // Bytes of two tensors, bytes of none, behind and before and between, and an end before the
+    // start.
     for (start, end) in [(4, 12), (0, 8), (9, 17), (16, 24), (7, 15), (16, 8)] {
         let message = "bad header: invalid offset for tensor `";
         refuses(&file(&with_b("F32", "[2]", start, end), end.max(8) as usize), message);
@@ -367,7 +368,8 @@ fn a_cut_or_changed_config_is_a_config_or_an_error() {
     for place in 0..whole.len() {
         for value in 0..=u8::MAX {
             changed[place] = value;
-            // A digit can become another one: the setting is what the file says, and the others are as they were.
+            // A digit can become another one: the setting is what the file says, and the others are
+            // as they were.
             let Some(found) = parse(&changed) else { continue };
             let numbers = |config: &GptNeox| {
                 [

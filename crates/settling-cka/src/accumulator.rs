@@ -13,17 +13,19 @@ pub(crate) const BLOCK_ROWS: usize = 1024;
 
 /// Linear CKA of two streams of paired rows.
 ///
-/// Takes rows in batches of any size, and other accumulators of the same two sites; [`finish`](Self::finish) is then the CKA of
-/// all rows together. Rows are gathered into blocks before they are multiplied, so the split of a stream into batches does not
-/// change a bit, and batches of one row cost no more than long ones. Which rows came through [`merge`](Self::merge) changes the
-/// answer by rounding only.
+/// Takes rows in batches of any size, and other accumulators of the same two sites;
+/// [`finish`](Self::finish) is then the CKA of all rows together. Rows are gathered into blocks
+/// before they are multiplied, so the split of a stream into batches does not change a bit, and
+/// batches of one row cost no more than long ones. Which rows came through [`merge`](Self::merge)
+/// changes the answer by rounding only.
 ///
 /// # Memory and cost
 ///
-/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes however many rows are seen, twice that while another accumulator is merged, and
-/// up to `16 (p + q)` bytes for each of the 1024 rows of a block. A row costs `p² + q² + 2 p q` floating-point operations; a merge
-/// O((p + q)²). Where all rows fit one block and are fewer than `p + q`, the products are those of rows with rows, which are fewer:
-/// `n² (p + q)` operations for n rows.
+/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes however many rows are seen, twice that while
+/// another accumulator is merged, and up to `16 (p + q)` bytes for each of the 1024 rows of a
+/// block. A row costs `p² + q² + 2 p q` floating-point operations; a merge O((p + q)²). Where all
+/// rows fit one block and are fewer than `p + q`, the products are those of rows with rows, which
+/// are fewer: `n² (p + q)` operations for n rows.
 ///
 /// # Example
 ///
@@ -58,8 +60,8 @@ impl LinearCka {
         Self::with_block_rows(BLOCK_ROWS)
     }
 
-    /// As [`new`](Self::new), with blocks of `block_rows` rows instead of 1024. Smaller blocks take less memory and more time;
-    /// the answer changes by rounding only.
+    /// As [`new`](Self::new), with blocks of `block_rows` rows instead of 1024. Smaller blocks take
+    /// less memory and more time; the answer changes by rounding only.
     ///
     /// # Panics
     ///
@@ -71,9 +73,10 @@ impl LinearCka {
         Self { stream: Stream::new(block_rows, Options::default()) }
     }
 
-    /// From now on products are f32, of rows centred in f64, and sums of up to 512 of them; those are added up in f64. Faster,
-    /// and less exact: [`Cka::biased_error`] and [`Cka::debiased_error`] say how far the value may be off, about 10⁻⁷ for wide features
-    /// and many rows. All else is as with f64.
+    /// From now on products are f32, of rows centred in f64, and sums of up to 512 of them; those
+    /// are added up in f64. Faster, and less exact: [`Cka::biased_error`] and
+    /// [`Cka::debiased_error`] say how far the value may be off, about 10⁻⁷ for wide features and
+    /// many rows. All else is as with f64.
     ///
     /// # Panics
     ///
@@ -102,11 +105,13 @@ impl LinearCka {
         self
     }
 
-    /// Also gathers `draws` draws of the value with the rows of `y` in another order within each block:
-    /// [`finish_with_null`](Self::finish_with_null). Each takes the memory and the time of `Cxy` once more.
+    /// Also gathers `draws` draws of the value with the rows of `y` in another order within each
+    /// block: [`finish_with_null`](Self::finish_with_null). Each takes the memory and the time of
+    /// `Cxy` once more.
     ///
-    /// The orders depend on `seed`, the number of the draw and the number of the block alone. Accumulators that are to be merged
-    /// should have different seeds, so that their blocks are not reordered alike.
+    /// The orders depend on `seed`, the number of the draw and the number of the block alone.
+    /// Accumulators that are to be merged should have different seeds, so that their blocks are not
+    /// reordered alike.
     ///
     /// # Panics
     ///
@@ -126,13 +131,14 @@ impl LinearCka {
         self.stream.rows()
     }
 
-    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the same observation. Elements of
-    /// any type that converts to f64 without loss: f32, f64, half-precision types, small integers. `n` may be 0.
+    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the
+    /// same observation. Elements of any type that converts to f64 without loss: f32, f64,
+    /// half-precision types, small integers. `n` may be 0.
     ///
     /// # Errors
     ///
-    /// If the numbers of rows differ, a width is 0 or not that of the update before, or an element is not finite or beyond
-    /// ±2^200. The accumulator is then as it was before.
+    /// If the numbers of rows differ, a width is 0 or not that of the update before, or an element
+    /// is not finite or beyond ±2^200. The accumulator is then as it was before.
     pub fn update<T: Copy + Into<f64> + Sync>(
         &mut self,
         x: MatView<'_, T>,
@@ -147,8 +153,8 @@ impl LinearCka {
     ///
     /// # Errors
     ///
-    /// If the widths differ, or one has another arithmetic or number of draws than the other. The accumulator is then as it was
-    /// before.
+    /// If the widths differ, or one has another arithmetic or number of draws than the other. The
+    /// accumulator is then as it was before.
     pub fn merge(&mut self, other: Self) -> Result<(), Error> {
         let Some(widths) = other.widths() else { return Ok(()) };
         check_widths(widths, self.widths())?;
@@ -209,8 +215,9 @@ impl PairAccumulator for LinearCka {
     }
 }
 
-/// Linear CKA of two matrices in memory: `x` is `(n, x_features)`, `y` is `(n, y_features)`, rows are observations. The cheaper of
-/// [`linear_cka_gram`], where rows are fewer than the features of both together, and [`linear_cka_features`].
+/// Linear CKA of two matrices in memory: `x` is `(n, x_features)`, `y` is `(n, y_features)`, rows
+/// are observations. The cheaper of [`linear_cka_gram`], where rows are fewer than the features of
+/// both together, and [`linear_cka_features`].
 ///
 /// # Errors
 ///
@@ -237,8 +244,8 @@ pub fn linear_cka<T: Copy + Into<f64> + Sync>(
     if x.rows() < x.cols() + y.cols() { linear_cka_gram(x, y) } else { linear_cka_features(x, y) }
 }
 
-/// [`linear_cka`] from products of features with features: `n (p + q)²` operations for n rows of widths p and q, and
-/// `8 (p² + q² + p q)` bytes.
+/// [`linear_cka`] from products of features with features: `n (p + q)²` operations for n rows of
+/// widths p and q, and `8 (p² + q² + p q)` bytes.
 ///
 /// # Errors
 ///
@@ -260,7 +267,8 @@ pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
     Ok(grid.map_or_else(Cka::default, |grid| grid.cka(0, 0)))
 }
 
-/// [`linear_cka`] from products of rows with rows: `n² (p + q)` operations for n rows of widths p and q, and `16 n²` bytes.
+/// [`linear_cka`] from products of rows with rows: `n² (p + q)` operations for n rows of widths p
+/// and q, and `16 n²` bytes.
 ///
 /// # Errors
 ///
@@ -276,8 +284,9 @@ pub fn linear_cka_gram<T: Copy + Into<f64>>(
     Ok(Gram::of_rows(x).cka(&Gram::of_rows(y)))
 }
 
-/// The checks that [`LinearCka::update`] makes of its rows, for accumulators of your own that form [`CkaSums`](crate::CkaSums);
-/// `widths` are those of `x` and `y` in the rows before, if there were any.
+/// The checks that [`LinearCka::update`] makes of its rows, for accumulators of your own that form
+/// [`CkaSums`](crate::CkaSums); `widths` are those of `x` and `y` in the rows before, if there were
+/// any.
 ///
 /// # Errors
 ///

@@ -5,8 +5,9 @@ use settling_core::MatView;
 use crate::error::{Fault, Side};
 use crate::product::{Columns, Scaled};
 
-/// The greatest magnitude of an element. Fourth powers of centred rows are summed and squares of traces are formed: with rows
-/// `n` and features `d` these are at most `16 (n d)² 2^800`, finite for every `n d < 2^100`.
+/// The greatest magnitude of an element. Fourth powers of centred rows are summed and squares of
+/// traces are formed: with rows `n` and features `d` these are at most `16 (n d)² 2^800`, finite
+/// for every `n d < 2^100`.
 const LIMIT: f64 = f64::from_bits((1023 + 200) << 52);
 
 /// Checks that every element is finite and within [`LIMIT`].
@@ -33,7 +34,8 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
     Ok(())
 }
 
-/// A mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the spread of the rows.
+/// A mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the
+/// spread of the rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Mean {
     high: Vec<f64>,
@@ -41,7 +43,8 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
-    /// The first row of `m`: a start that is as far from zero as the rows are. Equal rows are exactly nothing about it.
+    /// The first row of `m`: a start that is as far from zero as the rows are. Equal rows are
+    /// exactly nothing about it.
     pub(crate) fn start<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
         let high: Vec<f64> = m.row(0).iter().map(|&value| value.into()).collect();
         Self { low: vec![0.0; high.len()], high }
@@ -103,8 +106,8 @@ impl Centred {
         Self::reusing(None, m, mean)
     }
 
-    /// As [`new`](Self::new), in the memory of a block that is no longer needed: to get and clear some megabytes for every
-    /// block costs a tenth of the time.
+    /// As [`new`](Self::new), in the memory of a block that is no longer needed: to get and clear
+    /// some megabytes for every block costs a tenth of the time.
     pub(crate) fn reusing<T: Copy + Into<f64>>(
         spare: Option<Self>,
         m: MatView<'_, T>,

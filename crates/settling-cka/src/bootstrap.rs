@@ -7,15 +7,16 @@ use crate::error::{Error, Side};
 use crate::gram::Gram;
 use crate::random::Random;
 
-/// The debiased CKA of rows drawn with replacement, over and over: how far the value depends on the rows that happened to be
-/// there.
+/// The debiased CKA of rows drawn with replacement, over and over: how far the value depends on the
+/// rows that happened to be there.
 ///
-/// A row drawn twice is as near to its copy as rows can be, and estimates that take the two for two observations come out high. Here, as in the
-/// unbiased estimate itself, terms of a row with itself are left out, copies included: the sums over different rows are weighted
-/// by how often they were drawn. For the same reason there is no bootstrap of the biased value.
+/// A row drawn twice is as near to its copy as rows can be, and estimates that take the two for two
+/// observations come out high. Here, as in the unbiased estimate itself, terms of a row with itself
+/// are left out, copies included: the sums over different rows are weighted by how often they were
+/// drawn. For the same reason there is no bootstrap of the biased value.
 ///
-/// Rows have to be independent observations, as for [`PermutationNull`](crate::PermutationNull); positions of one text give an interval
-/// that is too narrow.
+/// Rows have to be independent observations, as for [`PermutationNull`](crate::PermutationNull);
+/// positions of one text give an interval that is too narrow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bootstrap {
     observed: Cka,
@@ -47,7 +48,8 @@ impl Bootstrap {
         &self.draws
     }
 
-    /// The interval between the quantiles `(1 - level) / 2` and `(1 + level) / 2` of the draws, interpolated linearly.
+    /// The interval between the quantiles `(1 - level) / 2` and `(1 + level) / 2` of the draws,
+    /// interpolated linearly.
     ///
     /// # Errors
     ///
@@ -80,11 +82,13 @@ impl Bootstrap {
     }
 }
 
-/// The [`Bootstrap`] of two matrices in memory, with `draws` draws of n rows that follow from `seed`.
+/// The [`Bootstrap`] of two matrices in memory, with `draws` draws of n rows that follow from
+/// `seed`.
 ///
-/// The random numbers are those of SplitMix64. It takes `32 n²` bytes and some `10 n²` operations a draw; draws are shared among
-/// the threads of rayon's pool, and do not depend on their number. For very many rows, take a part of them: the interval of n rows
-/// is about `√(m / n)` times as wide as that of m.
+/// The random numbers are those of SplitMix64. It takes `32 n²` bytes and some `10 n²` operations a
+/// draw; draws are shared among the threads of rayon's pool, and do not depend on their number. For
+/// very many rows, take a part of them: the interval of n rows is about `√(m / n)` times as wide as
+/// that of m.
 ///
 /// # Errors
 ///
@@ -138,11 +142,12 @@ fn without_diagonal(gram: &Gram) -> Vec<f64> {
     full
 }
 
-/// The ratio of weighted averages, over different rows i, j, q, r, of the terms of the unbiased HSIC
-/// `k_ij l_ij + k_ij l_qr - 2 k_ij l_iq`; `k` and `l` have no diagonal.
+/// The ratio of weighted averages, over different rows i, j, q, r, of the terms of the unbiased
+/// HSIC `k_ij l_ij + k_ij l_qr - 2 k_ij l_iq`; `k` and `l` have no diagonal.
 ///
-/// With `(K w)_i` the weighted row sums, the sums over different rows follow from those over all: of the fourfold sum
-/// `(wᵀ K w)(wᵀ L w)`, the terms in which the two pairs share one row (four ways) or both (two ways) are taken out.
+/// With `(K w)_i` the weighted row sums, the sums over different rows follow from those over all:
+/// of the fourfold sum `(wᵀ K w)(wᵀ L w)`, the terms in which the two pairs share one row (four
+/// ways) or both (two ways) are taken out.
 fn weighted(k: &[f64], l: &[f64], w: &[f64]) -> Result<f64, Undefined> {
     let rows = w.len();
     let [s1, s2, s3, s4] = [1, 2, 3, 4].map(|power| w.iter().map(|w| w.powi(power)).sum::<f64>());
@@ -203,7 +208,8 @@ fn weighted(k: &[f64], l: &[f64], w: &[f64]) -> Result<f64, Undefined> {
 mod tests {
     use super::*;
 
-    /// Every row once is the unbiased estimate; weights as the rows written out, with the terms of copies left out, is the definition.
+    /// Every row once is the unbiased estimate; weights as the rows written out, with the terms of
+    /// copies left out, is the definition.
     #[test]
     fn weights_are_rows_without_the_terms_of_copies() {
         let x: Vec<f64> = (0..14).map(|k| (f64::from(k) * 1.3).sin()).collect();

@@ -8,14 +8,16 @@ use crate::error::{Error, Side};
 use crate::similarity::Similarity;
 use crate::svd::{Svd, transposed_product};
 
-/// Singular vector canonical correlation analysis: the mean canonical correlation of the leading principal components of
-/// either side, as many as hold the share `variance` of the sum of squares; over the smaller number of components.
+/// Singular vector canonical correlation analysis: the mean canonical correlation of the leading
+/// principal components of either side, as many as hold the share `variance` of the sum of squares;
+/// over the smaller number of components.
 ///
 /// # Numerics
 ///
-/// From the singular value decompositions of the centred matrices, not from covariances, whose condition is the square (Björck &
-/// Golub 1973). With few rows the components of either side can be matched whatever they are: of unrelated features k of n rows
-/// in common the mean squared correlation is about `k / n`.
+/// From the singular value decompositions of the centred matrices, not from covariances, whose
+/// condition is the square (Björck & Golub 1973). With few rows the components of either side can
+/// be matched whatever they are: of unrelated features k of n rows in common the mean squared
+/// correlation is about `k / n`.
 ///
 /// # References
 ///
@@ -36,21 +38,25 @@ use crate::svd::{Svd, transposed_product};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Svcca {
-    /// The share of the sum of squares to keep, in (0, 1]; with 1 only what is zero to rounding is left out, and this is the mean
-    /// canonical correlation.
+    /// The share of the sum of squares to keep, in (0, 1]; with 1 only what is zero to rounding is
+    /// left out, and this is the mean canonical correlation.
     pub variance: f64,
 }
 
-/// Projection-weighted canonical correlation analysis: the mean canonical correlation, with each canonical variate of `x` weighted by
-/// how much of `x` it accounts for, `Σ_j |⟨h, x_j⟩|` over the centred columns. Not symmetric: the weights are those of `x`.
+/// Projection-weighted canonical correlation analysis: the mean canonical correlation, with each
+/// canonical variate of `x` weighted by how much of `x` it accounts for, `Σ_j |⟨h, x_j⟩|` over the
+/// centred columns. Not symmetric: the weights are those of `x`.
 ///
-/// All directions that are not zero to rounding take part; see [`Svcca`] for few rows. With more directions of both sides together than
-/// rows, several correlations are 1 whatever the data, and their variates, and so their weights, any of many: then there is no
-/// value. Where correlations happen to be equal their weights are arbitrary too, and the value depends on rounding if others differ.
+/// All directions that are not zero to rounding take part; see [`Svcca`] for few rows. With more
+/// directions of both sides together than rows, several correlations are 1 whatever the data, and
+/// their variates, and so their weights, any of many: then there is no value. Where correlations
+/// happen to be equal their weights are arbitrary too, and the value depends on rounding if others
+/// differ.
 ///
 /// # References
 ///
-/// Morcos, Raghu & Bengio 2018, "Insights on Representational Similarity in Neural Networks with Canonical Correlation".
+/// Morcos, Raghu & Bengio 2018, "Insights on Representational Similarity in Neural Networks with
+/// Canonical Correlation".
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pwcca;
 

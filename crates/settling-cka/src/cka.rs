@@ -15,23 +15,28 @@ pub enum Undefined {
     /// All rows of one side are equal.
     #[error("zero variance: all rows of {0} are equal")]
     ZeroVariance(Side),
-    /// The rows of one side differ by so little that fourth powers of the differences leave the range of f64.
+    /// The rows of one side differ by so little that fourth powers of the differences leave the
+    /// range of f64.
     #[error(
         "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
     )]
     VarianceTooSmall(Side),
-    /// The denominator of the debiased value is not positive, or not known to three digits: the rows of one side are equally
-    /// far from each other, or one of them is millions of times farther away than the others.
+    /// The denominator of the debiased value is not positive, or not known to three digits: the
+    /// rows of one side are equally far from each other, or one of them is millions of times
+    /// farther away than the others.
     #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
     SelfTermNotPositive(Side),
-    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance is to be the width of a kernel.
+    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance
+    /// is to be the width of a kernel.
     #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
     ZeroBandwidth(Side),
-    /// No singular value decomposition that passes its check was found. No matrix is known that does this.
+    /// No singular value decomposition that passes its check was found. No matrix is known that
+    /// does this.
     #[error("the singular value decomposition did not converge; please report this")]
     NoConvergence,
-    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹² outside: an error of this crate or
-    /// of the machine, or a given Gram matrix that is none of a kernel.
+    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹²
+    /// outside: an error of this crate or of the machine, or a given Gram matrix that is none of a
+    /// kernel.
     #[error(
         "a value between 0 and 1 is not: a given matrix is not the Gram matrix of a kernel, or this is an error of settling-cka; then \
          please report it"
@@ -39,8 +44,8 @@ pub enum Undefined {
     BoundViolated,
 }
 
-/// What one side contributes to [`CkaSums`]: with `C` the centred products of its rows with themselves, and `u` the squared
-/// norms of its centred rows.
+/// What one side contributes to [`CkaSums`]: with `C` the centred products of its rows with
+/// themselves, and `u` the squared norms of its centred rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SideSums {
     /// The width.
@@ -55,8 +60,9 @@ pub struct SideSums {
 
 /// All that a [`Cka`] is made of: sums over paired rows, each side about its mean over all of them.
 ///
-/// The door for accumulators that form these sums elsewhere, on a GPU say; on the CPU [`LinearCka`](crate::LinearCka) does it.
-/// How the sums move when the mean does, so that rows may come in batches, is derived in `moments.rs` of this crate.
+/// The door for accumulators that form these sums elsewhere, on a GPU say; on the CPU
+/// [`LinearCka`](crate::LinearCka) does it. How the sums move when the mean does, so that rows may
+/// come in batches, is derived in `moments.rs` of this crate.
 ///
 /// # Example
 ///
@@ -92,16 +98,19 @@ pub struct CkaSums {
 
 /// The CKA of two sets of features of the same rows, and what is needed to read it.
 ///
-/// Below, `C` are centred products over all `n` rows: with `X̃` the rows of `x` minus their mean, `Cxx = X̃ᵀX̃`, `Cxy = X̃ᵀỸ`,
-/// `Cyy = ỸᵀỸ`; `u_i = |x̃_i|²`, `v_i = |ỹ_i|²`; norms are Frobenius norms.
+/// Below, `C` are centred products over all `n` rows: with `X̃` the rows of `x` minus their mean,
+/// `Cxx = X̃ᵀX̃`, `Cxy = X̃ᵀỸ`, `Cyy = ỸᵀỸ`; `u_i = |x̃_i|²`, `v_i = |ỹ_i|²`; norms are Frobenius
+/// norms.
 ///
 /// # Worked example
 ///
-/// `x = (1, 2, 3, 4)` and `y = (1, 3, 2, 4)`, one feature each. Centred, `(-3, -1, 1, 3) / 2` and `(-3, 1, -1, 3) / 2`, so
-/// `Cxx = Cyy = 5`, `Cxy = 4`, `u = v = (9, 1, 1, 9) / 4`, `Σu = 5`, `Σuv = 41 / 4`.
+/// `x = (1, 2, 3, 4)` and `y = (1, 3, 2, 4)`, one feature each. Centred, `(-3, -1, 1, 3) / 2` and
+/// `(-3, 1, -1, 3) / 2`, so `Cxx = Cyy = 5`, `Cxy = 4`, `u = v = (9, 1, 1, 9) / 4`, `Σu = 5`,
+/// `Σuv = 41 / 4`.
 ///
 /// - biased: `4² / (5 · 5) = 0.64`.
-/// - debiased: `h_xy = 16 - 4/2 · 41/4 + 25/6 = -1/3` and `h_xx = h_yy = 25 - 4/2 · 41/4 + 25/6 = 26/3`: their ratio is `-1/26`.
+/// - debiased: `h_xy = 16 - 4/2 · 41/4 + 25/6 = -1/3` and
+///   `h_xx = h_yy = 25 - 4/2 · 41/4 + 25/6 = 26/3`: their ratio is `-1/26`.
 /// - participation ratios: one feature, `5² / 5² = 1`. Floor: `√(1 · 1) / (4 - 1) = 1/3`.
 ///
 /// ```
@@ -138,11 +147,13 @@ impl Cka {
         Self { sums, errors }
     }
 
-    /// The CKA of rows that were summed by another accumulator than [`LinearCka`](crate::LinearCka).
+    /// The CKA of rows that were summed by another accumulator than
+    /// [`LinearCka`](crate::LinearCka).
     ///
     /// # Errors
     ///
-    /// [`NotFinite`](crate::ErrorKind::NotFinite): a sum is NaN or infinite. That finite sums belong together is not checked.
+    /// [`NotFinite`](crate::ErrorKind::NotFinite): a sum is NaN or infinite. That finite sums
+    /// belong together is not checked.
     pub fn from_sums(sums: CkaSums) -> Result<Self, Error> {
         let CkaSums { x, y, .. } = sums;
         let named = [
@@ -179,19 +190,22 @@ impl Cka {
         self.sums.y.features
     }
 
-    /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (by rounding up to 10⁻¹² outside; never clamped).
+    /// Linear CKA as it was introduced: `‖Cxy‖² / (‖Cxx‖ ‖Cyy‖)`, in [0, 1] (by rounding up to
+    /// 10⁻¹² outside; never clamped).
     ///
-    /// It is biased upwards, the more the fewer rows there are for the width: read it beside [`floor`](Self::floor).
+    /// It is biased upwards, the more the fewer rows there are for the width: read it beside
+    /// [`floor`](Self::floor).
     ///
     /// # Errors
     ///
-    /// [`TooFewRows`](Undefined::TooFewRows) below 2 rows; [`ZeroVariance`](Undefined::ZeroVariance) and
+    /// [`TooFewRows`](Undefined::TooFewRows) below 2 rows;
+    /// [`ZeroVariance`](Undefined::ZeroVariance) and
     /// [`VarianceTooSmall`](Undefined::VarianceTooSmall).
     ///
     /// # References
     ///
-    /// Kornblith, Norouzi, Lee & Hinton 2019, "Similarity of Neural Network Representations Revisited", the feature-space form
-    /// at the end of section 3.
+    /// Kornblith, Norouzi, Lee & Hinton 2019, "Similarity of Neural Network Representations
+    /// Revisited", the feature-space form at the end of section 3.
     pub fn biased(&self) -> Result<f64, Undefined> {
         self.check(2)?;
         let CkaSums { x, y, cross_frobenius_squared, .. } = self.sums;
@@ -202,8 +216,9 @@ impl Cka {
         )
     }
 
-    /// How far products in f32 may have moved [`biased`](Self::biased): four standard deviations, if roundings are independent
-    /// (derived in `moments.rs` of this crate). 0 for products in f64, whose error of some 10⁻¹⁴ is not counted.
+    /// How far products in f32 may have moved [`biased`](Self::biased): four standard deviations,
+    /// if roundings are independent (derived in `moments.rs` of this crate). 0 for products in f64,
+    /// whose error of some 10⁻¹⁴ is not counted.
     ///
     /// # Errors
     ///
@@ -213,11 +228,12 @@ impl Cka {
         self.ratio_error(self.biased()?, x.frobenius_squared, y.frobenius_squared)
     }
 
-    /// The angle between the centred Gram matrices, `arccos` of [`biased`](Self::biased), in radians: from 0 for features that
-    /// agree to π/2. A metric: it satisfies the triangle inequality, as `1 - CKA` does not.
+    /// The angle between the centred Gram matrices, `arccos` of [`biased`](Self::biased), in
+    /// radians: from 0 for features that agree to π/2. A metric: it satisfies the triangle
+    /// inequality, as `1 - CKA` does not.
     ///
-    /// Near 0 it magnifies rounding: CKA of `1 - ε` is an angle of `√(2 ε)`, so features that agree come out at some 10⁻⁸. Where
-    /// CKA is above 1 by rounding the angle is 0.
+    /// Near 0 it magnifies rounding: CKA of `1 - ε` is an angle of `√(2 ε)`, so features that agree
+    /// come out at some 10⁻⁸. Where CKA is above 1 by rounding the angle is 0.
     ///
     /// # Errors
     ///
@@ -225,7 +241,8 @@ impl Cka {
     ///
     /// # References
     ///
-    /// Williams, Kunz, Kornblith & Linderman 2021, "Generalized Shape Metrics on Neural Representations".
+    /// Williams, Kunz, Kornblith & Linderman 2021, "Generalized Shape Metrics on Neural
+    /// Representations".
     pub fn angular_distance(&self) -> Result<f64, Undefined> {
         let value = self.biased()?;
         // Not `acos(min(value, 1))`: there is no angle to find where rounding left none.
@@ -238,24 +255,29 @@ impl Cka {
     /// h_xy = ‖Cxy‖² - n/(n-2) Σ u v + Σu Σv / ((n-1)(n-2))
     /// ```
     ///
-    /// and `h_xx`, `h_yy` likewise. `h / (n(n-3))` is the U-statistic of HSIC: the estimate from kernel matrices without their
-    /// diagonals, which has no bias. The ratio of the three is no longer exactly unbiased, but near 0 for independent features
-    /// of any width, so that it compares widths and numbers of rows. It may be negative, or above 1; it is never clamped.
+    /// and `h_xx`, `h_yy` likewise. `h / (n(n-3))` is the U-statistic of HSIC: the estimate from
+    /// kernel matrices without their diagonals, which has no bias. The ratio of the three is no
+    /// longer exactly unbiased, but near 0 for independent features of any width, so that it
+    /// compares widths and numbers of rows. It may be negative, or above 1; it is never clamped.
     ///
     /// # Numerics
     ///
-    /// The diagonal terms cancel: the relative error of `h_xx` is some 10⁻¹⁶ `‖Cxx‖² / h_xx`. Rows of comparable norms keep 13
-    /// digits; a single row r times as long as the others costs a factor of r² `features / n`.
+    /// The diagonal terms cancel: the relative error of `h_xx` is some 10⁻¹⁶ `‖Cxx‖² / h_xx`. Rows
+    /// of comparable norms keep 13 digits; a single row r times as long as the others costs a
+    /// factor of r² `features / n`.
     ///
     /// # Errors
     ///
-    /// [`TooFewRows`](Undefined::TooFewRows) below 4 rows; [`ZeroVariance`](Undefined::ZeroVariance) and
-    /// [`VarianceTooSmall`](Undefined::VarianceTooSmall); [`SelfTermNotPositive`](Undefined::SelfTermNotPositive).
+    /// [`TooFewRows`](Undefined::TooFewRows) below 4 rows;
+    /// [`ZeroVariance`](Undefined::ZeroVariance) and
+    /// [`VarianceTooSmall`](Undefined::VarianceTooSmall);
+    /// [`SelfTermNotPositive`](Undefined::SelfTermNotPositive).
     ///
     /// # References
     ///
-    /// Song, Smola, Gretton, Bedo & Borgwardt 2012, "Feature Selection via Dependence Maximization", the unbiased estimator
-    /// HSIC₁; Székely & Rizzo 2014, "Partial Distance Correlation with Methods for Dissimilarities", the same by U-centring.
+    /// Song, Smola, Gretton, Bedo & Borgwardt 2012, "Feature Selection via Dependence
+    /// Maximization", the unbiased estimator HSIC₁; Székely & Rizzo 2014, "Partial Distance
+    /// Correlation with Methods for Dissimilarities", the same by U-centring.
     pub fn debiased(&self) -> Result<f64, Undefined> {
         Ok(self.debiased_terms()?.ratio())
     }
@@ -273,13 +295,15 @@ impl Cka {
     fn self_term(&self, sums: SideSums) -> Option<f64> {
         let (value, magnitude) =
             self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
-        // Sums of n and of `features` terms, each rounded once: their first-order error bound. An estimate that is 2^10
-        // times that has three digits at the least; below, what remains of the difference may be nothing but rounding.
+        // Sums of n and of `features` terms, each rounded once: their first-order error bound. An
+        // estimate that is 2^10 times that has three digits at the least; below, what remains of
+        // the difference may be nothing but rounding.
         let rounding = (self.sums.rows + sums.features) as f64 * f64::EPSILON * magnitude;
         (value > 1024.0 * rounding).then_some(value)
     }
 
-    /// HSIC₁ of xy, xx and yy; the latter two, which are not negative, are 0 where they are not positive beyond rounding.
+    /// HSIC₁ of xy, xx and yy; the latter two, which are not negative, are 0 where they are not
+    /// positive beyond rounding.
     pub(crate) fn unbiased_hsic(&self) -> Result<[f64; 3], Undefined> {
         let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
         if rows < 4 {
@@ -291,7 +315,8 @@ impl Cka {
         Ok([xy, own(x), own(y)].map(|h| h / (n * (n - 3.0))))
     }
 
-    /// How far products in f32 may have moved [`debiased`](Self::debiased); as [`biased_error`](Self::biased_error).
+    /// How far products in f32 may have moved [`debiased`](Self::debiased); as
+    /// [`biased_error`](Self::biased_error).
     ///
     /// # Errors
     ///
@@ -313,12 +338,14 @@ impl Cka {
         cross + errors.x / x.frobenius_squared + errors.y / y.frobenius_squared
     }
 
-    /// The value that [`biased`](Self::biased) takes on average if the rows of `y` are paired with those of `x` at random:
-    /// `√(Px Py) / (n - 1)`, with the [participation ratios](Self::participation_ratios) `Px`, `Py`.
+    /// The value that [`biased`](Self::biased) takes on average if the rows of `y` are paired with
+    /// those of `x` at random: `√(Px Py) / (n - 1)`, with the [participation
+    /// ratios](Self::participation_ratios) `Px`, `Py`.
     ///
-    /// It is exact, with no assumption about the distribution: re-pairing leaves `Cxx` and `Cyy` alone, and the mean of `‖Cxy‖²`
-    /// over all `n!` pairings is `tr(Cxx) tr(Cyy) / (n - 1)`. It lies in (0, 1]. A biased value near it says nothing about
-    /// similarity. [`independence_floor`] is its forecast before any rows are seen.
+    /// It is exact, with no assumption about the distribution: re-pairing leaves `Cxx` and `Cyy`
+    /// alone, and the mean of `‖Cxy‖²` over all `n!` pairings is `tr(Cxx) tr(Cyy) / (n - 1)`. It
+    /// lies in (0, 1]. A biased value near it says nothing about similarity. [`independence_floor`]
+    /// is its forecast before any rows are seen.
     ///
     /// # Errors
     ///
@@ -328,13 +355,14 @@ impl Cka {
         bounded(x.sqrt() * y.sqrt() / (self.rows() as f64 - 1.0), 1e-12 + self.relative_errors())
     }
 
-    /// `tr(C)² / ‖C‖²` for `Cxx` and `Cyy`: the effective number of dimensions in which the rows vary, from 1 to the smaller of
-    /// the width and `n - 1`.
+    /// `tr(C)² / ‖C‖²` for `Cxx` and `Cyy`: the effective number of dimensions in which the rows
+    /// vary, from 1 to the smaller of the width and `n - 1`.
     ///
-    /// These describe the rows seen. As estimates of the population's ratio they are low while rows are few: rows drawn from a
-    /// Gaussian whose covariance has the ratio P give about `P (n - 1) / (P + n)`, so 102 instead of 512 for 128 rows of 512
-    /// independent features. Putting them into [`independence_floor`] would therefore underestimate; [`floor`](Self::floor) has no such
-    /// bias.
+    /// These describe the rows seen. As estimates of the population's ratio they are low while rows
+    /// are few: rows drawn from a Gaussian whose covariance has the ratio P give about
+    /// `P (n - 1) / (P + n)`, so 102 instead of 512 for 128 rows of 512 independent features.
+    /// Putting them into [`independence_floor`] would therefore underestimate;
+    /// [`floor`](Self::floor) has no such bias.
     ///
     /// # Errors
     ///
@@ -390,10 +418,12 @@ fn bounded(value: f64, slack: f64) -> Result<f64, Undefined> {
 }
 
 /// The biased CKA to expect of *independent* features, before any rows are seen:
-/// `√(Px / (Px + n - 1) · Py / (Py + n - 1))`, for `rows` = n observations of features whose covariances have the participation
-/// ratios (`tr(Σ)² / ‖Σ‖²`; the width if all features vary alike) Px and Py.
+/// `√(Px / (Px + n - 1) · Py / (Py + n - 1))`, for `rows` = n observations of features whose
+/// covariances have the participation ratios (`tr(Σ)² / ‖Σ‖²`; the width if all features vary
+/// alike) Px and Py.
 ///
-/// A forecast to leading order in 1/n, for choosing n; once rows are there, [`Cka::floor`] is exact for them.
+/// A forecast to leading order in 1/n, for choosing n; once rows are there, [`Cka::floor`] is exact
+/// for them.
 ///
 /// # Panics
 ///

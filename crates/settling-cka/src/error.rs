@@ -20,9 +20,11 @@ impl fmt::Display for Side {
     }
 }
 
-/// Why rows, or another accumulator, were refused. Whatever refused them is as it was before the call.
+/// Why rows, or another accumulator, were refused. Whatever refused them is as it was before the
+/// call.
 ///
-/// [`kind`](Error::kind) says what sort of problem it is; the message says what was expected and what was found where.
+/// [`kind`](Error::kind) says what sort of problem it is; the message says what was expected and
+/// what was found where.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Fault);
@@ -45,7 +47,8 @@ pub enum ErrorKind {
     OptionsDiffer,
     /// There are not as many sites as in the rows before, or none.
     SitesDiffer,
-    /// A given matrix is not the Gram matrix of a kernel: not square, not symmetric, or a negative squared distance.
+    /// A given matrix is not the Gram matrix of a kernel: not square, not symmetric, or a negative
+    /// squared distance.
     NotAKernel,
     /// The number has no value for these rows: [`Error::undefined`] says why.
     Undefined,

@@ -1,7 +1,8 @@
-//! The sums behind CKA from `n x n` matrices over pairs of rows: cheaper than features where rows are few, and the only form of a
-//! kernel that has no features.
+//! The sums behind CKA from `n x n` matrices over pairs of rows: cheaper than features where rows
+//! are few, and the only form of a kernel that has no features.
 //!
-//! With `K` and `L` centred on both sides, `‖Cxy‖² = ⟨K, L⟩`, and the squared norms of centred rows are the diagonals.
+//! With `K` and `L` centred on both sides, `‖Cxy‖² = ⟨K, L⟩`, and the squared norms of centred rows
+//! are the diagonals.
 
 use settling_core::MatView;
 
@@ -25,7 +26,8 @@ impl Gram {
         Self::of_centred(gram_of_rows(&centred.columns), m.rows(), m.cols())
     }
 
-    /// `values` is a centred matrix, row-major `(rows, rows)`, of which the lower triangle is looked at.
+    /// `values` is a centred matrix, row-major `(rows, rows)`, of which the lower triangle is
+    /// looked at.
     pub(crate) fn of_centred(values: Vec<f64>, rows: usize, features: usize) -> Self {
         let diagonal: Vec<f64> = (0..rows).map(|row| values[row * (rows + 1)]).collect();
         let sums = SideSums {

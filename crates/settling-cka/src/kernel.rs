@@ -13,22 +13,24 @@ use crate::product::gram_of_rows;
 pub enum Bandwidth {
     /// The distance itself, in the units of the features.
     Distance(f64),
-    /// `σ²` is the square of this factor times the median of the squared distances. As in the code of Kornblith et al. the median is over all `n²` ordered pairs of rows, the `n` pairs of a row with
-    /// itself included; of an even number of them, the mean of the middle two.
+    /// `σ²` is the square of this factor times the median of the squared distances. As in the code
+    /// of Kornblith et al. the median is over all `n²` ordered pairs of rows, the `n` pairs of a
+    /// row with itself included; of an even number of them, the mean of the middle two.
     Median(f64),
 }
 
-/// CKA of two kernels, given by their Gram matrices over the same n rows: both `(n, n)` and symmetric (to 2⁻¹⁶ of their largest
-/// element; the mean of an element and its mirror image is taken). They need not be centred.
+/// CKA of two kernels, given by their Gram matrices over the same n rows: both `(n, n)` and
+/// symmetric (to 2⁻¹⁶ of their largest element; the mean of an element and its mirror image is
+/// taken). They need not be centred.
 ///
-/// All of [`Cka`] means the same for kernels: `Cxx` and `Cyy` are to be read as the centred Gram matrices, whose diagonals take
-/// the place of the squared norms, and widths are n.
+/// All of [`Cka`] means the same for kernels: `Cxx` and `Cyy` are to be read as the centred Gram
+/// matrices, whose diagonals take the place of the squared norms, and widths are n.
 ///
 /// # Errors
 ///
-/// If the numbers of rows differ, a matrix is empty, not square, not symmetric or has a squared distance below zero
-/// ([`NotAKernel`](crate::ErrorKind::NotAKernel)), or an element is not finite or beyond ±2^200. Not every matrix that passes is
-/// that of a kernel.
+/// If the numbers of rows differ, a matrix is empty, not square, not symmetric or has a squared
+/// distance below zero ([`NotAKernel`](crate::ErrorKind::NotAKernel)), or an element is not finite
+/// or beyond ±2^200. Not every matrix that passes is that of a kernel.
 ///
 /// # Example
 ///
@@ -69,8 +71,8 @@ pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> 
 ///
 /// # Example
 ///
-/// Four rows at the distances 1, 2 and 3 of each other: of the 16 squared distances 4 are 0, 6 are 1, 4 are 4 and 2 are 9, so that
-/// their median is 1, and the kernel is `exp(-d² / 2)`.
+/// Four rows at the distances 1, 2 and 3 of each other: of the 16 squared distances 4 are 0, 6 are
+/// 1, 4 are 4 and 2 are 9, so that their median is 1, and the kernel is `exp(-d² / 2)`.
 ///
 /// ```
 /// use settling_cka::{Bandwidth, kernel_cka, rbf_cka};

@@ -1,20 +1,25 @@
-//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and what is reported beside it.
+//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and
+//! what is reported beside it.
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you have two sets of features of the *same* observations (the activations of a layer at two checkpoints, of two
-//! layers, of two models) and want one number for how similar they are up to rotation, translation and scale, together with
-//! the value that unrelated features would have reached. Rows may arrive in any batches, and accumulators that saw different
-//! rows may be merged: the answer is that of all rows at once, not a mean over mini-batches.
+//! Yes, if you have two sets of features of the *same* observations (the activations of a layer at
+//! two checkpoints, of two layers, of two models) and want one number for how similar they are up
+//! to rotation, translation and scale, together with the value that unrelated features would have
+//! reached. Rows may arrive in any batches, and accumulators that saw different rows may be merged:
+//! the answer is that of all rows at once, not a mean over mini-batches.
 //!
-//! Use the facade `settling` instead if you want whole curves over the checkpoints of a model. This crate does no I/O, and draws
-//! random numbers from a seed of yours only.
+//! Use the facade `settling` instead if you want whole curves over the checkpoints of a model. This
+//! crate does no I/O, and draws random numbers from a seed of yours only.
 //!
 //! # What for which task
 //!
-//! - Two matrices: [`linear_cka`]. Batches of rows: [`LinearCka`]. Many sites in one pass: [`CkaMatrix`].
-//! - Is it chance, and how sure is it? [`permutation_null`], [`LinearCka::with_null`], [`bootstrap`].
-//! - Other kernels: [`rbf_cka`], [`kernel_cka`]. What papers with mini-batches computed: [`MinibatchCka`].
+//! - Two matrices: [`linear_cka`]. Batches of rows: [`LinearCka`]. Many sites in one pass:
+//!   [`CkaMatrix`].
+//! - Is it chance, and how sure is it? [`permutation_null`], [`LinearCka::with_null`],
+//!   [`bootstrap`].
+//! - Other kernels: [`rbf_cka`], [`kernel_cka`]. What papers with mini-batches computed:
+//!   [`MinibatchCka`].
 //! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all behind the trait [`Similarity`].
 //!
 //! # Which number?
@@ -25,9 +30,9 @@
 //! | [`Cka::floor`] | the mean of the biased value over all re-pairings of the rows | what the biased value has to beat |
 //! | [`Cka::debiased`] | the ratio of unbiased estimates of the same three terms | to compare widths or numbers of rows |
 //!
-//! With few rows the biased value is high for *any* two wide matrices: independent features of 512 dimensions and 128 rows
-//! have a biased CKA of about 0.8 ([`independence_floor`]). The debiased value of independent features is near 0, so
-//! it may be negative; it is never clamped.
+//! With few rows the biased value is high for *any* two wide matrices: independent features of 512
+//! dimensions and 128 rows have a biased CKA of about 0.8 ([`independence_floor`]). The debiased
+//! value of independent features is near 0, so it may be negative; it is never clamped.
 //!
 //! ```
 //! use settling_cka::{Undefined, linear_cka};
@@ -48,13 +53,17 @@
 //!
 //! # Numerics
 //!
-//! All arithmetic is f64, on one thread for one pair; [`CkaMatrix`] and [`bootstrap`] share pairs and draws among the threads of rayon's pool, and no bit
-//! depends on their number. On one machine, the same rows in the same order give the same bits, however they are split into
-//! batches. Rows are centred before any product, and means are kept in twice the precision of f64, so that features may lie far from
-//! zero: an offset of 10⁶ standard deviations costs less than 10⁻¹². Swapping `x` and `y`, or scaling one of them by a power of
-//! two, does not change a bit; merging accumulators in another order, or the other of the two forms of [`linear_cka`], changes the result by rounding only.
+//! All arithmetic is f64, on one thread for one pair; [`CkaMatrix`] and [`bootstrap`] share pairs
+//! and draws among the threads of rayon's pool, and no bit depends on their number. On one machine,
+//! the same rows in the same order give the same bits, however they are split into batches. Rows
+//! are centred before any product, and means are kept in twice the precision of f64, so that
+//! features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹².
+//! Swapping `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging
+//! accumulators in another order, or the other of the two forms of [`linear_cka`], changes the
+//! result by rounding only.
 //!
-//! [`LinearCka::with_f32_products`] multiplies in f32 and adds up in f64, and the value says how far it may be off.
+//! [`LinearCka::with_f32_products`] multiplies in f32 and adds up in f64, and the value says how
+//! far it may be off.
 #![forbid(unsafe_code)]
 
 mod accumulator;

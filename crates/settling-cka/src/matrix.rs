@@ -8,17 +8,18 @@ use crate::error::{Error, Fault, Side};
 use crate::grid::Options;
 use crate::stream::Stream;
 
-/// Linear CKA of every one of several sites with every one of several others, in one pass over their rows: all layers of one model
-/// with all of another, or one reference with many checkpoints.
+/// Linear CKA of every one of several sites with every one of several others, in one pass over
+/// their rows: all layers of one model with all of another, or one reference with many checkpoints.
 ///
-/// The products of a site with itself are formed once, not once a pair, and its rows are centred once: k sites with one cost
-/// `1 + 3 k` products of a width with itself instead of `4 k`, and `1 + k` instead of `2 k` where rows are few. Every value has the bits
-/// that [`LinearCka`](crate::LinearCka) finds for its pair alone, for any number of threads.
+/// The products of a site with itself are formed once, not once a pair, and its rows are centred
+/// once: k sites with one cost `1 + 3 k` products of a width with itself instead of `4 k`, and
+/// `1 + k` instead of `2 k` where rows are few. Every value has the bits that
+/// [`LinearCka`](crate::LinearCka) finds for its pair alone, for any number of threads.
 ///
 /// # Memory and cost
 ///
-/// As [`LinearCka`](crate::LinearCka), with `p² + q²` once a site and `p q` once a pair. Sites and pairs are shared among the
-/// threads of rayon's pool.
+/// As [`LinearCka`](crate::LinearCka), with `p² + q²` once a site and `p q` once a pair. Sites and
+/// pairs are shared among the threads of rayon's pool.
 ///
 /// # Example
 ///
@@ -70,13 +71,14 @@ impl CkaMatrix {
         self.stream.rows()
     }
 
-    /// Adds rows: every matrix of `xs` and `ys` is `(n, features)`, with widths of their own, and row i of all of them is the
-    /// same observation. `n` may be 0.
+    /// Adds rows: every matrix of `xs` and `ys` is `(n, features)`, with widths of their own, and
+    /// row i of all of them is the same observation. `n` may be 0.
     ///
     /// # Errors
     ///
-    /// If a side has no site or not as many as before, the numbers of rows differ, a width is 0 or not that of the update before, or
-    /// an element is not finite or beyond ±2^200; the message names the site. The state is then as it was before.
+    /// If a side has no site or not as many as before, the numbers of rows differ, a width is 0 or
+    /// not that of the update before, or an element is not finite or beyond ±2^200; the message
+    /// names the site. The state is then as it was before.
     pub fn update<T: Copy + Into<f64> + Sync>(
         &mut self,
         xs: &[MatView<'_, T>],
@@ -113,7 +115,8 @@ impl CkaMatrix {
     ///
     /// # Errors
     ///
-    /// If the numbers of sites, their widths or the arithmetic differ. The state is then as it was before.
+    /// If the numbers of sites, their widths or the arithmetic differ. The state is then as it was
+    /// before.
     pub fn merge(&mut self, other: Self) -> Result<(), Error> {
         if let (Some(own), Some(other)) = (self.stream.widths(), other.stream.widths()) {
             for (side, (own, other)) in [Side::X, Side::Y].into_iter().zip(own.iter().zip(other)) {
@@ -134,7 +137,8 @@ impl CkaMatrix {
         Ok(())
     }
 
-    /// The CKA of every `x` with every `y` over all rows seen: one row for each `x`. Empty if there never were any sites.
+    /// The CKA of every `x` with every `y` over all rows seen: one row for each `x`. Empty if there
+    /// never were any sites.
     #[must_use]
     pub fn finish(self) -> Vec<Vec<Cka>> {
         let Some(columns) = self.stream.widths().map(|[_, ys]| ys.len()) else {

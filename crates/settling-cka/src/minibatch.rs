@@ -4,16 +4,17 @@ use crate::accumulator::{check_pair, check_widths, linear_cka};
 use crate::cka::Undefined;
 use crate::error::{Error, Side};
 
-/// Mini-batch CKA, as in papers that could not hold all rows: the unbiased estimate of HSIC of every mini-batch, averaged over the
-/// batches for each of the three terms, then their ratio.
+/// Mini-batch CKA, as in papers that could not hold all rows: the unbiased estimate of HSIC of
+/// every mini-batch, averaged over the batches for each of the three terms, then their ratio.
 ///
-/// For comparison with published values only. Every call of [`update`](Self::update) is a mini-batch, and all count alike, so that the value
-/// **depends on how the rows are split**; that of all rows at once is [`LinearCka`](crate::LinearCka)'s, at no higher cost.
+/// For comparison with published values only. Every call of [`update`](Self::update) is a
+/// mini-batch, and all count alike, so that the value **depends on how the rows are split**; that
+/// of all rows at once is [`LinearCka`](crate::LinearCka)'s, at no higher cost.
 ///
 /// # References
 ///
-/// Nguyen, Raghu & Kornblith 2021, "Do Wide and Deep Networks Learn the Same Things?", equations 3 and 4; the estimate is HSIC₁ of
-/// Song et al. 2012.
+/// Nguyen, Raghu & Kornblith 2021, "Do Wide and Deep Networks Learn the Same Things?", equations 3
+/// and 4; the estimate is HSIC₁ of Song et al. 2012.
 ///
 /// # Example
 ///
@@ -57,8 +58,9 @@ impl MinibatchCka {
     ///
     /// # Errors
     ///
-    /// As [`LinearCka::update`](crate::LinearCka::update); and [`Undefined`](crate::ErrorKind::Undefined) with
-    /// [`TooFewRows`](Undefined::TooFewRows) below 4 rows, for which the estimate does not exist. The state is then as it was before.
+    /// As [`LinearCka::update`](crate::LinearCka::update); and
+    /// [`Undefined`](crate::ErrorKind::Undefined) with [`TooFewRows`](Undefined::TooFewRows) below
+    /// 4 rows, for which the estimate does not exist. The state is then as it was before.
     pub fn update<T: Copy + Into<f64> + Sync>(
         &mut self,
         x: MatView<'_, T>,
@@ -90,14 +92,16 @@ impl MinibatchCka {
     ///
     /// # Errors
     ///
-    /// [`TooFewRows`](Undefined::TooFewRows) without a mini-batch; [`SelfTermNotPositive`](Undefined::SelfTermNotPositive).
+    /// [`TooFewRows`](Undefined::TooFewRows) without a mini-batch;
+    /// [`SelfTermNotPositive`](Undefined::SelfTermNotPositive).
     pub fn value(&self) -> Result<f64, Undefined> {
         if self.batches == 0 {
             return Err(Undefined::TooFewRows { needed: 4, found: 0 });
         }
         let [xy, xx, yy] = self.sums;
         for (term, side) in [(xx, Side::X), (yy, Side::Y)] {
-            // Also where all rows of a side are equal, or equally far from each other, in every batch.
+            // Also where all rows of a side are equal, or equally far from each other, in every
+            // batch.
             if term <= 0.0 {
                 return Err(Undefined::SelfTermNotPositive(side));
             }

@@ -1,15 +1,15 @@
 //! The sums behind CKA, about the running mean, and how they move when the mean does.
 //!
-//! Write `a`, `b` for a row of either side about its mean, `u = |a|²`, `v = |b|²`, and `Σ` for a sum over the `n` rows. For
-//! each of the pairs xx, xy and yy the state is
+//! Write `a`, `b` for a row of either side about its mean, `u = |a|²`, `v = |b|²`, and `Σ` for a
+//! sum over the `n` rows. For each of the pairs xx, xy and yy the state is
 //!
 //! ```text
 //! C = Σ a bᵀ        S = Σ u v        P = Σ a v        Q = Σ b u
 //! ```
 //!
-//! and for each side the trace `T = Σ u`. Let the means move so that every row becomes `a + d`, `b + e`. Then
-//! `u` becomes `u + 2 a·d + |d|²`, and because `Σ a = 0` and `Σ b = 0`, expanding the products and dropping what sums to zero
-//! leaves (`T_a`, `T_b` the traces of the two sides)
+//! and for each side the trace `T = Σ u`. Let the means move so that every row becomes `a + d`,
+//! `b + e`. Then `u` becomes `u + 2 a·d + |d|²`, and because `Σ a = 0` and `Σ b = 0`, expanding the
+//! products and dropping what sums to zero leaves (`T_a`, `T_b` the traces of the two sides)
 //!
 //! ```text
 //! C' = C + n d eᵀ
@@ -18,11 +18,13 @@
 //! S' = S + 2 d·P + 2 e·Q + 4 dᵀ C e + |d|² T_b + |e|² T_a + n |d|² |e|²
 //! ```
 //!
-//! A block of new rows moves the mean; the sums so far are moved to the new mean, and the rows about the new mean are added. To
-//! merge two states, both are moved to their common mean: `n_A d_A e_Aᵀ + n_B d_B e_Bᵀ` is then `(n_A n_B / n) δ εᵀ`, the known
-//! update of a covariance (Chan, Golub & LeVeque 1983). Products with `C` are matrix times vector: a move costs O(D²).
+//! A block of new rows moves the mean; the sums so far are moved to the new mean, and the rows
+//! about the new mean are added. To merge two states, both are moved to their common mean:
+//! `n_A d_A e_Aᵀ + n_B d_B e_Bᵀ` is then `(n_A n_B / n) δ εᵀ`, the known update of a covariance
+//! (Chan, Golub & LeVeque 1983). Products with `C` are matrix times vector: a move costs O(D²).
 //!
-//! Every expression treats `(a, d, P)` and `(b, e, Q)` alike, term by term, so that exchanging the sides exchanges bits.
+//! Every expression treats `(a, d, P)` and `(b, e, Q)` alike, term by term, so that exchanging the
+//! sides exchanges bits.
 
 use crate::block::{Centred, Mean};
 use crate::product::{SINGLE_ROWS, add_cross, add_cross_single, add_gram, add_gram_single};
@@ -50,8 +52,8 @@ pub(crate) struct Single {
     pub(crate) norms: f64,
     /// `P`, which is `Q`.
     weighted: Vec<f64>,
-    /// Of products in f32: for every feature, `(Σ a²)²` of each stretch of rows that is added up in f32, added up. Empty if
-    /// they are f64.
+    /// Of products in f32: for every feature, `(Σ a²)²` of each stretch of rows that is added up in
+    /// f32, added up. Empty if they are f64.
     squared_sums: Vec<f64>,
 }
 
@@ -116,7 +118,8 @@ impl Single {
         axpy(&mut self.squared_sums, 1.0, &other.squared_sums);
     }
 
-    /// `√s / T` of the `squared_sums` s: in the middle of the range of f64, where eighth powers of rows would not be.
+    /// `√s / T` of the `squared_sums` s: in the middle of the range of f64, where eighth powers of
+    /// rows would not be.
     fn weights(&self) -> Vec<f64> {
         self.squared_sums.iter().map(|sum| sum.sqrt() / self.trace).collect()
     }
@@ -140,7 +143,8 @@ impl Single {
 /// The sums of a pair of sides; see the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
-    /// The wider side is stored second, so that a pair and the pair swapped run through the same arithmetic.
+    /// The wider side is stored second, so that a pair and the pair swapped run through the same
+    /// arithmetic.
     swapped: bool,
     /// `C`, row-major `(a_cols, b_cols)`.
     cross: Vec<f64>,
@@ -214,8 +218,9 @@ impl Pair {
         axpy(&mut self.cross, 1.0, &other.cross);
     }
 
-    /// The squared Frobenius norm of `C`, and the error that products in f32 may have left in it. An entry of a square matrix
-    /// is added together with its mirror image, so that `C` and its transpose give the same bits.
+    /// The squared Frobenius norm of `C`, and the error that products in f32 may have left in it.
+    /// An entry of a square matrix is added together with its mirror image, so that `C` and its
+    /// transpose give the same bits.
     pub(crate) fn frobenius_squared(&self, x: &Single, y: &Single) -> (f64, f64) {
         let (rows, cols, c) = (self.left.len(), self.right.len(), &self.cross);
         let sum = if rows == cols {
@@ -239,11 +244,12 @@ fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {
 
 /// Four standard deviations of what rounding to f32 does to `‖C‖²`, if roundings are independent.
 ///
-/// A stretch of k rows is k products of numbers rounded to f32, added up with a rounding each: an element of `C` is off by at most
-/// `√(k + 2) u Σ|a b|` in the root of the mean square (Higham & Mary 2019), and `(Σ|a b|)² <= Σa² Σb²`. Stretches add up their
-/// squares, bounded by Cauchy and Schwarz once more with the `squared_sums` s of the two sides: the variance of
-/// element ij is at most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j) / (T_a T_b)`. To first order the
-/// error is `2 ⟨C, E⟩`; the second term is the mean of `‖E‖²`.
+/// A stretch of k rows is k products of numbers rounded to f32, added up with a rounding each: an
+/// element of `C` is off by at most `√(k + 2) u Σ|a b|` in the root of the mean square (Higham &
+/// Mary 2019), and `(Σ|a b|)² <= Σa² Σb²`. Stretches add up their squares, bounded by Cauchy and
+/// Schwarz once more with the `squared_sums` s of the two sides: the variance of element ij is at
+/// most `(k + 2) u² √(s_i s_j)`. `weighted` is the sum of `C_ij² √(s_i s_j) / (T_a T_b)`. To first
+/// order the error is `2 ⟨C, E⟩`; the second term is the mean of `‖E‖²`.
 fn rounding(weighted: f64, a: &Single, b: &Single) -> f64 {
     if a.squared_sums.is_empty() || a.trace == 0.0 || b.trace == 0.0 {
         return 0.0;

@@ -4,14 +4,16 @@ use crate::accumulator::LinearCka;
 use crate::cka::{Cka, Undefined};
 use crate::error::Error;
 
-/// CKA beside its values when rows are paired at random: what the value would be if `x` and `y` had nothing to do with each
-/// other, for these very rows.
+/// CKA beside its values when rows are paired at random: what the value would be if `x` and `y` had
+/// nothing to do with each other, for these very rows.
 ///
-/// Re-pairing leaves each side alone, so that [`Cka::floor`] is the mean of the biased values over all orders; the draws show how
-/// far they spread, and how often they reach the value that was found.
+/// Re-pairing leaves each side alone, so that [`Cka::floor`] is the mean of the biased values over
+/// all orders; the draws show how far they spread, and how often they reach the value that was
+/// found.
 ///
-/// Rows have to be exchangeable under the null: positions of one text are not independent of each other, and the test then
-/// finds differences of texts as well. Use one row of each text, or means over them.
+/// Rows have to be exchangeable under the null: positions of one text are not independent of each
+/// other, and the test then finds differences of texts as well. Use one row of each text, or means
+/// over them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermutationNull {
     observed: Cka,
@@ -27,8 +29,9 @@ pub struct NullSummary {
     pub mean: f64,
     /// The standard deviation of the draws; 0 of fewer than two.
     pub standard_deviation: f64,
-    /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at most α with a probability of at
-    /// most α if the null holds, for any number of draws (Phipson & Smyth 2010).
+    /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at
+    /// most α with a probability of at most α if the null holds, for any number of draws (Phipson &
+    /// Smyth 2010).
     pub p_value: f64,
 }
 
@@ -53,7 +56,8 @@ impl PermutationNull {
     ///
     /// # Errors
     ///
-    /// That of `value`; or [`TooFewRows`](Undefined::TooFewRows) if there are no draws of rows at all.
+    /// That of `value`; or [`TooFewRows`](Undefined::TooFewRows) if there are no draws of rows at
+    /// all.
     pub fn summary(
         &self,
         value: impl Fn(&Cka) -> Result<f64, Undefined>,
@@ -63,7 +67,8 @@ impl PermutationNull {
         let count = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / count.max(1.0);
         let squares: f64 = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum();
-        // Where a re-pairing gives the value again, rounding must not decide whether it reaches it; and rounding is that of numbers near 1.
+        // Where a re-pairing gives the value again, rounding must not decide whether it reaches it;
+        // and rounding is that of numbers near 1.
         let reached =
             draws.iter().filter(|&&draw| draw >= observed - 1e-12 * observed.abs().max(1.0));
         Ok(NullSummary {
@@ -75,10 +80,12 @@ impl PermutationNull {
     }
 }
 
-/// The [`PermutationNull`] of two matrices in memory, of `draws` orders of all rows that follow from `seed`.
+/// The [`PermutationNull`] of two matrices in memory, of `draws` orders of all rows that follow
+/// from `seed`.
 ///
-/// The random numbers are those of SplitMix64. For n rows of widths p and q a draw costs n² operations where `n < p + q`, and
-/// `2 n p q` else. For rows that do not fit memory, see [`LinearCka::with_null`].
+/// The random numbers are those of SplitMix64. For n rows of widths p and q a draw costs n²
+/// operations where `n < p + q`, and `2 n p q` else. For rows that do not fit memory, see
+/// [`LinearCka::with_null`].
 ///
 /// # Errors
 ///

@@ -9,13 +9,15 @@ use crate::product::add_cross;
 use crate::similarity::Similarity;
 use crate::svd::Svd;
 
-/// Orthogonal Procrustes: `‖X̃ᵀỸ‖₊ / (‖X̃‖ ‖Ỹ‖)` of the centred matrices, with the nuclear norm ‖·‖₊ (the sum of the singular
-/// values) and Frobenius norms: the cosine of the angle between the two after the best rotation of one onto the other, in [0, 1].
+/// Orthogonal Procrustes: `‖X̃ᵀỸ‖₊ / (‖X̃‖ ‖Ỹ‖)` of the centred matrices, with the nuclear norm
+/// ‖·‖₊ (the sum of the singular values) and Frobenius norms: the cosine of the angle between the
+/// two after the best rotation of one onto the other, in [0, 1].
 ///
-/// With `s` this value, the squared Procrustes distance of the matrices at norm 1 is `2 - 2 s` (Ding, Denain & Steinhardt
-/// 2021), `scipy.spatial.procrustes` reports the disparity `1 - s²`, and the angular shape metric of Williams et al. 2021 is `arccos(s)`. For
-/// different widths the narrower is taken to have further columns of zeros. Like biased CKA it is high for few rows of many
-/// features.
+/// With `s` this value, the squared Procrustes distance of the matrices at norm 1 is `2 - 2 s`
+/// (Ding, Denain & Steinhardt 2021), `scipy.spatial.procrustes` reports the disparity `1 - s²`, and
+/// the angular shape metric of Williams et al. 2021 is `arccos(s)`. For different widths the
+/// narrower is taken to have further columns of zeros. Like biased CKA it is high for few rows of
+/// many features.
 ///
 /// # Example
 ///

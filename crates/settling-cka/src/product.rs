@@ -1,8 +1,9 @@
-//! The dense products, and the one place beside `svd.rs` that calls faer: always with [`Par::Seq`], so that bits depend on no thread
-//! count.
+//! The dense products, and the one place beside `svd.rs` that calls faer: always with [`Par::Seq`],
+//! so that bits depend on no thread count.
 //!
-//! Operands are stored feature by feature, a few elements apart, and multiplied some hundred rows at a time: that is where faer's
-//! packing is fastest (twice as fast in f64 as with rows of a power of two one after the other).
+//! Operands are stored feature by feature, a few elements apart, and multiplied some hundred rows
+//! at a time: that is where faer's packing is fastest (twice as fast in f64 as with rows of a power
+//! of two one after the other).
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::reborrow::ReborrowMut;
@@ -30,7 +31,8 @@ impl<T: Copy + Default> Columns<T> {
 
     /// In the memory of `values`, with whatever is in it.
     pub(crate) fn reusing(mut values: Vec<T>, rows: usize, cols: usize) -> Self {
-        // Eight elements more than a multiple of eight: columns a power of two apart would share the sets of the caches.
+        // Eight elements more than a multiple of eight: columns a power of two apart would share
+        // the sets of the caches.
         let stride = rows.next_multiple_of(8) + 8;
         values.resize(cols * stride, T::default());
         Self { values, rows, cols, stride }
@@ -89,7 +91,8 @@ pub(crate) struct Scaled {
 impl Scaled {
     /// `reach` is at least the greatest magnitude in `columns`.
     pub(crate) fn new(columns: &Columns<f64>, reach: f64, spare: Option<Self>) -> Self {
-        // The power of two just below `reach`, from its exponent bits; 1 for zeros and what is not normal.
+        // The power of two just below `reach`, from its exponent bits; 1 for zeros and what is not
+        // normal.
         let scale = f64::from_bits(reach.to_bits() & (0x7ff << 52));
         let scale = if scale.is_normal() { scale } else { 1.0 };
         let inverse = 1.0 / scale;
@@ -123,7 +126,8 @@ pub(crate) fn add_cross(out: &mut [f64], a: &Columns<f64>, b: &Columns<f64>) {
     }
 }
 
-/// Adds `aᵀ a` to the lower triangle of `out`, row-major `(a.cols, a.cols)`: half the work of [`add_cross`].
+/// Adds `aᵀ a` to the lower triangle of `out`, row-major `(a.cols, a.cols)`: half the work of
+/// [`add_cross`].
 pub(crate) fn add_gram(out: &mut [f64], a: &Columns<f64>) {
     for (start, end) in parts(a.rows, DEPTH) {
         let part = a.part(start, end);
@@ -143,8 +147,9 @@ pub(crate) fn gram_of_rows(a: &Columns<f64>) -> Vec<f64> {
     out
 }
 
-/// The lower triangle of `left right`, in strips of columns: what lies below the diagonal block is one product, and 192 is a
-/// multiple of the register tiles of faer's kernels for f64 (12) and f32 (24).
+/// The lower triangle of `left right`, in strips of columns: what lies below the diagonal block is
+/// one product, and 192 is a multiple of the register tiles of faer's kernels for f64 (12) and f32
+/// (24).
 fn lower<T: ComplexField>(out: &mut [T], accum: Accum, left: MatRef<'_, T>, right: MatRef<'_, T>) {
     let cols = left.nrows();
     let mut out = MatMut::from_row_major_slice_mut(out, cols, cols);
@@ -191,8 +196,8 @@ pub(crate) fn add_cross_single(out: &mut [f64], a: &Scaled, b: &Scaled) {
     }
 }
 
-/// As [`add_gram`], with products and sums of [`SINGLE_ROWS`] rows in f32. The square of every sum on the diagonal is added to
-/// `squared_sums`.
+/// As [`add_gram`], with products and sums of [`SINGLE_ROWS`] rows in f32. The square of every sum
+/// on the diagonal is added to `squared_sums`.
 pub(crate) fn add_gram_single(out: &mut [f64], squared_sums: &mut [f64], a: &Scaled) {
     let (scale, a) = (a.scale * a.scale, &a.columns);
     let mut sum = vec![0.0_f32; out.len()];
@@ -210,7 +215,8 @@ pub(crate) fn add_gram_single(out: &mut [f64], squared_sums: &mut [f64], a: &Sca
     }
 }
 
-/// The sum of `a[i] * b[i]`. Eight partial sums: they vectorise, and round eight times less often than one.
+/// The sum of `a[i] * b[i]`. Eight partial sums: they vectorise, and round eight times less often
+/// than one.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
@@ -234,7 +240,8 @@ pub(crate) fn axpy(y: &mut [f64], a: f64, x: &[f64]) {
 mod tests {
     use super::*;
 
-    /// Integers in -8..8: every product and partial sum below is exact, so any correct order gives the same bits.
+    /// Integers in -8..8: every product and partial sum below is exact, so any correct order gives
+    /// the same bits.
     fn integers(len: usize, mut seed: u64) -> Vec<f64> {
         let mut next = || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -268,7 +275,8 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_definition() {
-        // Sizes around the edges of the register tiles, of faer's cache and recursion blocks, and of the parts of rows.
+        // Sizes around the edges of the register tiles, of faer's cache and recursion blocks, and
+        // of the parts of rows.
         for (rows, p, q) in
             [(1, 1, 1), (2, 3, 5), (7, 16, 17), (33, 64, 65), (300, 31, 1), (600, 129, 130)]
         {
@@ -310,7 +318,8 @@ mod tests {
         }
     }
 
-    /// What the bitwise symmetry of the crate stands on: an element is rounded the same way wherever it lies.
+    /// What the bitwise symmetry of the crate stands on: an element is rounded the same way
+    /// wherever it lies.
     #[test]
     fn swapping_the_factors_transposes_the_bits() {
         let inexact = |len, seed| -> Vec<f64> {

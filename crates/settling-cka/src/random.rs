@@ -15,7 +15,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Uniform in `0..bound`, `bound > 0`: the upper half of a product, drawn again where it would favour some (Lemire 2019).
+    /// Uniform in `0..bound`, `bound > 0`: the upper half of a product, drawn again where it would
+    /// favour some (Lemire 2019).
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let bound = bound as u64;
         loop {

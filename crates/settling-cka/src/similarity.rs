@@ -6,7 +6,8 @@ use crate::kernel::{Bandwidth, rbf_cka};
 
 /// A number for how similar two sets of features of the same rows are, from matrices in memory.
 ///
-/// For code that goes through several: the estimators of CKA and what else papers report. [`Cka`](crate::Cka) has more to say than one number.
+/// For code that goes through several: the estimators of CKA and what else papers report.
+/// [`Cka`](crate::Cka) has more to say than one number.
 ///
 /// # Example
 ///
@@ -28,11 +29,13 @@ pub trait Similarity {
     /// In lower case, as in records: `debiased_cka`.
     fn name(&self) -> &'static str;
 
-    /// The similarity of `x`, `(n, x_features)`, and `y`, `(n, y_features)`; row i of both is the same observation.
+    /// The similarity of `x`, `(n, x_features)`, and `y`, `(n, y_features)`; row i of both is the
+    /// same observation.
     ///
     /// # Errors
     ///
-    /// As [`linear_cka`](crate::linear_cka); and [`Undefined`](crate::ErrorKind::Undefined) where the number has no value.
+    /// As [`linear_cka`](crate::linear_cka); and [`Undefined`](crate::ErrorKind::Undefined) where
+    /// the number has no value.
     fn similarity(&self, x: MatView<'_, f64>, y: MatView<'_, f64>) -> Result<f64, Error>;
 }
 

@@ -22,7 +22,8 @@ pub(crate) struct Stream {
     pending_rows: usize,
 }
 
-/// What came out: one for every pair, row by row of the first side; and the first pair with shuffled rows.
+/// What came out: one for every pair, row by row of the first side; and the first pair with
+/// shuffled rows.
 pub(crate) struct Finished {
     pub(crate) pairs: Vec<Cka>,
     pub(crate) shuffled: Vec<Cka>,
@@ -84,7 +85,8 @@ impl Stream {
             let end = rows.min(start + (self.block_rows - self.pending_rows));
             let [xs, ys] =
                 sides.map(|side| side.iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
-            // Whole blocks are multiplied where they lie; but not the first one as long as it may be the only one.
+            // Whole blocks are multiplied where they lie; but not the first one as long as it may
+            // be the only one.
             let whole = end - start == self.block_rows;
             if whole && (self.grid.is_some() || end < rows) {
                 self.multiply([&xs, &ys]);

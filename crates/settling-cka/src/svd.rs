@@ -18,7 +18,8 @@ pub(crate) struct Svd {
 impl Svd {
     pub(crate) fn new(a: MatRef<'_, f64>) -> Result<Self, Undefined> {
         let largest = a.norm_max();
-        // Of elements near 1. The second attempt hands the iteration, which very rarely does not converge, other bits.
+        // Of elements near 1. The second attempt hands the iteration, which very rarely does not
+        // converge, other bits.
         let power = f64::from_bits(largest.to_bits() & (0x7ff << 52));
         for divisor in [if power.is_normal() { power } else { 1.0 }, largest * 1.25] {
             let scaled = Mat::from_fn(a.nrows(), a.ncols(), |row, col| a[(row, col)] / divisor);

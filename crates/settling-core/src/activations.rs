@@ -5,8 +5,8 @@ use crate::{Capture, CaptureSink, MatView, Site, TokenBatch};
 
 /// The rows of every site of a pass, in memory: a [`CaptureSink`] that keeps what it is given.
 ///
-/// To compare two models where the rows of neither fit memory, run both on a few sequences at a time. Row r is the same
-/// observation in both:
+/// To compare two models where the rows of neither fit memory, run both on a few sequences at a
+/// time. Row r is the same observation in both:
 ///
 /// ```
 /// use settling_core::{Activations, Capture, TokenBatch};

@@ -3,15 +3,16 @@ use crate::{
     ArchitectureError, Component, Gpt2, GptNeox, Llama, Site, TensorMeta, WeightBlock, names,
 };
 
-/// What a decoder-only language model is besides its weights: one of the families that are known here.
+/// What a decoder-only language model is besides its weights: one of the families that are known
+/// here.
 ///
 /// A description, not a file: `settling-checkpoint` reads it from `config.json`.
 ///
 /// # The blocks of an attention head
 ///
-/// Attention head h reads the residual stream through its value projection V, `(head_dim, width)`, and writes to it through its
-/// columns O of the output projection, `(width, head_dim)`. Where V is depends on the family. By hand, for two heads of two
-/// dimensions, in a model of width 4:
+/// Attention head h reads the residual stream through its value projection V, `(head_dim, width)`,
+/// and writes to it through its columns O of the output projection, `(width, head_dim)`. Where V is
+/// depends on the family. By hand, for two heads of two dimensions, in a model of width 4:
 ///
 /// ```
 /// use settling_core::{Architecture, Gpt2, GptNeox, Llama};
@@ -89,10 +90,11 @@ impl Architecture {
         of_family!(self, family => family.validate())
     }
 
-    /// Every weight of a checkpoint: its name and the shape in which it is stored, in the order of the forward pass.
+    /// Every weight of a checkpoint: its name and the shape in which it is stored, in the order of
+    /// the forward pass.
     ///
-    /// The output embedding is among them unless it is tied to the input embedding; a file of such a model may have it none the
-    /// less. Buffers are not weights and not listed.
+    /// The output embedding is among them unless it is tied to the input embedding; a file of such
+    /// a model may have it none the less. Buffers are not weights and not listed.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         of_family!(self, family => family.parameters())
@@ -108,8 +110,8 @@ impl Architecture {
         self.sizes().write_sites()
     }
 
-    /// The weight of the module that writes a component's output to the residual stream: `(width, heads * head_dim)` of
-    /// Attention, `(width, mlp_width)` of the MLP.
+    /// The weight of the module that writes a component's output to the residual stream:
+    /// `(width, heads * head_dim)` of Attention, `(width, mlp_width)` of the MLP.
     ///
     /// ```
     /// use settling_core::{Architecture, Component, Gpt2};
@@ -124,7 +126,8 @@ impl Architecture {
         self.layout().write_weight(&self.sizes(), layer, component)
     }
 
-    /// The value projection of an attention head, `(head_dim, width)`. In grouped-query attention several heads share one.
+    /// The value projection of an attention head, `(head_dim, width)`. In grouped-query attention
+    /// several heads share one.
     ///
     /// # Panics
     ///
@@ -151,26 +154,28 @@ impl Architecture {
         WeightBlock { inputs, ..self.write_weight(layer, Component::Attention) }
     }
 
-    /// The name of the output embedding, which files of models whose embeddings are tied may or may not have.
+    /// The name of the output embedding, which files of models whose embeddings are tied may or may
+    /// not have.
     #[must_use]
     pub fn output_embedding(&self) -> &'static str {
         self.layout().output_embedding[0]
     }
 
-    /// Whether a tensor of this name is a buffer: a mask or a table of rotary frequencies that older files have among their
-    /// weights, and that is computed, not read.
+    /// Whether a tensor of this name is a buffer: a mask or a table of rotary frequencies that
+    /// older files have among their weights, and that is computed, not read.
     #[must_use]
     pub fn is_buffer(&self, name: &str) -> bool {
         self.layout().buffers.iter().any(|end| name.ends_with(end))
     }
 
-    /// The names of `tensors`, in order, in the spelling of [`parameters`](Self::parameters). A tensor that is not recognised
-    /// keeps its name.
+    /// The names of `tensors`, in order, in the spelling of [`parameters`](Self::parameters). A
+    /// tensor that is not recognised keeps its name.
     ///
-    /// Files have the same weights under different names: a model that was saved without its output embedding lacks a prefix
-    /// (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a wrapper has one more (`module.`, `_orig_mod.`,
-    /// `pico_decoder.`), and transformers 5 calls GPT-NeoX's `embed_out` `lm_head`.
-    /// [`CanonicalNames`](crate::CanonicalNames) is a source with these names.
+    /// Files have the same weights under different names: a model that was saved without its output
+    /// embedding lacks a prefix (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a
+    /// wrapper has one more (`module.`, `_orig_mod.`, `pico_decoder.`), and transformers 5 calls
+    /// GPT-NeoX's `embed_out` `lm_head`. [`CanonicalNames`](crate::CanonicalNames) is a source with
+    /// these names.
     #[must_use]
     pub fn canonical_names(&self, tensors: &[TensorMeta]) -> Vec<String> {
         names::canonical(&self.layout(), tensors)
@@ -205,7 +210,8 @@ pub struct ModelSizes {
     pub width: usize,
     /// The number of attention heads, counted by their queries.
     pub heads: usize,
-    /// The number of heads of keys and values: divides `heads`, and is the same but in grouped-query attention.
+    /// The number of heads of keys and values: divides `heads`, and is the same but in
+    /// grouped-query attention.
     pub key_value_heads: usize,
     /// The width of one attention head.
     pub head_dim: usize,
@@ -218,7 +224,8 @@ pub struct ModelSizes {
 }
 
 impl ModelSizes {
-    /// The head of keys and values that an attention head uses: each serves `heads / key_value_heads` neighbouring ones.
+    /// The head of keys and values that an attention head uses: each serves
+    /// `heads / key_value_heads` neighbouring ones.
     #[must_use]
     pub fn key_value_head(&self, head: usize) -> usize {
         head / (self.heads / self.key_value_heads)

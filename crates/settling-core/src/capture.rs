@@ -31,10 +31,11 @@ impl<F: FnMut(&Site, MatView<'_>) -> ControlFlow<()>> CaptureSink for F {
 ///
 /// # Contract
 ///
-/// For every micro-batch, each site of [`sites`](Self::sites) is delivered once, in that order, as `(observations, d_model)` in
-/// f32. The rows of a site, concatenated over its deliveries, are in the order (sequence of the batch, position), so row r is
-/// the same observation at every site and for every checkpoint. How the batch is split into micro-batches is the implementor's
-/// choice and must not change the rows beyond floating-point rounding.
+/// For every micro-batch, each site of [`sites`](Self::sites) is delivered once, in that order, as
+/// `(observations, d_model)` in f32. The rows of a site, concatenated over its deliveries, are in
+/// the order (sequence of the batch, position), so row r is the same observation at every site and
+/// for every checkpoint. How the batch is split into micro-batches is the implementor's choice and
+/// must not change the rows beyond floating-point rounding.
 ///
 /// ```
 /// # use std::{convert::Infallible, ops::ControlFlow};
@@ -76,7 +77,8 @@ pub trait Capture {
     ///
     /// # Errors
     ///
-    /// If a token lies outside the vocabulary, the sequences do not fit the model, or the device fails.
+    /// If a token lies outside the vocabulary, the sequences do not fit the model, or the device
+    /// fails.
     fn activations(
         &mut self,
         batch: &TokenBatch,
@@ -89,8 +91,9 @@ pub trait Gradients {
     /// Why the pass failed.
     type Error;
 
-    /// Delivers, for every site once, the gradient of the mean next-token cross-entropy over *all* target tokens of `batch`
-    /// with respect to the site's weight, in the weight's shape `(outputs, inputs)` as f32. Returns that loss, in nats.
+    /// Delivers, for every site once, the gradient of the mean next-token cross-entropy over *all*
+    /// target tokens of `batch` with respect to the site's weight, in the weight's shape
+    /// `(outputs, inputs)` as f32. Returns that loss, in nats.
     ///
     /// The split into micro-batches must not change the result beyond floating-point rounding.
     ///

@@ -2,11 +2,13 @@ use crate::ModelSizes;
 use crate::layout::{Layout, Values};
 use crate::validate::{self, ArchitectureError};
 
-/// The architecture of a GPT-2 language model: all that its forward pass depends on besides weights.
+/// The architecture of a GPT-2 language model: all that its forward pass depends on besides
+/// weights.
 ///
-/// Position embeddings are learned; the MLP has the tanh approximation of GELU; every linear map has a bias and is stored as
-/// `(inputs, outputs)`; query, key and value are one fused map whose outputs are all queries, then all keys, then all values.
-/// Field names are those of Hugging Face's `GPT2Config`.
+/// Position embeddings are learned; the MLP has the tanh approximation of GELU; every linear map
+/// has a bias and is stored as `(inputs, outputs)`; query, key and value are one fused map whose
+/// outputs are all queries, then all keys, then all values. Field names are those of Hugging Face's
+/// `GPT2Config`.
 ///
 /// ```
 /// use settling_core::Gpt2;
@@ -66,7 +68,8 @@ impl Gpt2 {
     ///
     /// # Errors
     ///
-    /// If a size is zero or beyond any model, the heads do not divide the width, or `layer_norm_epsilon` is not positive.
+    /// If a size is zero or beyond any model, the heads do not divide the width, or
+    /// `layer_norm_epsilon` is not positive.
     pub fn validate(&self) -> Result<(), ArchitectureError> {
         validate::layers("n_layer", self.n_layer)?;
         validate::sizes(&[
@@ -80,7 +83,8 @@ impl Gpt2 {
         validate::positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])
     }
 
-    /// Every weight of a checkpoint: its name and the shape in which it is stored, in the order of the forward pass.
+    /// Every weight of a checkpoint: its name and the shape in which it is stored, in the order of
+    /// the forward pass.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let (d, wide) = (self.n_embd, self.n_inner);

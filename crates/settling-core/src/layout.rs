@@ -5,7 +5,8 @@ use crate::{Component, ModelSizes, WeightBlock};
 /// Where the value projection of a head is.
 #[derive(Clone, Copy)]
 pub(crate) enum Values {
-    /// In a projection of its own, head after head (grouped-query attention: a head of keys and values for several of queries).
+    /// In a projection of its own, head after head (grouped-query attention: a head of keys and
+    /// values for several of queries).
     Separate,
     /// In a fused one: query, key and value of the first head, those of the second, ...
     PerHead,

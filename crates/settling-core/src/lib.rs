@@ -2,11 +2,11 @@
 //!
 //! # Should you depend on this crate?
 //!
-//! If you want numbers, depend on the crate that computes them (`settling-rank`, `settling-cka`, `settling-mcc`), or on the
-//! facade `settling` for a whole study. Depend on this one when you *implement* a piece: your own checkpoint format, your own
-//! model, your own similarity measure. It has no dependencies, does no I/O (but for reading a
-//! [`LocalFile`]) and contains no unsafe code, so it costs nothing and
-//! changes rarely.
+//! If you want numbers, depend on the crate that computes them (`settling-rank`, `settling-cka`,
+//! `settling-mcc`), or on the facade `settling` for a whole study. Depend on this one when you
+//! *implement* a piece: your own checkpoint format, your own model, your own similarity measure. It
+//! has no dependencies, does no I/O (but for reading a [`LocalFile`]) and contains no unsafe code,
+//! so it costs nothing and changes rarely.
 //!
 //! # The words
 //!

@@ -2,11 +2,13 @@ use crate::ModelSizes;
 use crate::layout::{Layout, Values};
 use crate::validate::{self, ArchitectureError, check};
 
-/// The architecture of a language model like Llama: all that its forward pass depends on besides weights.
+/// The architecture of a language model like Llama: all that its forward pass depends on besides
+/// weights.
 ///
-/// Llama, Mistral, OLMo, OLMo 2, SmolLM, TinyLlama, Amber and Pico are all of this form: rotary position embedding of whole
-/// heads, attention and then a gated MLP (SiLU), each with a residual connection, no position embedding. They differ in what the
-/// fields say. Field names are those of Hugging Face's `LlamaConfig` where it has the field.
+/// Llama, Mistral, OLMo, OLMo 2, SmolLM, TinyLlama, Amber and Pico are all of this form: rotary
+/// position embedding of whole heads, attention and then a gated MLP (SiLU), each with a residual
+/// connection, no position embedding. They differ in what the fields say. Field names are those of
+/// Hugging Face's `LlamaConfig` where it has the field.
 ///
 /// ```
 /// use settling_core::Llama;
@@ -58,9 +60,11 @@ pub struct Llama {
     pub norm: LlamaNorm,
     /// Added to the mean square, or to the variance.
     pub norm_eps: f64,
-    /// Whether the output of a component is normalised before it is added (OLMo 2), or the input before it is read.
+    /// Whether the output of a component is normalised before it is added (OLMo 2), or the input
+    /// before it is read.
     pub post_norm: bool,
-    /// Whether queries and keys are normalised, each over all heads at once, before they are rotated (OLMo 2).
+    /// Whether queries and keys are normalised, each over all heads at once, before they are
+    /// rotated (OLMo 2).
     pub qk_norm: bool,
     /// The absolute value at which queries, keys and values are clipped, if they are (OLMo).
     pub clip_qkv: Option<f64>,
@@ -74,7 +78,8 @@ pub struct Llama {
     pub names: LlamaNames,
 }
 
-/// How the rotary frequencies of a model are stretched to a longer context than it was first trained on.
+/// How the rotary frequencies of a model are stretched to a longer context than it was first
+/// trained on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum RopeScaling {
@@ -98,7 +103,8 @@ pub enum RopeScaling {
     },
 }
 
-/// Which dimensions of a head are rotated together. The same weights give another model under the other rule.
+/// Which dimensions of a head are rotated together. The same weights give another model under the
+/// other rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RotaryPairs {
@@ -162,8 +168,9 @@ impl Llama {
     ///
     /// # Errors
     ///
-    /// If a size is zero or beyond any model, the heads of keys and values do not divide the heads, a head has an odd number of
-    /// dimensions, a real number is out of its range, or the settings are combined in a way that has no names for its weights.
+    /// If a size is zero or beyond any model, the heads of keys and values do not divide the heads,
+    /// a head has an odd number of dimensions, a real number is out of its range, or the settings
+    /// are combined in a way that has no names for its weights.
     pub fn validate(&self) -> Result<(), ArchitectureError> {
         validate::layers("num_hidden_layers", self.num_hidden_layers)?;
         validate::sizes(&[
@@ -241,7 +248,8 @@ impl Llama {
                 add(name("self_attn.k_norm", "weight"), &[key_values]);
             }
             if norms {
-                // Of Attention's output in a model that normalises outputs, of the MLP's input in others.
+                // Of Attention's output in a model that normalises outputs, of the MLP's input in
+                // others.
                 add(name(pick("post_attention_layernorm", "swiglu_norm"), "weight"), &[d]);
             }
             for (module, outputs, inputs) in [

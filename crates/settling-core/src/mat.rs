@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// A borrowed matrix of shape `(rows, cols)`: row-major, with a stride between rows. Rows are observations.
+/// A borrowed matrix of shape `(rows, cols)`: row-major, with a stride between rows. Rows are
+/// observations.
 ///
 /// ```
 /// use settling_core::MatView;
@@ -39,8 +40,8 @@ impl<'a, T> MatView<'a, T> {
         Self { data, rows, cols, row_stride: cols }
     }
 
-    /// A view with `row_stride` elements from the start of one row to the start of the next: element `(r, c)` is
-    /// `data[r * row_stride + c]`.
+    /// A view with `row_stride` elements from the start of one row to the start of the next:
+    /// element `(r, c)` is `data[r * row_stride + c]`.
     ///
     /// # Panics
     ///

@@ -1,6 +1,7 @@
 use crate::{MatView, Spectrum};
 
-/// Something that computes the singular values of a matrix: a library on the CPU, a kernel on the GPU.
+/// Something that computes the singular values of a matrix: a library on the CPU, a kernel on the
+/// GPU.
 pub trait SingularValues {
     /// Why there is no spectrum.
     type Error;
@@ -29,22 +30,25 @@ impl<S: SingularValues + ?Sized> SingularValues for Box<S> {
     }
 }
 
-/// Gathers what a similarity of two streams of paired rows needs, in memory that does not grow with the number of rows.
+/// Gathers what a similarity of two streams of paired rows needs, in memory that does not grow with
+/// the number of rows.
 ///
 /// # Contract
 ///
-/// The state after any sequence of [`update`](Self::update) and [`merge`](Self::merge) calls depends, up to floating-point
-/// rounding, on the set of pairs seen, not on how they were batched or merged.
+/// The state after any sequence of [`update`](Self::update) and [`merge`](Self::merge) calls
+/// depends, up to floating-point rounding, on the set of pairs seen, not on how they were batched
+/// or merged.
 pub trait PairAccumulator: Sized {
     /// Why rows were refused. The state is then as it was before the call.
     type Error;
 
-    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of `x` and row i of `y` are the same
-    /// observation.
+    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of `x` and row i
+    /// of `y` are the same observation.
     ///
     /// # Errors
     ///
-    /// If the numbers of rows differ, a width is not that of the rows before, or an element is not finite.
+    /// If the numbers of rows differ, a width is not that of the rows before, or an element is not
+    /// finite.
     fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Self::Error>;
 
     /// Adds everything that `other` has seen.

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use crate::layout::Layout;
 use crate::{Architecture, TensorData, TensorMeta, TensorSource};
 
-/// The names of `tensors` in the spelling of [`Architecture::parameters`]; one that is not understood stays as it is.
+/// The names of `tensors` in the spelling of [`Architecture::parameters`]; one that is not
+/// understood stays as it is.
 pub(crate) fn canonical(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> {
     let taken: HashSet<&str> = tensors.iter().map(|meta| meta.name.as_str()).collect();
     let landmark = layout.landmark();
-    // What the file has in place of `layout.body`: wrapped in another module there is more, without its head there is less.
+    // What the file has in place of `layout.body`: wrapped in another module there is more, without
+    // its head there is less.
     let body = if taken.contains(landmark.as_str()) {
         layout.body
     } else {
@@ -36,7 +38,8 @@ pub(crate) fn canonical(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> 
     tensors.iter().map(rename).collect()
 }
 
-/// A checkpoint whose tensors have the names of [`Architecture::parameters`], however its files spell them.
+/// A checkpoint whose tensors have the names of [`Architecture::parameters`], however its files
+/// spell them.
 ///
 /// ```
 /// use settling_core::{Architecture, CanonicalNames, Dtype, Gpt2, TensorData, TensorMeta, TensorSource};

@@ -2,10 +2,11 @@ use crate::ModelSizes;
 use crate::layout::{Layout, Values};
 use crate::validate::{self, ArchitectureError, check};
 
-/// The architecture of a GPT-NeoX language model (the Pythia family): all that its forward pass depends on besides weights.
+/// The architecture of a GPT-NeoX language model (the Pythia family): all that its forward pass
+/// depends on besides weights.
 ///
-/// A description, not a file: `settling-checkpoint` reads it from `config.json`, `settling-capture` runs it.
-/// Field names are those of Hugging Face's `GPTNeoXConfig` where it has the field.
+/// A description, not a file: `settling-checkpoint` reads it from `config.json`, `settling-capture`
+/// runs it. Field names are those of Hugging Face's `GPTNeoXConfig` where it has the field.
 ///
 /// ```
 /// use settling_core::GptNeox;
@@ -46,7 +47,8 @@ pub struct GptNeox {
     pub rotary_emb_base: f64,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
-    /// Whether Attention and MLP read the same residual stream (`true` in Pythia), or MLP reads what Attention has written.
+    /// Whether Attention and MLP read the same residual stream (`true` in Pythia), or MLP reads
+    /// what Attention has written.
     pub use_parallel_residual: bool,
     /// Whether the attention projections have biases.
     pub attention_bias: bool,
@@ -79,8 +81,8 @@ impl GptNeox {
     ///
     /// # Errors
     ///
-    /// If a size is zero, the heads do not divide the width, the rotary dimensions are not even or exceed a head, or a real
-    /// number is out of its range.
+    /// If a size is zero, the heads do not divide the width, the rotary dimensions are not even or
+    /// exceed a head, or a real number is out of its range.
     pub fn validate(&self) -> Result<(), ArchitectureError> {
         validate::layers("num_hidden_layers", self.num_hidden_layers)?;
         validate::sizes(&[
@@ -150,10 +152,11 @@ impl GptNeox {
         (self.head_dim() as f64 * self.rotary_pct) as usize
     }
 
-    /// Every weight of a checkpoint: its name on disk and its shape, in the order of the forward pass.
+    /// Every weight of a checkpoint: its name on disk and its shape, in the order of the forward
+    /// pass.
     ///
-    /// Buffers (`attention.bias`, `attention.masked_bias`, `rotary_emb.inv_freq`), which older files carry along, are not
-    /// weights and not listed.
+    /// Buffers (`attention.bias`, `attention.masked_bias`, `rotary_emb.inv_freq`), which older
+    /// files carry along, are not weights and not listed.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let (d, wide) = (self.hidden_size, self.intermediate_size);

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of known length of which ranges can be read: a file, shards of one, a file on a server.
 ///
-/// This is all that the readers of checkpoints and of tokens need, so that who can fetch byte ranges from elsewhere can read tensors
-/// and tokens from there, and only those that are wanted.
+/// This is all that the readers of checkpoints and of tokens need, so that who can fetch byte
+/// ranges from elsewhere can read tensors and tokens from there, and only those that are wanted.
 ///
-/// The contract: `len` is the same for the whole life of the value and costs nothing (ask the server once, when you make the
-/// value). `read_range` gives exactly the bytes asked for or an error, may be called from several threads, and need not remember
-/// anything between calls; the readers ask for few, large ranges, and never for an empty one or one that ends behind `len`.
+/// The contract: `len` is the same for the whole life of the value and costs nothing (ask the
+/// server once, when you make the value). `read_range` gives exactly the bytes asked for or an
+/// error, may be called from several threads, and need not remember anything between calls; the
+/// readers ask for few, large ranges, and never for an empty one or one that ends behind `len`.
 ///
 /// ```
 /// use settling_core::ReadRange;
@@ -120,7 +121,8 @@ impl LocalFile {
     }
 }
 
-/// The bytes of a file from some place on, whatever its position is: several threads may read at once.
+/// The bytes of a file from some place on, whatever its position is: several threads may read at
+/// once.
 #[cfg(unix)]
 struct FileFrom<'a> {
     file: &'a File,
@@ -131,7 +133,8 @@ struct FileFrom<'a> {
 impl io::Read for FileFrom<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         use std::os::unix::fs::FileExt as _;
-        // What is read into has been filled with zeros before, a piece at a time: small ones are still in the cache.
+        // What is read into has been filled with zeros before, a piece at a time: small ones are
+        // still in the cache.
         let piece = buffer.len().min(256 << 10);
         let read = self.file.read_at(&mut buffer[..piece], self.start)?;
         self.start += read as u64;

@@ -2,8 +2,8 @@ use crate::{Step, TensorSource};
 
 /// The checkpoints of one training run.
 ///
-/// Steps may be opened in any order and more than once. An implementor decides what "open" costs; a study drops the source
-/// before it opens the next one, so a lazy source keeps memory flat.
+/// Steps may be opened in any order and more than once. An implementor decides what "open" costs; a
+/// study drops the source before it opens the next one, so a lazy source keeps memory flat.
 pub trait CheckpointSeries {
     /// One opened checkpoint.
     type Source: TensorSource;
@@ -24,11 +24,12 @@ pub trait CheckpointSeries {
     /// If there is no such step, or its files are missing or malformed.
     fn open(&self, step: Step) -> Result<Self::Source, Self::Error>;
 
-    /// A hash of the weights of `step`, if the series knows one without opening it, as a hub does. Who keeps results by what they were
-    /// computed from can then tell that a step is done before gigabytes of it are fetched.
+    /// A hash of the weights of `step`, if the series knows one without opening it, as a hub does.
+    /// Who keeps results by what they were computed from can then tell that a step is done before
+    /// gigabytes of it are fetched.
     ///
-    /// Two steps with the same fingerprint have the same weights. The reverse need not hold: the same weights in other files may
-    /// have another one.
+    /// Two steps with the same fingerprint have the same weights. The reverse need not hold: the
+    /// same weights in other files may have another one.
     ///
     /// # Errors
     ///
@@ -38,8 +39,8 @@ pub trait CheckpointSeries {
         Ok(None)
     }
 
-    /// A hint that `step` will be opened soon: a series that fetches its checkpoints may begin to. It returns at once, and what fails
-    /// is told when the step is opened.
+    /// A hint that `step` will be opened soon: a series that fetches its checkpoints may begin to.
+    /// It returns at once, and what fails is told when the step is opened.
     fn prefetch(&self, step: Step) {
         let _ = step;
     }

@@ -55,23 +55,26 @@ impl Signal {
 
 /// Which map of a component is looked at.
 ///
-/// Below, V and O are the value projection and the columns of the output projection of an attention head, see
-/// [`Architecture`](crate::Architecture); x is what Attention reads, at one position.
+/// Below, V and O are the value projection and the columns of the output projection of an attention
+/// head, see [`Architecture`](crate::Architecture); x is what Attention reads, at one position.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum View {
-    /// The linear map that writes to the residual stream: Attention's output projection (`attention.dense` in GPT-NeoX), the
-    /// MLP's down projection (`mlp.dense_4h_to_h`). The activation is what the component adds to the stream. Of one head, the
-    /// map is O, and the activation what O makes of the values that the head has mixed: the heads' sum is what Attention's
-    /// projection gives, less its bias.
+    /// The linear map that writes to the residual stream: Attention's output projection
+    /// (`attention.dense` in GPT-NeoX), the MLP's down projection (`mlp.dense_4h_to_h`). The
+    /// activation is what the component adds to the stream. Of one head, the map is O, and the
+    /// activation what O makes of the values that the head has mixed: the heads' sum is what
+    /// Attention's projection gives, less its bias.
     Write,
-    /// The output-value circuit O V of an attention head, or of all heads of a layer the sum of theirs: what Attention would
-    /// write if every position attended to itself alone. The activation is O (V x + b), b the bias of the values.
+    /// The output-value circuit O V of an attention head, or of all heads of a layer the sum of
+    /// theirs: what Attention would write if every position attended to itself alone. The
+    /// activation is O (V x + b), b the bias of the values.
     Ov,
-    /// As [`Ov`](Self::Ov), but with the last third of the fused query-key-value projection in the place of the values. In
-    /// GPT-NeoX, which orders that projection head by head, these are queries, keys and values of the last third of the heads:
-    /// what the published code of "Tending Towards Stability" takes for V, kept to reproduce it. The other families have no
-    /// such site: where the last third are the values it is [`Ov`](Self::Ov).
+    /// As [`Ov`](Self::Ov), but with the last third of the fused query-key-value projection in the
+    /// place of the values. In GPT-NeoX, which orders that projection head by head, these are
+    /// queries, keys and values of the last third of the heads: what the published code of "Tending
+    /// Towards Stability" takes for V, kept to reproduce it. The other families have no such site:
+    /// where the last third are the values it is [`Ov`](Self::Ov).
     OvFlat,
 }
 
@@ -105,7 +108,8 @@ display_by_name!(Component, Signal, View);
 ///
 /// Sites order by layer, then component, then view, then head, the whole layer before its heads.
 ///
-/// Parses from what it displays as: `layer3.attention.write`, `layer3.mlp.write`, `layer0.attention.ov.head2`.
+/// Parses from what it displays as: `layer3.attention.write`, `layer3.mlp.write`,
+/// `layer0.attention.ov.head2`.
 ///
 /// ```
 /// use settling_core::{Component, Site};
@@ -233,14 +237,16 @@ pub enum Positions {
     Last,
     /// The position with this index, counted from 0.
     Index(usize),
-    /// Every K-th position: `K-1`, `2K-1`, ... (so that `every:T` is `last` for a sequence of T tokens).
+    /// Every K-th position: `K-1`, `2K-1`, ... (so that `every:T` is `last` for a sequence of T
+    /// tokens).
     Every(NonZeroUsize),
     /// Every position.
     All,
 }
 
 impl Positions {
-    /// The chosen positions of a sequence of `tokens` tokens, ascending; empty if the sequence is too short.
+    /// The chosen positions of a sequence of `tokens` tokens, ascending; empty if the sequence is
+    /// too short.
     #[must_use]
     pub fn indices(self, tokens: usize) -> Vec<usize> {
         match self {

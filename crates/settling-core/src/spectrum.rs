@@ -1,10 +1,11 @@
 use std::fmt;
 
-/// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once, here.
+/// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once,
+/// here.
 ///
-/// It has exactly as many values as the largest rank the matrix can have: `min(rows, cols)` for a matrix that is stored as
-/// such, the inner dimension for a product of two thin factors. Values that are zero because the matrix has a lower rank are
-/// listed as zeros.
+/// It has exactly as many values as the largest rank the matrix can have: `min(rows, cols)` for a
+/// matrix that is stored as such, the inner dimension for a product of two thin factors. Values
+/// that are zero because the matrix has a lower rank are listed as zeros.
 ///
 /// ```
 /// use settling_core::Spectrum;

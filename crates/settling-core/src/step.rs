@@ -3,8 +3,9 @@ use std::str::FromStr;
 
 /// The number of optimizer updates that a checkpoint has seen.
 ///
-/// `Step(0)` is the initialisation. A checkpoint of step N has been trained on batches `0..N`; batch N is the next, unseen one.
-/// It displays as its number; `step143000` and `143000` both parse.
+/// `Step(0)` is the initialisation. A checkpoint of step N has been trained on batches `0..N`;
+/// batch N is the next, unseen one. It displays as its number; `step143000` and `143000` both
+/// parse.
 ///
 /// ```
 /// use settling_core::Step;

@@ -157,15 +157,17 @@ fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<
     bytes.as_chunks::<N>().0.iter().map(|&element| value(element)).collect()
 }
 
-/// Half precision to single, exactly. A block without infinities and NaN, and almost every block is one, takes few instructions an
-/// element: a loop that LLVM vectorises for any processor, as fast as memory is on most.
+/// Half precision to single, exactly. A block without infinities and NaN, and almost every block is
+/// one, takes few instructions an element: a loop that LLVM vectorises for any processor, as fast
+/// as memory is on most.
 fn halves(bytes: &[u8]) -> Vec<f32> {
     /// The shortest length that is vectorised well; longer ones gain nothing.
     const BLOCK: usize = 64;
     let (blocks, rest) = bytes.as_chunks::<2>().0.as_chunks::<BLOCK>();
     let mut values = Vec::with_capacity(bytes.len() / 2);
     for block in blocks {
-        // The sum has its highest bit set if, and only if, the exponent is that of infinities and NaN.
+        // The sum has its highest bit set if, and only if, the exponent is that of infinities and
+        // NaN.
         let sums = block.iter().map(|&half| (u16::from_le_bytes(half) & 0x7fff) + 0x0400);
         if sums.fold(0, |all, sum| all | sum) & 0x8000 == 0 {
             values.extend(block.iter().map(|&half| finite_half(u16::from_le_bytes(half))));
@@ -179,8 +181,8 @@ fn halves(bytes: &[u8]) -> Vec<f32> {
 
 /// Half precision to single, of a finite number.
 fn finite_half(half: u16) -> f32 {
-    // Sign and magnitude in place. The exponent is 112 too small then; a multiplication by 2^112 corrects it and normalises
-    // subnormals at the same time, exactly.
+    // Sign and magnitude in place. The exponent is 112 too small then; a multiplication by 2^112
+    // corrects it and normalises subnormals at the same time, exactly.
     let bits = (i32::from(half.cast_signed()) << 13).cast_unsigned() & 0x8fff_e000;
     f32::from_bits(bits) * f32::from_bits(0x7780_0000)
 }
@@ -291,8 +293,8 @@ mod tests {
 
     #[test]
     fn every_half_converts_as_the_half_crate_does() {
-        // One after the other, most blocks are finite; in strides of 2^10 + 1, every block has infinities or NaN among the others.
-        // The two more are no whole block.
+        // One after the other, most blocks are finite; in strides of 2^10 + 1, every block has
+        // infinities or NaN among the others. The two more are no whole block.
         for stride in [1, 1025] {
             let order = (0..65_538_u32).map(|place| (place * stride) as u16);
             let ours = converted(Dtype::F16, order.clone());

@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 /// Token rows of equal length: `(rows, width)`, row-major.
 ///
-/// A row of `width` tokens gives `width - 1` next-token targets. If the model's context is `width - 1` tokens, the last token
-/// is a target only and is never fed to the model; if it is `width` or more, every token is fed.
+/// A row of `width` tokens gives `width - 1` next-token targets. If the model's context is
+/// `width - 1` tokens, the last token is a target only and is never fed to the model; if it is
+/// `width` or more, every token is fed.
 ///
 /// ```
 /// use settling_core::TokenBatch;
@@ -104,8 +105,8 @@ impl std::error::Error for TokenBatchError {}
 
 /// How much of a token row is fed to a model whose activations are observed.
 ///
-/// Parses from and displays as `context` and `whole`. It matters to rows of one token more than the context, whose last token is the
-/// target of the one before. A loss never feeds it.
+/// Parses from and displays as `context` and `whole`. It matters to rows of one token more than the
+/// context, whose last token is the target of the one before. A loss never feeds it.
 ///
 /// ```
 /// use settling_core::Inputs;
@@ -123,8 +124,8 @@ pub enum Inputs {
     /// As many tokens as the context has: what the model was trained to read.
     #[default]
     Context,
-    /// All of them: also at a position that it was not trained at, which a model with rotary position embedding computes like any
-    /// other.
+    /// All of them: also at a position that it was not trained at, which a model with rotary
+    /// position embedding computes like any other.
     Whole,
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The error of a model description: settings that do not fit each other, or a tensor that is not as described.
+/// The error of a model description: settings that do not fit each other, or a tensor that is not
+/// as described.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ArchitectureError {
     message: String,

@@ -4,11 +4,13 @@ use crate::TensorData;
 use crate::tensor::floats;
 use crate::validate::{ArchitectureError, check};
 
-/// A block of a linear map's weight matrix, such as the value projection of one attention head: in which tensor it is, and
-/// where. [`Architecture`](crate::Architecture) tells the blocks of a model.
+/// A block of a linear map's weight matrix, such as the value projection of one attention head: in
+/// which tensor it is, and where. [`Architecture`](crate::Architecture) tells the blocks of a
+/// model.
 ///
-/// A linear map has a matrix of shape `(outputs, inputs)`, and `outputs` and `inputs` count in it, however it is stored. In a
-/// fused projection they are also the columns of the activation that belong to the block.
+/// A linear map has a matrix of shape `(outputs, inputs)`, and `outputs` and `inputs` count in it,
+/// however it is stored. In a fused projection they are also the columns of the activation that
+/// belong to the block.
 ///
 /// ```
 /// use settling_core::{Dtype, TensorData, WeightBlock};
@@ -27,7 +29,8 @@ pub struct WeightBlock {
     pub name: String,
     /// `[outputs, inputs]` of the whole matrix.
     pub shape: [usize; 2],
-    /// Whether the tensor is stored as `(inputs, outputs)`, as GPT-2's are, instead of `(outputs, inputs)`.
+    /// Whether the tensor is stored as `(inputs, outputs)`, as GPT-2's are, instead of
+    /// `(outputs, inputs)`.
     pub transposed: bool,
     /// The outputs (rows) of the block.
     pub outputs: Range<usize>,
@@ -48,13 +51,15 @@ impl WeightBlock {
         if self.transposed { [inputs, outputs] } else { [outputs, inputs] }
     }
 
-    /// The block out of the tensor's data, as f32, row-major, of shape `(outputs, inputs)`: transposed if it is stored so.
+    /// The block out of the tensor's data, as f32, row-major, of shape `(outputs, inputs)`:
+    /// transposed if it is stored so.
     ///
     /// Of a fused projection, read the tensor once and cut every head's block.
     ///
     /// # Errors
     ///
-    /// If the tensor has another shape than [`stored_shape`](Self::stored_shape), or elements that are not floating-point.
+    /// If the tensor has another shape than [`stored_shape`](Self::stored_shape), or elements that
+    /// are not floating-point.
     ///
     /// # Panics
     ///

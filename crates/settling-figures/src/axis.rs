@@ -6,7 +6,8 @@ pub(crate) struct Tick {
     pub(crate) label: String,
 }
 
-/// One axis of a panel: where a number lies, from 0 at the low end to 1 at the high end, and what is written beside it.
+/// One axis of a panel: where a number lies, from 0 at the low end to 1 at the high end, and what
+/// is written beside it.
 ///
 /// It is linear or logarithmic. A logarithmic one has a place of its own for 0 if there is one.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ const BELOW_LANE: f64 = 0.84;
 const LANE: f64 = 0.94;
 
 impl Axis {
-    /// A linear axis with room for `values` and some padding; the padding ends at `limits` unless the values are beyond them.
+    /// A linear axis with room for `values` and some padding; the padding ends at `limits` unless
+    /// the values are beyond them.
     pub(crate) fn values(values: impl IntoIterator<Item = f64>, limits: (f64, f64)) -> Self {
         let (low, high) = extent(values).unwrap_or(limits);
         // A spread far below the values themselves would magnify rounding into a signal.
@@ -59,12 +61,14 @@ impl Axis {
         Self { scale, unit: Unit::Number, ends: (0.0, 1.0), lane: None }
     }
 
-    /// An axis of training steps, or of other whole numbers: logarithmic where they span more than a decade or so.
+    /// An axis of training steps, or of other whole numbers: logarithmic where they span more than
+    /// a decade or so.
     pub(crate) fn counts(counts: impl IntoIterator<Item = u64>) -> Self {
         Self::spanning(counts.into_iter().map(|count| count as f64), Unit::Count)
     }
 
-    /// An axis of shares of a whole that are not negative, such as 0.001 and 1: logarithmic as [`counts`](Self::counts).
+    /// An axis of shares of a whole that are not negative, such as 0.001 and 1: logarithmic as
+    /// [`counts`](Self::counts).
     pub(crate) fn shares(shares: impl IntoIterator<Item = f64>) -> Self {
         Self::spanning(shares, Unit::Share)
     }
@@ -136,8 +140,9 @@ impl Axis {
         }
     }
 
-    /// The multiples 1 to 9 of each power of ten from `low` to `high`; labelled at the powers, and at 2 and 5 times a power where
-    /// there are few powers, or at every other or third one and so on where there are many.
+    /// The multiples 1 to 9 of each power of ten from `low` to `high`; labelled at the powers, and
+    /// at 2 and 5 times a power where there are few powers, or at every other or third one and so
+    /// on where there are many.
     fn log_ticks(&self, low: f64, high: f64) -> Vec<Tick> {
         // What is a power of ten but for rounding belongs to the axis.
         let range = low * (1.0 - 1e-9)..=high * (1.0 + 1e-9);
@@ -202,7 +207,8 @@ fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`, and the decimals that write its multiples.
+/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`, and the decimals that
+/// write its multiples.
 fn round_step(least: f64) -> (f64, usize) {
     if least <= 0.0 {
         return (1.0, 0);

@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 
-/// Why there is no figure, or why it could not be stored. The message says what was expected and found.
+/// Why there is no figure, or why it could not be stored. The message says what was expected and
+/// found.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {

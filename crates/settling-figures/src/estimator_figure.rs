@@ -13,14 +13,15 @@ use crate::training::Training;
 
 const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quantity::DebiasedCka];
 
-/// What the estimator does to the answer: the biased and the debiased CKA with the last checkpoint, and the floor, what the biased
-/// one would be of independent features.
+/// What the estimator does to the answer: the biased and the debiased CKA with the last checkpoint,
+/// and the floor, what the biased one would be of independent features.
 ///
-/// Two rows (Attention, MLP), one column a model, all on one axis of values; each line is the mean over the layers that have a defined
-/// value. Where the biased line follows the floor it shows the width of the model and the number of observations, not a similarity.
+/// Two rows (Attention, MLP), one column a model, all on one axis of values; each line is the mean
+/// over the layers that have a defined value. Where the biased line follows the floor it shows the
+/// width of the model and the number of observations, not a similarity.
 ///
-/// Only records of whole layers (no head) are looked at. A line is interrupted at a step where no layer has a defined
-/// value; the note counts the undefined values.
+/// Only records of whole layers (no head) are looked at. A line is interrupted at a step where no
+/// layer has a defined value; the note counts the undefined values.
 ///
 /// # Errors
 ///

@@ -37,11 +37,13 @@ impl Figure {
 
     /// The picture as a PNG of `scale` pixels per SVG unit.
     ///
-    /// Text is drawn in an embedded DejaVu Sans, so that the result does not depend on the fonts of the machine.
+    /// Text is drawn in an embedded DejaVu Sans, so that the result does not depend on the fonts of
+    /// the machine.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Render`] if `scale` is not a positive number, or gives less than one or more than 16384 pixels a side.
+    /// [`ErrorKind::Render`] if `scale` is not a positive number, or gives less than one or more
+    /// than 16384 pixels a side.
     ///
     /// # Example
     ///
@@ -75,8 +77,8 @@ impl Figure {
         pixels.encode_png().map_err(|error| failed(&error).caused_by(error))
     }
 
-    /// Writes `<stem>.svg` and `<stem>.png` (at scale 2). Each appears whole or not at all, also after a crash, and replaces an
-    /// older one. The folder must exist.
+    /// Writes `<stem>.svg` and `<stem>.png` (at scale 2). Each appears whole or not at all, also
+    /// after a crash, and replaces an older one. The folder must exist.
     ///
     /// # Errors
     ///

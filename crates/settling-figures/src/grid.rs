@@ -6,7 +6,8 @@ use crate::panel::{LABEL_SIZE, Mark, Panel};
 use crate::svg::{Anchor, Svg, coord};
 use crate::text;
 
-/// Panels that share their horizontal axis; the panels of a column share the axis of values, and with `shared_values` all do.
+/// Panels that share their horizontal axis; the panels of a column share the axis of values, and
+/// with `shared_values` all do.
 pub(crate) struct Grid<'a> {
     pub(crate) title: &'a str,
     /// What is drawn and from which numbers; paragraphs below the legend.

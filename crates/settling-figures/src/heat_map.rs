@@ -2,7 +2,8 @@ use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::table::{Sheet, Table};
 
-/// A table of similarities, to be drawn as colours: every layer of one model with every layer of another, say.
+/// A table of similarities, to be drawn as colours: every layer of one model with every layer of
+/// another, say.
 ///
 /// # Example
 ///
@@ -42,14 +43,15 @@ pub struct HeatMap<'a> {
 /// A table is about this wide, and cells are square.
 const SIDE: f64 = 560.0;
 
-/// Draws a table of similarities. The colour runs from 0 (dark) to 1 (light) and no further: the debiased CKA of unrelated
-/// features may be below 0, and has the colour of 0. Cells have their number in them where there is room; a cell without a value is left
-/// white, with a dash where there is room for one.
+/// Draws a table of similarities. The colour runs from 0 (dark) to 1 (light) and no further: the
+/// debiased CKA of unrelated features may be below 0, and has the colour of 0. Cells have their
+/// number in them where there is room; a cell without a value is left white, with a dash where
+/// there is room for one.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if there are no rows, no columns or no values at all; [`ErrorKind::InvalidRecords`] if a value is not
-/// finite.
+/// [`ErrorKind::NoData`] if there are no rows, no columns or no values at all;
+/// [`ErrorKind::InvalidRecords`] if a value is not finite.
 ///
 /// # Panics
 ///

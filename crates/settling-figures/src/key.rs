@@ -28,7 +28,8 @@ struct Line<'a> {
 struct Entry<'a> {
     sample: Sample,
     label: Cow<'a, str>,
-    /// From the sample to the end of the label, or of the widest label in this column of a wrapped legend.
+    /// From the sample to the end of the label, or of the widest label in this column of a wrapped
+    /// legend.
     width: f64,
 }
 

@@ -10,12 +10,14 @@ use crate::note;
 use crate::series::{COMPONENTS, Layers, Quantity, layers, shown};
 use crate::table::{Sheet, Table};
 
-/// One number of every layer of `model` at every checkpoint, as colours: layers from the bottom up, checkpoints from left to right,
-/// Attention beside MLP.
+/// One number of every layer of `model` at every checkpoint, as colours: layers from the bottom up,
+/// checkpoints from left to right, Attention beside MLP.
 ///
-/// Every checkpoint has a column of the same width: columns are not to the scale of training. The colour of a CKA runs from 0
-/// (dark) to 1 (light) and no further; that of a PER spans the values of the figure, from and to a multiple of 0.05. A cell without a defined value is left white, with a dash where there is room; the note counts them. Only
-/// records of whole layers (no head) are looked at.
+/// Every checkpoint has a column of the same width: columns are not to the scale of training. The
+/// colour of a CKA runs from 0 (dark) to 1 (light) and no further; that of a PER spans the values
+/// of the figure, from and to a multiple of 0.05. A cell without a defined value is left white,
+/// with a dash where there is room; the note counts them. Only records of whole layers (no head)
+/// are looked at.
 ///
 /// # Errors
 ///

@@ -12,12 +12,13 @@ use crate::series::{COMPONENTS, Quantity, by_layer, layers, shown};
 use crate::stroke::Stroke;
 use crate::training::Training;
 
-/// The layers of one model over training, one line each, from the first (dark) to the last (light): CKA with the last checkpoint, PER
-/// of the weights, PER of the gradients.
+/// The layers of one model over training, one line each, from the first (dark) to the last (light):
+/// CKA with the last checkpoint, PER of the weights, PER of the gradients.
 ///
-/// Two rows (Attention, MLP) of three columns. The CKA is the debiased one, or the biased one if there is no other; the title says
-/// which. Only records of whole layers (no head) of `model` are looked at. A line is interrupted where the layer has
-/// no defined value; the note counts the undefined values.
+/// Two rows (Attention, MLP) of three columns. The CKA is the debiased one, or the biased one if
+/// there is no other; the title says which. Only records of whole layers (no head) of `model` are
+/// looked at. A line is interrupted where the layer has no defined value; the note counts the
+/// undefined values.
 ///
 /// # Errors
 ///

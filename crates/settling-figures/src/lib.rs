@@ -2,9 +2,10 @@
 //!
 //! # Should you use this crate?
 //!
-//! Yes, to draw the paper's figures from a study's `records.csv`, or from numbers of your own in the same form. It needs no
-//! model, no network, no Python and no installed font. To read and write records, see `settling-records`; to compute them,
-//! `settling`. This is not a plotting library: a figure shows what it is meant to show, and has no options.
+//! Yes, to draw the paper's figures from a study's `records.csv`, or from numbers of your own in
+//! the same form. It needs no model, no network, no Python and no installed font. To read and write
+//! records, see `settling-records`; to compute them, `settling`. This is not a plotting library: a
+//! figure shows what it is meant to show, and has no options.
 //!
 //! # Example
 //!
@@ -33,14 +34,17 @@
 //! | How are singular values spread? | [`spectra_figure`] over training, [`weight_figure`] over layers |
 //! | How similar is every layer to every other? | [`heat_map`], of a table of your own |
 //!
-//! [`Report`] puts all of it into one HTML document, with definitions and with what the numbers do and do not support.
+//! [`Report`] puts all of it into one HTML document, with definitions and with what the numbers do
+//! and do not support.
 //!
 //! # What can be relied on
 //!
-//! - The same records give the same SVG, byte for byte, and text in a PNG never depends on the fonts of the machine.
-//! - An undefined value is never drawn, bridged or replaced: it is left out of a mean and counted in the note below the figure,
-//!   and a line is interrupted where nothing is left.
-//! - Models differ in lightness and in marker, and what has an order in lightness, so that figures can be read without colour.
+//! - The same records give the same SVG, byte for byte, and text in a PNG never depends on the
+//!   fonts of the machine.
+//! - An undefined value is never drawn, bridged or replaced: it is left out of a mean and counted
+//!   in the note below the figure, and a line is interrupted where nothing is left.
+//! - Models differ in lightness and in marker, and what has an order in lightness, so that figures
+//!   can be read without colour.
 //! - Names in the records are text, in a figure as in a report, whatever they contain.
 #![forbid(unsafe_code)]
 

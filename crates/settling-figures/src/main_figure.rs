@@ -11,25 +11,29 @@ use crate::series::{COMPONENTS, Quantity, layers, mean, models, over_layers, sho
 use crate::stroke::Stroke;
 use crate::training::Training;
 
-/// The paper's main figure: how the layers of each model converge, and how many directions their weights and gradients use.
+/// The paper's main figure: how the layers of each model converge, and how many directions their
+/// weights and gradients use.
 ///
-/// Two rows (Attention, MLP) of three columns over the training step, with one line a model: the mean over the layers that have
-/// a defined value.
+/// Two rows (Attention, MLP) of three columns over the training step, with one line a model: the
+/// mean over the layers that have a defined value.
 ///
-/// 1. CKA of the activations with those of the last checkpoint: records of signal `activation` and metric `cka`. The line is the
-///    estimator `debiased`; `biased` is dashed and `floor` dotted where there are such records. Without debiased records the line is
-///    the biased one, and the title says so.
+/// 1. CKA of the activations with those of the last checkpoint: records of signal `activation` and
+///    metric `cka`. The line is the estimator `debiased`; `biased` is dashed and `floor` dotted
+///    where there are such records. Without debiased records the line is the biased one, and the
+///    title says so.
 /// 2. PER, the proportional effective rank, of the weights: `weight`, `per`.
 /// 3. PER of the gradients: `gradient`, `per`.
 ///
-/// Only records of whole layers (no head) are looked at; the rest is ignored, so all records of a study can be
-/// passed. The models keep the order in which the records name them first. A line is interrupted at a step where no layer has a
-/// defined value. The note below the figure counts the undefined values.
+/// Only records of whole layers (no head) are looked at; the rest is ignored, so all records of a
+/// study can be passed. The models keep the order in which the records name them first. A line is
+/// interrupted at a step where no layer has a defined value. The note below the figure counts the
+/// undefined values.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`](crate::ErrorKind::NoData) if none of these records holds a defined value; [`ErrorKind::InvalidRecords`](crate::ErrorKind::InvalidRecords) if two records give the
-/// same number, as those of two protocols do, or if a value is not finite.
+/// [`ErrorKind::NoData`](crate::ErrorKind::NoData) if none of these records holds a defined value;
+/// [`ErrorKind::InvalidRecords`](crate::ErrorKind::InvalidRecords) if two records give the same
+/// number, as those of two protocols do, or if a value is not finite.
 ///
 /// # Example
 ///

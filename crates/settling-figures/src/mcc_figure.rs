@@ -10,16 +10,16 @@ use crate::panel::BASELINE;
 use crate::svg::{Anchor, Path, Svg, rect};
 use crate::text;
 
-/// The paper's table with its uncertainty: one line for each row of `mcc.csv`, with the 2x2 table, the Matthews correlation and its
-/// interval drawn from -1 to 1, and Fisher's exact p.
+/// The paper's table with its uncertainty: one line for each row of `mcc.csv`, with the 2x2 table,
+/// the Matthews correlation and its interval drawn from -1 to 1, and Fisher's exact p.
 ///
-/// Where the correlation is undefined the line says why. A row without an interval has a point alone. Models keep the order of the
-/// rows.
+/// Where the correlation is undefined the line says why. A row without an interval has a point
+/// alone. Models keep the order of the rows.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if there are no rows; [`ErrorKind::InvalidRecords`] if a correlation or an interval is not within -1 and 1,
-/// or its ends are in the wrong order.
+/// [`ErrorKind::NoData`] if there are no rows; [`ErrorKind::InvalidRecords`] if a correlation or an
+/// interval is not within -1 and 1, or its ends are in the wrong order.
 ///
 /// # Example
 ///

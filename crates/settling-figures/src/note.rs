@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use settling_core::{Signal, View};
 use settling_records::Record;
 
-/// Where the numbers of a figure come from: their protocol, the observations, and how many are undefined.
+/// Where the numbers of a figure come from: their protocol, the observations, and how many are
+/// undefined.
 pub(crate) fn source(used: &[&Record]) -> String {
     let activations = used.iter().filter(|record| record.signal == Signal::Activation);
     let sizes: BTreeSet<usize> = activations.clone().map(|record| record.n).collect();

@@ -9,8 +9,8 @@ pub(crate) const MINOR: &str = "#aaa";
 /// The grid.
 pub(crate) const RULE: &str = "#e4e4e4";
 
-/// Stops of viridis, up to where it would become too pale for a line on white paper. Its lightness rises evenly, so that the
-/// order of the models survives colour blindness and greyscale printing.
+/// Stops of viridis, up to where it would become too pale for a line on white paper. Its lightness
+/// rises evenly, so that the order of the models survives colour blindness and greyscale printing.
 const STOPS: [[f64; 3]; 8] = [
     [68.0, 1.0, 84.0],
     [71.0, 44.0, 122.0],

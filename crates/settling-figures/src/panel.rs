@@ -161,7 +161,8 @@ impl Panel<'_> {
         (1..ends.len()).find(|&every| fits(every)).unwrap_or(ends.len().max(1))
     }
 
-    /// Draws `marks`, later ones on top, or says that there is nothing to draw. `series` are their names.
+    /// Draws `marks`, later ones on top, or says that there is nothing to draw. `series` are their
+    /// names.
     pub(crate) fn draw_marks(&self, svg: &mut Svg, marks: &[Mark], series: &[&str]) {
         let mut nothing = true;
         for mark in marks.iter().filter(|mark| !mark.is_empty()) {

@@ -12,20 +12,24 @@ use crate::series::{COMPONENTS, Quantity, layers, models, over_layers, shown};
 use crate::stroke::Stroke;
 use crate::training::Training;
 
-/// The bands from back to front: their percentiles, and a grey that stays apart from the next in print.
+/// The bands from back to front: their percentiles, and a grey that stays apart from the next in
+/// print.
 const BANDS: [([f64; 2], &str, &str); 2] = [
     ([0.1, 0.9], "#d3d5e3", "10th to 90th percentile of the layers"),
     ([0.25, 0.75], "#9da3c6", "25th to 75th"),
 ];
 
-/// How the layers of each model spread around their median while they converge: CKA with the last checkpoint, as bands of percentiles.
+/// How the layers of each model spread around their median while they converge: CKA with the last
+/// checkpoint, as bands of percentiles.
 ///
-/// Two rows (Attention, MLP), one column a model, all on one axis of values. Light: from the 10th to the 90th percentile over layers.
-/// Darker: from the 25th to the 75th. Line: the median. Percentiles are [`quantile`]s of the layers that have a defined value, so
-/// those of few layers are interpolated between few numbers. The CKA is the debiased one, or the biased one if there is no other.
+/// Two rows (Attention, MLP), one column a model, all on one axis of values. Light: from the 10th
+/// to the 90th percentile over layers. Darker: from the 25th to the 75th. Line: the median.
+/// Percentiles are [`quantile`]s of the layers that have a defined value, so those of few layers
+/// are interpolated between few numbers. The CKA is the debiased one, or the biased one if there is
+/// no other.
 ///
-/// Only records of whole layers (no head) are looked at. A band is interrupted at a step where no layer has a defined
-/// value; the note counts the undefined values.
+/// Only records of whole layers (no head) are looked at. A band is interrupted at a step where no
+/// layer has a defined value; the note counts the undefined values.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
-/// The quantile `q` of `values`, in any order: linear interpolation between the two nearest ranks, as NumPy does by default and
-/// R calls type 7. `None` without values.
+/// The quantile `q` of `values`, in any order: linear interpolation between the two nearest ranks,
+/// as NumPy does by default and R calls type 7. `None` without values.
 ///
-/// Of n sorted values x\[0\] .. x\[n-1\] it is x\[k\] + f (x\[k+1\] - x\[k\]), where k + f = q (n - 1), k whole and 0 <= f < 1.
+/// Of n sorted values x\[0\] .. x\[n-1\] it is x\[k\] + f (x\[k+1\] - x\[k\]), where k + f = q (n -
+/// 1), k whole and 0 <= f < 1.
 ///
 /// # Panics
 ///

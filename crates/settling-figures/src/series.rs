@@ -10,15 +10,15 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Quantity {
-    /// CKA of the activations with those of the last checkpoint, without bias: signal `activation`, metric `cka`, estimator
-    /// `debiased`.
+    /// CKA of the activations with those of the last checkpoint, without bias: signal `activation`,
+    /// metric `cka`, estimator `debiased`.
     DebiasedCka,
     /// The same, biased: estimator `biased`.
     BiasedCka,
     /// What the biased CKA of independent features of the same shape would be: estimator `floor`.
     CkaFloor,
-    /// Proportional effective rank of the weight: signal `weight`, metric `per`, of any estimator but `marchenko_pastur`, which is
-    /// the yardstick of random matrices.
+    /// Proportional effective rank of the weight: signal `weight`, metric `per`, of any estimator
+    /// but `marchenko_pastur`, which is the yardstick of random matrices.
     WeightPer,
     /// Proportional effective rank of the gradient: signal `gradient`, metric `per`.
     GradientPer,
@@ -136,8 +136,8 @@ pub(crate) fn shown<'a>(
     Err(Error::new(ErrorKind::NoData, message))
 }
 
-/// Keeps, of each component and signal, the records of view `write` if there are any, and else all: a protocol that looks at
-/// circuits has no other.
+/// Keeps, of each component and signal, the records of view `write` if there are any, and else all:
+/// a protocol that looks at circuits has no other.
 pub(crate) fn keep_one_view(records: &mut Vec<&Record>) {
     let what = |record: &Record| (record.site.component, record.signal);
     let is_written = |record: &&Record| record.site.view == View::Write;
@@ -145,7 +145,8 @@ pub(crate) fn keep_one_view(records: &mut Vec<&Record>) {
     records.retain(|record| is_written(record) || !written.contains(&what(record)));
 }
 
-/// The values of a model's layers by step and layer, `None` where one was measured and is undefined.
+/// The values of a model's layers by step and layer, `None` where one was measured and is
+/// undefined.
 pub(crate) type Layers = BTreeMap<u64, BTreeMap<usize, Option<f64>>>;
 
 /// The layers of one component of a model.

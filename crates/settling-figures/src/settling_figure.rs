@@ -16,18 +16,20 @@ use crate::stroke::Stroke;
 /// The axis reaches at least down to here.
 const LEAST_SHARE: f64 = 0.01;
 
-/// When each layer settles, by its depth: from which share of training on its CKA with the last checkpoint is at least a threshold,
-/// at every measured step.
+/// When each layer settles, by its depth: from which share of training on its CKA with the last
+/// checkpoint is at least a threshold, at every measured step.
 ///
-/// One row for each of `thresholds`, a column for Attention and one for the MLP, one line a model. Depth runs from 0, the first layer,
-/// to 1, the last, so that models of different depth can be compared. The settling step is a measured one
-/// ([`Crossing::Measured`]): the true one lies between it and the measured step before. The axis of shares is
-/// logarithmic, with a place of its own for layers that are settled at step 0.
+/// One row for each of `thresholds`, a column for Attention and one for the MLP, one line a model.
+/// Depth runs from 0, the first layer, to 1, the last, so that models of different depth can be
+/// compared. The settling step is a measured one ([`Crossing::Measured`]): the true one lies
+/// between it and the measured step before. The axis of shares is logarithmic, with a place of its
+/// own for layers that are settled at step 0.
 ///
-/// A layer that reaches the threshold only at the last step, where its CKA is 1 by definition, or not even there, is not settled: it
-/// is an outlined marker above the axis, and interrupts the line. A layer whose answer depends on an undefined value is not drawn.
-/// The note counts both. The CKA is the debiased one, or the biased one if there is no other. The last step of any record of a model is
-/// the end of its training.
+/// A layer that reaches the threshold only at the last step, where its CKA is 1 by definition, or
+/// not even there, is not settled: it is an outlined marker above the axis, and interrupts the
+/// line. A layer whose answer depends on an undefined value is not drawn. The note counts both. The
+/// CKA is the debiased one, or the biased one if there is no other. The last step of any record of
+/// a model is the end of its training.
 ///
 /// # Errors
 ///

@@ -9,18 +9,20 @@ use crate::page;
 use crate::panel::{LABEL_SIZE, Mark};
 use crate::stroke::Stroke;
 
-/// The singular values of one matrix over training, each spectrum divided by its largest value: one line a step, from the first
-/// (dark) to the last (light).
+/// The singular values of one matrix over training, each spectrum divided by its largest value: one
+/// line a step, from the first (dark) to the last (light).
 ///
-/// `spectra` are the singular values of each step, in descending order, in any unit; the steps ascend. Both axes are logarithmic where
-/// the numbers span decades; a singular value of 0 has a place of its own below. Lines of many values are drawn through fewer
-/// points, at least one every pixel and a half. A spectrum of zeros cannot be divided: it is not drawn, and counted in the
+/// `spectra` are the singular values of each step, in descending order, in any unit; the steps
+/// ascend. Both axes are logarithmic where the numbers span decades; a singular value of 0 has a
+/// place of its own below. Lines of many values are drawn through fewer points, at least one every
+/// pixel and a half. A spectrum of zeros cannot be divided: it is not drawn, and counted in the
 /// note, as are the lengths.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if there is no spectrum with a value above 0; [`ErrorKind::InvalidRecords`] if the steps do not ascend, or a
-/// spectrum does not descend, has a value below 0 or one that is not finite.
+/// [`ErrorKind::NoData`] if there is no spectrum with a value above 0;
+/// [`ErrorKind::InvalidRecords`] if the steps do not ascend, or a spectrum does not descend, has a
+/// value below 0 or one that is not finite.
 ///
 /// # Example
 ///

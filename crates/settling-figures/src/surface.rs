@@ -82,7 +82,8 @@ pub(crate) fn surfaces(
     Ok(surfaces)
 }
 
-/// Every layer with its CKA and its PER at the end in units of `scale`, or why one lacks them: a table over the others would hide it.
+/// Every layer with its CKA and its PER at the end in units of `scale`, or why one lacks them: a
+/// table over the others would hide it.
 fn units(
     similar: &BTreeMap<usize, Trajectory>,
     size: &BTreeMap<usize, Trajectory>,

@@ -8,23 +8,26 @@ use crate::series::{Quantity, component_name, shown};
 use crate::surface::{PAPER_CKA, Surface, surfaces};
 use crate::table::{Sheet, Table};
 
-/// How much the association of early convergence with large PER owes to the choice of thresholds: the Matthews correlation over a grid
-/// of them, for one model.
+/// How much the association of early convergence with large PER owes to the choice of thresholds:
+/// the Matthews correlation over a grid of them, for one model.
 ///
-/// Four tables: Attention and MLP, by the PER of the weight and of the gradient. From the bottom up, what CKA with the last checkpoint
-/// must reach at some step of the first 10 % of training: 0.2 to 0.8. From left to right, what the PER must reach at the end: 0.8 to
-/// 0.99 of weights; of gradients 50 to 100 % of the largest of any layer and component. All with `>=`. Colours run from -1 (dark) to 1
-/// (light), a dashed line separates positive correlations from others, a frame marks the paper's thresholds. Where the correlation
-/// is undefined (all layers agree in one of the variables, or one depends on an undefined value) the table is white. If a layer has
-/// no PER at the end, or no CKA at all, there is no table: one over the others would hide it.
+/// Four tables: Attention and MLP, by the PER of the weight and of the gradient. From the bottom
+/// up, what CKA with the last checkpoint must reach at some step of the first 10 % of training: 0.2
+/// to 0.8. From left to right, what the PER must reach at the end: 0.8 to 0.99 of weights; of
+/// gradients 50 to 100 % of the largest of any layer and component. All with `>=`. Colours run from
+/// -1 (dark) to 1 (light), a dashed line separates positive correlations from others, a frame marks
+/// the paper's thresholds. Where the correlation is undefined (all layers agree in one of the
+/// variables, or one depends on an undefined value) the table is white. If a layer has no PER at
+/// the end, or no CKA at all, there is no table: one over the others would hide it.
 ///
-/// The CKA is the debiased one, or the biased one if there is no other. Only records of whole layers (no head) are
-/// looked at; the last step of any record of the model is the end of its training.
+/// The CKA is the debiased one, or the biased one if there is no other. Only records of whole
+/// layers (no head) are looked at; the last step of any record of the model is the end of its
+/// training.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if no correlation is defined; [`ErrorKind::InvalidRecords`] if two records give the same number or a value is
-/// not finite.
+/// [`ErrorKind::NoData`] if no correlation is defined; [`ErrorKind::InvalidRecords`] if two records
+/// give the same number or a value is not finite.
 ///
 /// # Example
 ///

@@ -34,7 +34,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) size: (f64, f64),
     /// The numbers that have the darkest and the lightest colour.
     pub(crate) range: (f64, f64),
-    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and dashes.
+    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and
+    /// dashes.
     pub(crate) border: bool,
 }
 
@@ -99,7 +100,8 @@ impl Sheet<'_> {
         svg.finish()
     }
 
-    /// How light the colour of a value is, in percent: finer than the eye, and few enough that cells share their colours.
+    /// How light the colour of a value is, in percent: finer than the eye, and few enough that
+    /// cells share their colours.
     fn shade(&self, value: f64) -> u8 {
         let (low, high) = self.range;
         (100.0 * ((value - low) / (high - low)).clamp(0.0, 1.0)).round() as u8

@@ -10,7 +10,8 @@ pub(crate) struct Training<'a> {
     pub(crate) series: &'a [&'a str],
     pub(crate) key: Key<'a>,
     pub(crate) rows: &'a [&'a str],
-    /// Their titles, and the marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of an estimate.
+    /// Their titles, and the marks of each row; numbers are similarities or shares, from 0 to 1 but
+    /// for the noise of an estimate.
     pub(crate) columns: Vec<(String, Vec<Vec<Mark>>)>,
     /// Whether all columns share one axis of values.
     pub(crate) shared_values: bool,

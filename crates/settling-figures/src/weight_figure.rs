@@ -24,17 +24,17 @@ const SERIES: [&str; 3] = ["Attention, write", "MLP, write", "output-value circu
 /// The estimator of the records that are drawn as the yardstick.
 const RANDOM: &str = "marchenko_pastur";
 
-/// PER of the weights of one checkpoint, layer by layer: the matrices that write to the residual stream as lines, the output-value
-/// circuits of single heads as dots.
+/// PER of the weights of one checkpoint, layer by layer: the matrices that write to the residual
+/// stream as lines, the output-value circuits of single heads as dots.
 ///
-/// Records of signal `weight` and metric `per` are drawn: view `write` of whole layers, view `ov` of heads. Those with the
-/// estimator `marchenko_pastur`, what a random matrix of the shape has, are dotted. The rest is ignored. Undefined values
-/// are left out, and counted below.
+/// Records of signal `weight` and metric `per` are drawn: view `write` of whole layers, view `ov`
+/// of heads. Those with the estimator `marchenko_pastur`, what a random matrix of the shape has,
+/// are dotted. The rest is ignored. Undefined values are left out, and counted below.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if none of these records holds a defined value; [`ErrorKind::InvalidRecords`] if they are of several
-/// models or steps.
+/// [`ErrorKind::NoData`] if none of these records holds a defined value;
+/// [`ErrorKind::InvalidRecords`] if they are of several models or steps.
 ///
 /// # Example
 ///

@@ -1,6 +1,6 @@
 //! The folder of one repository in the cache of Hugging Face's libraries, in their layout:
-//! `blobs/<hash>` (the contents), `snapshots/<commit>/<path>` (links to them), `refs/<revision>` (the commit of a branch or tag), and
-//! beside the repositories `.locks/<repository>/<hash>.lock`.
+//! `blobs/<hash>` (the contents), `snapshots/<commit>/<path>` (links to them), `refs/<revision>`
+//! (the commit of a branch or tag), and beside the repositories `.locks/<repository>/<hash>.lock`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -38,7 +38,8 @@ impl Cache {
         self.folder.join("blobs").join(hash.hex())
     }
 
-    /// Where a file comes to lie while it is not complete. Another name than the Python library's, whose own may have holes.
+    /// Where a file comes to lie while it is not complete. Another name than the Python library's,
+    /// whose own may have holes.
     pub(crate) fn partial(&self, hash: &FileHash) -> PathBuf {
         self.folder.join("blobs").join(format!("{}.settling.incomplete", hash.hex()))
     }
@@ -76,7 +77,8 @@ impl Cache {
         write().map_err(|error| Error::cache("write", &path, error))
     }
 
-    /// The files of a commit that are there, by path. Their hashes are those under which they are kept.
+    /// The files of a commit that are there, by path. Their hashes are those under which they are
+    /// kept.
     pub(crate) fn files(&self, commit: &str) -> Result<Vec<RemoteFile>, Error> {
         let snapshot = self.snapshot(commit);
         let io = |error| Error::cache("read the folder", &snapshot, error);
@@ -91,7 +93,8 @@ impl Cache {
             let hash = match name {
                 Some(name) if name.len() == 64 && is_lower_hex(&name) => FileHash::Sha256(name),
                 Some(name) if name.len() == 40 && is_lower_hex(&name) => FileHash::Git(name),
-                // Where links cannot be made, the Python library copies, and the name of the content is lost.
+                // Where links cannot be made, the Python library copies, and the name of the
+                // content is lost.
                 _ => FileHash::Sha256(
                     sha256(&pointer).map_err(|error| Error::cache("read", &pointer, error))?,
                 ),
@@ -102,7 +105,8 @@ impl Cache {
         Ok(files)
     }
 
-    /// Waits until this process alone writes the content of `hash`. `waiting` is called once, if it has to wait.
+    /// Waits until this process alone writes the content of `hash`. `waiting` is called once, if it
+    /// has to wait.
     pub(crate) fn lock(&self, hash: &FileHash, waiting: impl Fn()) -> Result<File, Error> {
         let path = self.locks.join(format!("{}.lock", hash.hex()));
         create_parent(&path)?;

@@ -60,8 +60,8 @@ impl Connection {
             .read_timeout(settings.timeout)
             .build()
             .map_err(|error| setup(&error))?;
-        // Without a token hf-hub looks for one in the environment, which the settings have done or were told not to do. One that no
-        // header can carry is not sent.
+        // Without a token hf-hub looks for one in the environment, which the settings have done or
+        // were told not to do. One that no header can carry is not sent.
         let token = settings.token.clone().unwrap_or_else(|| "\n".to_owned());
         let hf = HFClient::builder()
             .endpoint(&settings.endpoint)

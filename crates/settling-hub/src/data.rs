@@ -7,10 +7,12 @@ use crate::repository::RemoteFile;
 /// The width of Pythia's rows: 2,048 inputs, and the target of the last.
 const WIDTH: usize = 2049;
 
-/// The training data of Pythia, in the order in which it was trained on, read by byte ranges: of its 600 GB only the rows asked for come.
+/// The training data of Pythia, in the order in which it was trained on, read by byte ranges: of
+/// its 600 GB only the rows asked for come.
 ///
-/// `dataset` is one of those that Pythia's authors published in this form: `EleutherAI/pile-deduped-pythia-preshuffled` or
-/// `EleutherAI/pile-standard-pythia-preshuffled`; or another one that holds rows of 2,049 tokens of 16 bits in files
+/// `dataset` is one of those that Pythia's authors published in this form:
+/// `EleutherAI/pile-deduped-pythia-preshuffled` or `EleutherAI/pile-standard-pythia-preshuffled`;
+/// or another one that holds rows of 2,049 tokens of 16 bits in files
 /// `<name>-<number>-of-<number>.bin`.
 ///
 /// A batch has 1,024 rows. The checkpoint of step N has seen the batches 0 to N - 1.
@@ -28,7 +30,8 @@ const WIDTH: usize = 2049;
 ///
 /// # Errors
 ///
-/// If the hub cannot be asked, the data set has no such files, one of the shards is missing, or their bytes are no whole number of rows.
+/// If the hub cannot be asked, the data set has no such files, one of the shards is missing, or
+/// their bytes are no whole number of rows.
 pub fn training_data(hub: &Hub, dataset: &str) -> Result<MegatronTokens, Error> {
     let repository = hub.dataset(dataset)?;
     let commit = repository.resolve("main")?;

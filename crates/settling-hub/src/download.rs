@@ -51,7 +51,8 @@ pub(crate) fn fetch(
         size: file.size,
         there,
     });
-    // Once more, if what came is not what was promised: it may have been damaged on its way, or begun by a broken process.
+    // Once more, if what came is not what was promised: it may have been damaged on its way, or
+    // begun by a broken process.
     for is_last in [false, true] {
         connection.wait(
             connection.persist(&what, || append(repository, commit, file, &partial, &what)),

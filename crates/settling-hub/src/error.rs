@@ -3,8 +3,8 @@ use std::path::Path;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why something of the hub could not be had. The message names the repository, the file, what was expected and found, and what to
-/// do.
+/// Why something of the hub could not be had. The message names the repository, the file, what was
+/// expected and found, and what to do.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

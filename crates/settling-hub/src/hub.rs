@@ -9,8 +9,8 @@ use crate::settings::HubSettings;
 
 /// The hub: where repositories are asked for.
 ///
-/// It may be used from several threads; clones share their connections. The methods wait for their answers; they may be called
-/// from within an asynchronous runtime, and block its thread.
+/// It may be used from several threads; clones share their connections. The methods wait for their
+/// answers; they may be called from within an asynchronous runtime, and block its thread.
 #[derive(Clone, Debug)]
 pub struct Hub {
     connection: Arc<Connection>,
@@ -45,7 +45,8 @@ impl Hub {
         Ok(Self { connection: Arc::new(Connection::new(settings, None)?) })
     }
 
-    /// As [`new`](Self::new), and tells `listener` what is being done. It is called from several threads and should return soon.
+    /// As [`new`](Self::new), and tells `listener` what is being done. It is called from several
+    /// threads and should return soon.
     ///
     /// ```
     /// use settling_hub::{Event, Hub, HubSettings};
@@ -83,7 +84,8 @@ impl Hub {
         self.repository(Kind::Model, id)
     }
 
-    /// The repository of a data set, such as `EleutherAI/pile-deduped-pythia-preshuffled`. No request is made.
+    /// The repository of a data set, such as `EleutherAI/pile-deduped-pythia-preshuffled`. No
+    /// request is made.
     ///
     /// # Errors
     ///

@@ -24,21 +24,26 @@
 //!
 //! # What is promised
 //!
-//! - **One cache.** Files lie where Hugging Face's Python library puts and finds them, and its environment variables are honoured:
-//!   [`HubSettings::from_env`]. Offline, everything that is cached works.
-//! - **Nothing unverified.** Every file of the cache is compared with its size and hash each time it is fetched, whoever wrote it; what
-//!   is damaged is removed and fetched again. (Byte ranges cannot be: see [`Repository::open_bytes`].)
-//! - **Nothing lost.** A download that broke off goes on where it stopped. Several processes may want the same file: one fetches it.
-//! - **Commits, not names.** A branch is resolved once, and what is fetched afterwards is of that commit.
+//! - **One cache.** Files lie where Hugging Face's Python library puts and finds them, and its
+//!   environment variables are honoured: [`HubSettings::from_env`]. Offline, everything that is
+//!   cached works.
+//! - **Nothing unverified.** Every file of the cache is compared with its size and hash each time
+//!   it is fetched, whoever wrote it; what is damaged is removed and fetched again. (Byte ranges
+//!   cannot be: see [`Repository::open_bytes`].)
+//! - **Nothing lost.** A download that broke off goes on where it stopped. Several processes may
+//!   want the same file: one fetches it.
+//! - **Commits, not names.** A branch is resolved once, and what is fetched afterwards is of that
+//!   commit.
 //! - **The token goes to the hub and nowhere else.**
 //!
-//! Requests that fail in a way that may pass (no connection, silence, an error of the server, too many requests) are made again,
-//! after the time that the server asks for or one that doubles.
+//! Requests that fail in a way that may pass (no connection, silence, an error of the server, too
+//! many requests) are made again, after the time that the server asks for or one that doubles.
 //!
 //! # What it is not
 //!
-//! It uploads nothing and lists no models. The `hf-hub` crate does, and does the talking here: what we add is what it lacks.
-//! It needs a C compiler to build (for TLS), and is the only crate of this workspace that opens sockets.
+//! It uploads nothing and lists no models. The `hf-hub` crate does, and does the talking here: what
+//! we add is what it lacks. It needs a C compiler to build (for TLS), and is the only crate of this
+//! workspace that opens sockets.
 
 #![forbid(unsafe_code)]
 

@@ -180,7 +180,8 @@ impl Repository {
         Ok(revisions)
     }
 
-    /// The commit that `revision` names now: a branch, a tag, or a commit itself. Offline: the one that the cache knows.
+    /// The commit that `revision` names now: a branch, a tag, or a commit itself. Offline: the one
+    /// that the cache knows.
     ///
     /// # Errors
     ///
@@ -225,11 +226,13 @@ impl Repository {
         commits.map(|commit| check_commit(&what, &commit.id).map(|()| commit)).collect()
     }
 
-    /// The files of a commit, by path, with their sizes and hashes. Offline: those that the cache has.
+    /// The files of a commit, by path, with their sizes and hashes. Offline: those that the cache
+    /// has.
     ///
     /// # Errors
     ///
-    /// If there is no such commit, the hub cannot be asked, or it lists what cannot be a file's path or hash.
+    /// If there is no such commit, the hub cannot be asked, or it lists what cannot be a file's
+    /// path or hash.
     pub fn files(&self, commit: &str) -> Result<Vec<RemoteFile>, Error> {
         self.files_of_many(&[commit]).map(|mut lists| lists.pop().unwrap_or_default())
     }
@@ -264,9 +267,10 @@ impl Repository {
 
     /// Brings a file of a commit into the cache, if it is not there, and says where it is.
     ///
-    /// The cache is the one of Hugging Face's Python library. What is in it is verified against its hash, and so is what comes: size
-    /// and hash must be those of the listing, a damaged file is removed and fetched once more. A download that was cut off goes on
-    /// where it stopped, also in another process, and of several processes that want one file, one fetches it.
+    /// The cache is the one of Hugging Face's Python library. What is in it is verified against its
+    /// hash, and so is what comes: size and hash must be those of the listing, a damaged file is
+    /// removed and fetched once more. A download that was cut off goes on where it stopped, also in
+    /// another process, and of several processes that want one file, one fetches it.
     ///
     /// # Errors
     ///
@@ -277,7 +281,8 @@ impl Repository {
         download::fetch(self, commit, file).map(|fetched| fetched.path)
     }
 
-    /// As [`fetch`](Self::fetch), by the name of the file and of the revision, which the cache then remembers.
+    /// As [`fetch`](Self::fetch), by the name of the file and of the revision, which the cache then
+    /// remembers.
     ///
     /// # Errors
     ///
@@ -289,8 +294,8 @@ impl Repository {
         Ok(fetched)
     }
 
-    /// A file's bytes, of which only those are fetched that are asked for. They go through no cache, and a part of a file cannot be
-    /// verified against the hash of the whole.
+    /// A file's bytes, of which only those are fetched that are asked for. They go through no
+    /// cache, and a part of a file cannot be verified against the hash of the whole.
     ///
     /// # Errors
     ///
@@ -322,7 +327,8 @@ impl Repository {
         }
     }
 
-    /// The bytes of a file, as they come, and how many are announced; `what` says what is asked for.
+    /// The bytes of a file, as they come, and how many are announced; `what` says what is asked
+    /// for.
     pub(crate) async fn stream(
         &self,
         what: &str,

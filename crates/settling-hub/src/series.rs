@@ -22,9 +22,10 @@ use crate::{download, hex};
 
 /// The checkpoints of a model on the hub: one step a revision.
 ///
-/// Opening the series lists the files of every step, which for the 154 steps of a Pythia model is 155 small requests, 16 at a time.
-/// Opening a step fetches its weights and `config.json` into the cache, verified ([`Repository::fetch`]). Or nothing is fetched but
-/// the tensors that are read: [`open_remote`](Self::open_remote).
+/// Opening the series lists the files of every step, which for the 154 steps of a Pythia model is
+/// 155 small requests, 16 at a time. Opening a step fetches its weights and `config.json` into the
+/// cache, verified ([`Repository::fetch`]). Or nothing is fetched but the tensors that are read:
+/// [`open_remote`](Self::open_remote).
 ///
 /// ```no_run
 /// use settling_checkpoint::{Audit, StepPattern, paper_steps};
@@ -42,9 +43,10 @@ use crate::{download, hex};
 ///
 /// # Which files
 ///
-/// Some revisions have the weights twice, as safetensors and as PyTorch's `.bin`, and a copy that was converted later need not be of
-/// the same step. All steps are read in one format, if there is one that all have: safetensors, unless fewer of the steps differ
-/// in it than in the other. Without such a format each step is read as it is, safetensors first.
+/// Some revisions have the weights twice, as safetensors and as PyTorch's `.bin`, and a copy that
+/// was converted later need not be of the same step. All steps are read in one format, if there is
+/// one that all have: safetensors, unless fewer of the steps differ in it than in the other.
+/// Without such a format each step is read as it is, safetensors first.
 pub struct HubSeries {
     shared: Arc<Shared>,
     /// Steps that are being fetched before they are asked for.
@@ -84,13 +86,14 @@ struct Local {
 }
 
 impl HubSeries {
-    /// Lists the steps of a model: the branches and tags whose names `pattern` matches, all of them or those of `steps`. The last one
-    /// that there is is always among them, since everything is compared with it.
+    /// Lists the steps of a model: the branches and tags whose names `pattern` matches, all of them
+    /// or those of `steps`. The last one that there is is always among them, since everything is
+    /// compared with it.
     ///
     /// # Errors
     ///
-    /// If the hub cannot be asked, there is no revision of such a name, two are the same step, one of `steps` is missing, or a
-    /// revision has no weights in a format that is read.
+    /// If the hub cannot be asked, there is no revision of such a name, two are the same step, one
+    /// of `steps` is missing, or a revision has no weights in a format that is read.
     pub fn open(
         repository: &Repository,
         pattern: &StepPattern,
@@ -102,7 +105,8 @@ impl HubSeries {
         )
     }
 
-    /// Lists the steps of a model that is known by its name alone: as `pattern` says, else as its [`Suite`] names them, else `step{N}`.
+    /// Lists the steps of a model that is known by its name alone: as `pattern` says, else as its
+    /// [`Suite`] names them, else `step{N}`.
     ///
     /// ```no_run
     /// use settling_checkpoint::paper_steps;
@@ -160,7 +164,8 @@ impl HubSeries {
     ///
     /// # Errors
     ///
-    /// If there are none, the hub cannot be asked, or a revision has no weights in a format that is read.
+    /// If there are none, the hub cannot be asked, or a revision has no weights in a format that is
+    /// read.
     pub fn of_revisions(
         repository: &Repository,
         revisions: BTreeMap<Step, Revision>,
@@ -187,9 +192,10 @@ impl HubSeries {
         Ok(Self::new(repository, steps, Layout::Model))
     }
 
-    /// Lists what Pico's trainer recorded of a run, `learning_dynamics/{split}_{signal}s.pt`, at the steps that have it: as
-    /// [`PicoDynamics`](settling_checkpoint::PicoDynamics) does of a folder, with names without their common prefix. A run is a branch, and a
-    /// step is a commit whose title says so.
+    /// Lists what Pico's trainer recorded of a run, `learning_dynamics/{split}_{signal}s.pt`, at
+    /// the steps that have it: as [`PicoDynamics`](settling_checkpoint::PicoDynamics) does of a
+    /// folder, with names without their common prefix. A run is a branch, and a step is a commit
+    /// whose title says so.
     ///
     /// ```no_run
     /// use settling_checkpoint::PicoSplit;
@@ -204,7 +210,8 @@ impl HubSeries {
     ///
     /// # Errors
     ///
-    /// If there is no such branch, no step with this file, one of `steps` is missing, or the hub cannot be asked.
+    /// If there is no such branch, no step with this file, one of `steps` is missing, or the hub
+    /// cannot be asked.
     pub fn of_pico_dynamics(
         repository: &Repository,
         branch: &str,
@@ -250,8 +257,9 @@ impl HubSeries {
         }
     }
 
-    /// Whether to remove the weights of a step from the cache when its checkpoint is dropped, for studies larger than the disk. Only
-    /// what this series brought is removed, and the last step only with the series. What an interrupted run leaves behind stays.
+    /// Whether to remove the weights of a step from the cache when its checkpoint is dropped, for
+    /// studies larger than the disk. Only what this series brought is removed, and the last step
+    /// only with the series. What an interrupted run leaves behind stays.
     #[must_use]
     pub fn delete_after(mut self, delete: bool) -> Self {
         self.deletes = delete;
@@ -264,7 +272,8 @@ impl HubSeries {
         &self.shared.repository
     }
 
-    /// The revision of `step` and its commit when the series was opened, to be recorded with what is computed from it.
+    /// The revision of `step` and its commit when the series was opened, to be recorded with what
+    /// is computed from it.
     #[must_use]
     pub fn revision(&self, step: Step) -> Option<&Revision> {
         self.shared.steps.get(&step).map(|checkpoint| &checkpoint.revision)
@@ -283,8 +292,8 @@ impl HubSeries {
         weights.map(|file| file.size).sum()
     }
 
-    /// How many bytes of the weights of these steps are still to be fetched, from names and sizes alone: whether what is in the cache
-    /// is sound is seen when a step is opened.
+    /// How many bytes of the weights of these steps are still to be fetched, from names and sizes
+    /// alone: whether what is in the cache is sound is seen when a step is opened.
     #[must_use]
     pub fn missing_size(&self, steps: &[Step]) -> u64 {
         let cache = &self.shared.repository.cache;
@@ -304,14 +313,15 @@ impl HubSeries {
         missing.values().sum()
     }
 
-    /// The names and hashes of the weights that are read, for [`Audit::run_listing`](settling_checkpoint::Audit::run_listing).
+    /// The names and hashes of the weights that are read, for
+    /// [`Audit::run_listing`](settling_checkpoint::Audit::run_listing).
     #[must_use]
     pub fn listing(&self) -> Vec<ListedFile> {
         self.listed(|checkpoint| &checkpoint.weights)
     }
 
-    /// The names and hashes of every large file, also of weights in the format that is not read: who loads these models with another
-    /// program may get those.
+    /// The names and hashes of every large file, also of weights in the format that is not read:
+    /// who loads these models with another program may get those.
     #[must_use]
     pub fn full_listing(&self) -> Vec<ListedFile> {
         self.listed(|checkpoint| &checkpoint.all)
@@ -330,7 +340,8 @@ impl HubSeries {
         files
     }
 
-    /// Fetches a small file of a step, such as `config.json` or `tokenizer.json`, and says where it is.
+    /// Fetches a small file of a step, such as `config.json` or `tokenizer.json`, and says where it
+    /// is.
     ///
     /// # Errors
     ///
@@ -344,10 +355,11 @@ impl HubSeries {
         self.shared.repository.fetch(&checkpoint.revision.commit, file)
     }
 
-    /// Opens a step without downloading it: what is read of it is fetched by byte ranges, and only that. The write weights of a
-    /// GPT-NeoX checkpoint are about a quarter of it.
+    /// Opens a step without downloading it: what is read of it is fetched by byte ranges, and only
+    /// that. The write weights of a GPT-NeoX checkpoint are about a quarter of it.
     ///
-    /// A part of a file cannot be verified against the hash of the whole; the connection alone vouches for it.
+    /// A part of a file cannot be verified against the hash of the whole; the connection alone
+    /// vouches for it.
     ///
     /// # Errors
     ///
@@ -433,7 +445,8 @@ impl CheckpointSeries for HubSeries {
 
     fn open(&self, step: Step) -> Result<HubCheckpoint, Error> {
         let mut local = self.local(step)?;
-        // Another process on the same cache, done with the same step, may have removed what was fetched some time ago.
+        // Another process on the same cache, done with the same step, may have removed what was
+        // fetched some time ago.
         if local.paths.iter().any(|(_, path)| !path.exists()) {
             // First, since it removes what it has fetched.
             drop(local);
@@ -455,7 +468,8 @@ impl CheckpointSeries for HubSeries {
         Ok(HubCheckpoint { checkpoint: self.shared.open(&place, files)?, _fetched: fetched })
     }
 
-    /// SHA-256 over the names and hashes of the files of weights, as the hub lists them and as they are verified when they are fetched.
+    /// SHA-256 over the names and hashes of the files of weights, as the hub lists them and as they
+    /// are verified when they are fetched.
     fn fingerprint(&self, step: Step) -> Result<Option<String>, Error> {
         let mut hash = Sha256::new();
         for file in &self.shared.get(step)?.weights {
@@ -554,7 +568,8 @@ fn no_step<T>(repository: &Repository, step: Step, steps: &BTreeMap<Step, T>) ->
     Error::new(ErrorKind::Steps, message)
 }
 
-/// The commits of a branch that are steps, by what `step_of` makes of their titles. Of several for one step, the latest.
+/// The commits of a branch that are steps, by what `step_of` makes of their titles. Of several for
+/// one step, the latest.
 fn steps_of_commits(
     repository: &Repository,
     branch: &str,
@@ -570,7 +585,8 @@ fn steps_of_commits(
     Ok(steps)
 }
 
-/// The revisions that are steps, by the step. A tag beside a branch of the same commit is the same step.
+/// The revisions that are steps, by the step. A tag beside a branch of the same commit is the same
+/// step.
 pub(crate) fn steps_of(
     repository: &Repository,
     pattern: &StepPattern,

@@ -6,14 +6,15 @@ use crate::error::{Error, ErrorKind};
 
 /// Where the hub is, who asks, and where files are kept.
 ///
-/// [`from_env`](Self::from_env) reads the environment as Hugging Face's Python library does, so that both share one cache and one
-/// login. Every field can be set instead.
+/// [`from_env`](Self::from_env) reads the environment as Hugging Face's Python library does, so
+/// that both share one cache and one login. Every field can be set instead.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HubSettings {
     /// The hub's address.
     pub endpoint: String,
-    /// The access token, for private and gated repositories. It is sent to the endpoint, and to no other host.
+    /// The access token, for private and gated repositories. It is sent to the endpoint, and to no
+    /// other host.
     pub token: Option<String>,
     /// The folder with one folder a repository: `models--EleutherAI--pythia-70m`, ...
     pub cache: PathBuf,
@@ -21,9 +22,11 @@ pub struct HubSettings {
     pub offline: bool,
     /// How long a connection may be silent.
     pub timeout: Duration,
-    /// How often a request is made before it is given up, at least once. One that brought bytes does not count.
+    /// How often a request is made before it is given up, at least once. One that brought bytes
+    /// does not count.
     pub attempts: u32,
-    /// How long to wait before the second attempt; each wait is twice the one before. A server that names a time is obeyed.
+    /// How long to wait before the second attempt; each wait is twice the one before. A server that
+    /// names a time is obeyed.
     pub backoff: Duration,
 }
 
@@ -94,7 +97,8 @@ impl HubSettings {
         settings.checked()
     }
 
-    /// Settings that do not look at the environment: the public hub, no token, and `cache` for the files.
+    /// Settings that do not look at the environment: the public hub, no token, and `cache` for the
+    /// files.
     ///
     /// ```
     /// use settling_hub::HubSettings;

@@ -9,10 +9,11 @@ use crate::hub::Hub;
 use crate::repository::Repository;
 use crate::series::{HubSeries, choose_steps, steps_of};
 
-/// A published suite of models with checkpoints of their training: what its repositories are and how they name the steps.
+/// A published suite of models with checkpoints of their training: what its repositories are and
+/// how they name the steps.
 ///
-/// The registry is data, in `src/suites.json`; a suite that is not in it needs no entry to be read, only its pattern
-/// ([`HubSeries::open`]).
+/// The registry is data, in `src/suites.json`; a suite that is not in it needs no entry to be read,
+/// only its pattern ([`HubSeries::open`]).
 ///
 /// ```
 /// use settling_hub::{StepNames, Suite};
@@ -31,14 +32,15 @@ pub struct Suite {
     pub name: String,
     /// What should be known of it.
     pub about: String,
-    /// The family of its models in transformers: `gpt_neox`, `llama`, `gpt2`, `olmo`, `olmo2`, `pico_decoder`.
+    /// The family of its models in transformers: `gpt_neox`, `llama`, `gpt2`, `olmo`, `olmo2`,
+    /// `pico_decoder`.
     pub family: String,
     /// The repositories, smallest model first.
     pub models: Vec<String>,
     /// How the steps are named.
     pub steps: StepNames,
-    /// What the models were trained on, in the order of training, if that is published in the form that
-    /// [`training_data`](crate::training_data) reads.
+    /// What the models were trained on, in the order of training, if that is published in the form
+    /// that [`training_data`](crate::training_data) reads.
     #[serde(default)]
     pub training_data: Option<String>,
 }
@@ -92,7 +94,8 @@ impl Suite {
         Self::all().iter().find(|suite| suite.name == name)
     }
 
-    /// The repository of one of its models, by its name with or without its owner, or by what tells it from the others, as `70m`.
+    /// The repository of one of its models, by its name with or without its owner, or by what tells
+    /// it from the others, as `70m`.
     ///
     /// ```
     /// use settling_hub::Suite;
@@ -123,8 +126,8 @@ impl Suite {
         Self::all().iter().find(|suite| suite.models.iter().any(|model| model == id))
     }
 
-    /// The checkpoints of one of its models, or of another one that names its steps alike: all of them, or those of `steps` and the
-    /// last.
+    /// The checkpoints of one of its models, or of another one that names its steps alike: all of
+    /// them, or those of `steps` and the last.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The files of a commit. Asked for by ourselves: hf-hub 1.0.0 drops the SHA-256 of large files from this answer (it looks for
-//! `lfs.sha256`, and the hub says `lfs.oid`).
+//! The files of a commit. Asked for by ourselves: hf-hub 1.0.0 drops the SHA-256 of large files
+//! from this answer (it looks for `lfs.sha256`, and the hub says `lfs.oid`).
 
 use serde::Deserialize;
 

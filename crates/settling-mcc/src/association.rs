@@ -5,12 +5,13 @@ use crate::{Error, ErrorKind, Permutation};
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Measure {
-    /// Pearson's correlation. If one variable is zeros and ones this is the point-biserial correlation, and if both are, the MCC.
+    /// Pearson's correlation. If one variable is zeros and ones this is the point-biserial
+    /// correlation, and if both are, the MCC.
     Pearson,
     /// Spearman's rho: Pearson's correlation of ranks, equal values having the mean of theirs.
     Spearman,
-    /// Kendall's tau-b: pairs in the same order minus pairs in opposite order, divided by the geometric mean of the numbers of pairs
-    /// that differ in either variable.
+    /// Kendall's tau-b: pairs in the same order minus pairs in opposite order, divided by the
+    /// geometric mean of the numbers of pairs that differ in either variable.
     Kendall,
 }
 
@@ -18,14 +19,15 @@ pub enum Measure {
 ///
 /// Labels are zeros and ones: `labels.map(|early| f64::from(u8::from(early)))`.
 ///
-/// Pearson's is that of the differences from the first value, so that an offset costs nothing; its error is that of the sums, `n`
-/// roundings of the largest term. The ranks of the others
-/// are exact, and so is everything up to the last two roundings for fewer than 10^5 observations.
+/// Pearson's is that of the differences from the first value, so that an offset costs nothing; its
+/// error is that of the sums, `n` roundings of the largest term. The ranks of the others are exact,
+/// and so is everything up to the last two roundings for fewer than 10^5 observations.
 ///
 /// # Errors
 ///
-/// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length; [`InvalidValue`](ErrorKind::InvalidValue), if a
-/// number is not finite; [`Undefined`](ErrorKind::Undefined), if a variable is constant.
+/// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length;
+/// [`InvalidValue`](ErrorKind::InvalidValue), if a number is not finite;
+/// [`Undefined`](ErrorKind::Undefined), if a variable is constant.
 ///
 /// # Example
 ///
@@ -45,8 +47,8 @@ pub fn association(measure: Measure, x: &[f64], y: &[f64]) -> Result<f64, Error>
     Ok(pairing.value(&order))
 }
 
-/// The area under the receiver operating characteristic: how likely a positive observation has a higher score than a negative one,
-/// equal scores counting half.
+/// The area under the receiver operating characteristic: how likely a positive observation has a
+/// higher score than a negative one, equal scores counting half.
 ///
 /// 0.5 is no association, and 2 auc - 1 is linear in Spearman's rho, so that its p-value is that of
 /// [`Permutation::test`] with [`Measure::Spearman`] (the test of Mann, Whitney and Wilcoxon).
@@ -86,9 +88,11 @@ pub fn roc_auc(scores: &[f64], labels: &[bool]) -> Result<f64, Error> {
 }
 
 impl Permutation {
-    /// How unusual an association is if the variables have nothing to do with each other: over the ways to pair them anew.
+    /// How unusual an association is if the variables have nothing to do with each other: over the
+    /// ways to pair them anew.
     ///
-    /// `two_sided` counts those at least as far from 0. Values that differ by less than 1e-12 count as equal.
+    /// `two_sided` counts those at least as far from 0. Values that differ by less than 1e-12 count
+    /// as equal.
     ///
     /// # Errors
     ///
@@ -214,9 +218,11 @@ impl Pairing {
     }
 }
 
-/// Centred, and at most 1 in magnitude, with differences of at least 1, so that no square overflows or vanishes.
+/// Centred, and at most 1 in magnitude, with differences of at least 1, so that no square overflows
+/// or vanishes.
 fn standardised(values: &[f64]) -> Vec<f64> {
-    // About the first value, not about a mean: far from zero that would be too coarse beside the differences.
+    // About the first value, not about a mean: far from zero that would be too coarse beside the
+    // differences.
     let halved = if values.iter().any(|value| value.abs() > f64::MAX / 2.0) { 0.5 } else { 1.0 };
     let moved: Vec<f64> = values.iter().map(|value| value * halved - values[0] * halved).collect();
     let reach = moved.iter().fold(0.0, |reach: f64, value| reach.max(value.abs()));

@@ -5,11 +5,13 @@ use crate::{Contingency, Error, ErrorKind, normal, stratified_mcc};
 
 /// Intervals by resampling, repeatable from a seed.
 ///
-/// What is drawn with replacement is the unit that could have turned out otherwise: observations, if they are independent; models,
-/// if there are several and their layers are not ([`clusters`](Self::clusters)).
+/// What is drawn with replacement is the unit that could have turned out otherwise: observations,
+/// if they are independent; models, if there are several and their layers are not
+/// ([`clusters`](Self::clusters)).
 ///
-/// **A bootstrap knows only what it has seen.** If the table is perfect, so is every resample, and the interval is the point 1. For
-/// few observations use [`Contingency::profile_interval`]. With fewer than some ten units no bootstrap is worth much.
+/// **A bootstrap knows only what it has seen.** If the table is perfect, so is every resample, and
+/// the interval is the point 1. For few observations use [`Contingency::profile_interval`]. With
+/// fewer than some ten units no bootstrap is worth much.
 ///
 /// ```
 /// use settling_mcc::{Bootstrap, Contingency};
@@ -28,7 +30,8 @@ pub struct Bootstrap {
     pub method: BootstrapMethod,
     /// The share of the distribution between its ends, such as 0.95.
     pub level: f64,
-    /// How many resamples; the ends of an interval are good to about 1 / sqrt(replicates) of its width.
+    /// How many resamples; the ends of an interval are good to about 1 / sqrt(replicates) of its
+    /// width.
     pub replicates: usize,
     /// What the random numbers are drawn from.
     pub seed: u64,
@@ -47,8 +50,9 @@ impl Default for Bootstrap {
 pub enum BootstrapMethod {
     /// The quantiles of the resamples.
     Percentile,
-    /// Bias-corrected and accelerated: other quantiles, moved by how many resamples lie below the estimate (half of those that
-    /// equal it included) and by how skewed it is when each unit in turn is left out.
+    /// Bias-corrected and accelerated: other quantiles, moved by how many resamples lie below the
+    /// estimate (half of those that equal it included) and by how skewed it is when each unit in
+    /// turn is left out.
     ///
     /// Reference: Efron (1987), "Better bootstrap confidence intervals", JASA 82.
     Bca,
@@ -63,19 +67,21 @@ pub struct BootstrapInterval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
-    /// Resamples in which the statistic is undefined, such as those in which a variable is constant. The interval is of the others:
-    /// if these are many, it is of a different question.
+    /// Resamples in which the statistic is undefined, such as those in which a variable is
+    /// constant. The interval is of the others: if these are many, it is of a different question.
     pub undefined: usize,
 }
 
 impl Bootstrap {
-    /// An interval of the MCC, resampling observations. It takes time in proportion to total x replicates.
+    /// An interval of the MCC, resampling observations. It takes time in proportion to total x
+    /// replicates.
     ///
     /// # Errors
     ///
-    /// [`Undefined`](ErrorKind::Undefined), if the MCC is; and for BCa, if it is without some observation (use the percentiles, or
-    /// [`Contingency::profile_interval`]), if all resamples lie on one side of the estimate, or if the statistic is so skewed
-    /// that the level is out of reach.
+    /// [`Undefined`](ErrorKind::Undefined), if the MCC is; and for BCa, if it is without some
+    /// observation (use the percentiles, or [`Contingency::profile_interval`]), if all resamples
+    /// lie on one side of the estimate, or if the statistic is so skewed that the level is out of
+    /// reach.
     ///
     /// # Panics
     ///
@@ -108,12 +114,14 @@ impl Bootstrap {
         self.interval(estimate, replicates, without)
     }
 
-    /// An interval of the difference between two MCCs with the same outcomes, `first` minus `second`, resampling observations with
-    /// all three values: what the predictions share does not count as uncertainty.
+    /// An interval of the difference between two MCCs with the same outcomes, `first` minus
+    /// `second`, resampling observations with all three values: what the predictions share does not
+    /// count as uncertainty.
     ///
     /// # Errors
     ///
-    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length, and the errors of [`mcc`](Self::mcc).
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length, and the
+    /// errors of [`mcc`](Self::mcc).
     ///
     /// # Panics
     ///
@@ -150,8 +158,8 @@ impl Bootstrap {
         })
     }
 
-    /// An interval of the MCC over several tables, such as one a model, resampling whole tables: for observations that are dependent
-    /// within a table, and independent between them.
+    /// An interval of the MCC over several tables, such as one a model, resampling whole tables:
+    /// for observations that are dependent within a table, and independent between them.
     ///
     /// # Errors
     ///
@@ -159,7 +167,8 @@ impl Bootstrap {
     ///
     /// # Panics
     ///
-    /// If `level` is not between 0 and 1, or `replicates` is 0; where the counts of a resample pass 2^64 - 1.
+    /// If `level` is not between 0 and 1, or `replicates` is 0; where the counts of a resample pass
+    /// 2^64 - 1.
     pub fn clusters(
         &self,
         tables: &[Contingency],
@@ -174,12 +183,13 @@ impl Bootstrap {
         })
     }
 
-    /// An interval of any statistic of `units` units, which is given the numbers of those that were drawn, and says `None` where it
-    /// is undefined.
+    /// An interval of any statistic of `units` units, which is given the numbers of those that were
+    /// drawn, and says `None` where it is undefined.
     ///
     /// # Errors
     ///
-    /// As [`mcc`](Self::mcc); and [`InvalidValue`](ErrorKind::InvalidValue), if the statistic is not finite.
+    /// As [`mcc`](Self::mcc); and [`InvalidValue`](ErrorKind::InvalidValue), if the statistic is
+    /// not finite.
     ///
     /// # Panics
     ///
@@ -214,7 +224,8 @@ impl Bootstrap {
         self.interval(estimate, replicates, without)
     }
 
-    /// `without` has the statistic with each unit in turn left out, and how many units that stands for.
+    /// `without` has the statistic with each unit in turn left out, and how many units that stands
+    /// for.
     fn interval(
         &self,
         estimate: f64,
@@ -261,7 +272,8 @@ impl Bootstrap {
     }
 }
 
-/// A sixth of the skewness of the jackknife; its magnitude is at most 1/6, since no unit stands for more than itself.
+/// A sixth of the skewness of the jackknife; its magnitude is at most 1/6, since no unit stands for
+/// more than itself.
 fn acceleration(without: &[(Option<f64>, f64)]) -> Result<f64, Error> {
     let values: Option<Vec<(f64, f64)>> =
         without.iter().map(|&(value, units)| Some((value?, units))).collect();

@@ -4,7 +4,8 @@ use crate::Error;
 
 /// How often two binary variables take each pair of values.
 ///
-/// One is called predicted and the other actual; every statistic here is the same if they change places.
+/// One is called predicted and the other actual; every statistic here is the same if they change
+/// places.
 ///
 /// | | actual | not actual |
 /// |---|---|---|
@@ -121,7 +122,8 @@ impl FromIterator<((bool, bool), u64)> for Contingency {
     }
 }
 
-/// Counts further pairs (predicted, actual), each as often as the number beside it says; 0 is not at all.
+/// Counts further pairs (predicted, actual), each as often as the number beside it says; 0 is not
+/// at all.
 ///
 /// # Panics
 ///
@@ -140,8 +142,8 @@ impl Extend<((bool, bool), u64)> for Contingency {
     }
 }
 
-/// Adds tables cell by cell, which forgets from which of them an observation came: [`stratified_mcc`](crate::stratified_mcc) does
-/// not.
+/// Adds tables cell by cell, which forgets from which of them an observation came:
+/// [`stratified_mcc`](crate::stratified_mcc) does not.
 ///
 /// # Panics
 ///

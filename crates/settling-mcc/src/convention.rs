@@ -4,18 +4,21 @@ use crate::Contingency;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Convention {
-    /// `sklearn.metrics.matthews_corrcoef` (1.9): 0 where a variable is constant. (Without any observation it raises.)
+    /// `sklearn.metrics.matthews_corrcoef` (1.9): 0 where a variable is constant. (Without any
+    /// observation it raises.)
     ScikitLearn,
-    /// `torchmetrics` (1.9): 1 if every observation is on the diagonal, -1 if none is, although a variable is constant; else, with
-    /// one margin empty, the limit of an epsilon beside 0, which is some number between; 0 without any observation.
+    /// `torchmetrics` (1.9): 1 if every observation is on the diagonal, -1 if none is, although a
+    /// variable is constant; else, with one margin empty, the limit of an epsilon beside 0, which
+    /// is some number between; 0 without any observation.
     Torchmetrics,
     /// `numpy.corrcoef` of zeros and ones, and what follows the formula to the letter: NaN.
     NumPy,
 }
 
 impl Contingency {
-    /// The MCC as another library has it, to reproduce its numbers. Where it is defined this is [`mcc`](Self::mcc), and the libraries
-    /// agree up to their rounding (torchmetrics computes with 24 bits).
+    /// The MCC as another library has it, to reproduce its numbers. Where it is defined this is
+    /// [`mcc`](Self::mcc), and the libraries agree up to their rounding (torchmetrics computes with
+    /// 24 bits).
     ///
     /// ```
     /// use settling_mcc::{Contingency, Convention};

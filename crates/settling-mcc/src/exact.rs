@@ -11,29 +11,34 @@ pub struct PValues {
     pub less: f64,
 }
 
-/// Probabilities that differ by less than this factor count as equal in the two-sided test, since they may differ by rounding
-/// only. The value is that of R's `fisher.test`; SciPy 1.17 has 1 + 1e-14.
+/// Probabilities that differ by less than this factor count as equal in the two-sided test, since
+/// they may differ by rounding only. The value is that of R's `fisher.test`; SciPy 1.17 has 1 +
+/// 1e-14.
 pub(crate) const TIE: f64 = 1.0 + 1e-7;
 
 impl Contingency {
-    /// Fisher's exact test of independence: given the margins of the table, how unusual is the table?
+    /// Fisher's exact test of independence: given the margins of the table, how unusual is the
+    /// table?
     ///
-    /// It assumes independent observations. **The layers of one model are not independent**: they are trained together, and
-    /// neighbours resemble each other. For them a p-value from this test describes the table, it does not test a hypothesis. Few
-    /// observations also set a floor: with six, of which one is actual, even perfect agreement has p = 1/6.
+    /// It assumes independent observations. **The layers of one model are not independent**: they
+    /// are trained together, and neighbours resemble each other. For them a p-value from this test
+    /// describes the table, it does not test a hypothesis. Few observations also set a floor: with
+    /// six, of which one is actual, even perfect agreement has p = 1/6.
     ///
     /// # Definition
     ///
-    /// With the margins fixed and the variables independent, the number of true positives has the hypergeometric distribution.
-    /// `greater` and `less` are its tails, the observed number included; `two_sided` sums over every number that is at most
-    /// 1 + 10^-7 times as probable as the observed one. If a margin is empty only one table is possible, and all three are 1.
+    /// With the margins fixed and the variables independent, the number of true positives has the
+    /// hypergeometric distribution. `greater` and `less` are its tails, the observed number
+    /// included; `two_sided` sums over every number that is at most 1 + 10^-7 times as probable as
+    /// the observed one. If a margin is empty only one table is possible, and all three are 1.
     ///
     /// # Numerics
     ///
-    /// Probabilities are computed by recurrence from the most likely table outwards, one table at a time, until they fall
-    /// below 2^-1022. With k tables the relative error is below `8 k 2^-53`: 2e-11 at a total of 10^6, where 1e-13 is
-    /// measured. Below 1e-290 digits are lost, and a p-value below 1e-307 comes out as 0. k grows with the square root of the
-    /// total, and time and memory with k: 30 ms at 10^9, a second at 10^12. For greater totals use a chi-squared test.
+    /// Probabilities are computed by recurrence from the most likely table outwards, one table at a
+    /// time, until they fall below 2^-1022. With k tables the relative error is below `8 k 2^-53`:
+    /// 2e-11 at a total of 10^6, where 1e-13 is measured. Below 1e-290 digits are lost, and a
+    /// p-value below 1e-307 comes out as 0. k grows with the square root of the total, and time and
+    /// memory with k: 30 ms at 10^9, a second at 10^12. For greater totals use a chi-squared test.
     ///
     /// # Example
     ///
@@ -50,8 +55,8 @@ impl Contingency {
     ///
     /// # References
     ///
-    /// Fisher (1935), "The logic of inductive inference", Journal of the Royal Statistical Society 98(1). The two-sided rule:
-    /// Freeman & Halton (1951), Biometrika 38.
+    /// Fisher (1935), "The logic of inductive inference", Journal of the Royal Statistical Society
+    /// 98(1). The two-sided rule: Freeman & Halton (1951), Biometrika 38.
     #[must_use]
     pub fn fisher_exact(&self) -> PValues {
         let null = self.null();
@@ -64,13 +69,15 @@ impl Contingency {
         }
     }
 
-    /// The mid-p-values of Fisher's exact test: what is as unusual as the observed table counts half.
+    /// The mid-p-values of Fisher's exact test: what is as unusual as the observed table counts
+    /// half.
     ///
-    /// Since few tables are possible, the exact test rejects less often than its level says. The mid-p-value is about as large on
-    /// average as a p-value should be, at the price that it may now and then reject more often than its level says.
+    /// Since few tables are possible, the exact test rejects less often than its level says. The
+    /// mid-p-value is about as large on average as a p-value should be, at the price that it may
+    /// now and then reject more often than its level says.
     ///
-    /// In the two-sided value every table as likely as the observed one (up to the factor of [`fisher_exact`](Self::fisher_exact))
-    /// counts half. If a margin is empty all three are 1/2.
+    /// In the two-sided value every table as likely as the observed one (up to the factor of
+    /// [`fisher_exact`](Self::fisher_exact)) counts half. If a margin is empty all three are 1/2.
     ///
     /// ```
     /// use settling_mcc::Contingency;
@@ -95,10 +102,12 @@ impl Contingency {
         }
     }
 
-    /// The permutation test of the MCC, over all re-pairings of predictions and outcomes instead of a random few.
+    /// The permutation test of the MCC, over all re-pairings of predictions and outcomes instead of
+    /// a random few.
     ///
-    /// `greater` and `less` are those of [`fisher_exact`](Self::fisher_exact). `two_sided` is not: it asks how often the MCC is at
-    /// least as far from 0, and Fisher's test how often the table is at most as likely. If the margins are lopsided the two differ.
+    /// `greater` and `less` are those of [`fisher_exact`](Self::fisher_exact). `two_sided` is not:
+    /// it asks how often the MCC is at least as far from 0, and Fisher's test how often the table
+    /// is at most as likely. If the margins are lopsided the two differ.
     ///
     /// # Panics
     ///

@@ -1,26 +1,30 @@
 use crate::{Contingency, normal};
 
 impl Contingency {
-    /// A confidence interval of the MCC, by profile likelihood: the coefficients under which the table is not much less likely than
-    /// under the best.
+    /// A confidence interval of the MCC, by profile likelihood: the coefficients under which the
+    /// table is not much less likely than under the best.
     ///
-    /// Unlike a bootstrap it does not collapse where the table is perfect: six layers that agree say little, and the interval
-    /// shows it. It exists for every table, also where the [MCC](Self::mcc) is undefined; without observations it is [-1, 1].
+    /// Unlike a bootstrap it does not collapse where the table is perfect: six layers that agree
+    /// say little, and the interval shows it. It exists for every table, also where the
+    /// [MCC](Self::mcc) is undefined; without observations it is [-1, 1].
     ///
-    /// It assumes independent observations, which the layers of one model are not: read its width as the least there is.
+    /// It assumes independent observations, which the layers of one model are not: read its width
+    /// as the least there is.
     ///
     /// # Definition
     ///
-    /// The counts are multinomial with unknown probabilities. For each coefficient the likelihood is that of the best
-    /// probabilities with this coefficient; the interval holds the coefficients for which twice the logarithm of its ratio to the
-    /// best of all is at most the `level` quantile of the chi-squared distribution with one degree of freedom. That calibration
-    /// is for many observations. For few, over margins from 1/6 to 5/6 and coefficients to 0.9, the 95 % interval holds the truth in
-    /// at least 90 % of samples of six and 89 % of samples of twelve (all tables counted out in `tests/it/coverage.rs`).
+    /// The counts are multinomial with unknown probabilities. For each coefficient the likelihood
+    /// is that of the best probabilities with this coefficient; the interval holds the coefficients
+    /// for which twice the logarithm of its ratio to the best of all is at most the `level`
+    /// quantile of the chi-squared distribution with one degree of freedom. That calibration is for
+    /// many observations. For few, over margins from 1/6 to 5/6 and coefficients to 0.9, the 95 %
+    /// interval holds the truth in at least 90 % of samples of six and 89 % of samples of twelve
+    /// (all tables counted out in `tests/it/coverage.rs`).
     ///
     /// # Numerics
     ///
-    /// The ends are within 1e-6 for totals up to 10^6; above, rounding costs digits in proportion to the total, while the interval
-    /// narrows with its root. It takes milliseconds.
+    /// The ends are within 1e-6 for totals up to 10^6; above, rounding costs digits in proportion
+    /// to the total, while the interval narrows with its root. It takes milliseconds.
     ///
     /// # Panics
     ///
@@ -41,7 +45,8 @@ impl Contingency {
     ///
     /// # Reference
     ///
-    /// Venzon & Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals", Applied Statistics 37.
+    /// Venzon & Moolgavkar (1988), "A method for computing profile-likelihood-based confidence
+    /// intervals", Applied Statistics 37.
     #[must_use]
     pub fn profile_interval(&self, level: f64) -> (f64, f64) {
         let limit = quantile_of_level(level);
@@ -52,7 +57,8 @@ impl Contingency {
         }
         // The root of the deviance is nearly linear.
         let excess = |mcc: f64| deviance(counts, total, mcc).max(0.0).sqrt() - limit;
-        // Where there is no estimate, the likelihood comes arbitrarily close to its supremum with a coefficient of 0.
+        // Where there is no estimate, the likelihood comes arbitrarily close to its supremum with a
+        // coefficient of 0.
         let estimate = self.mcc().value().unwrap_or(0.0);
         let end = |extreme: f64| {
             let (mut inside, mut outside) = ((estimate, -limit), (extreme, excess(extreme)));
@@ -61,7 +67,8 @@ impl Contingency {
             }
             let mut moved_inside = None;
             while (inside.0 - outside.0).abs() > 1e-8 {
-                // Where the line between the ends crosses 0, or half-way where the far one is infinite.
+                // Where the line between the ends crosses 0, or half-way where the far one is
+                // infinite.
                 let share =
                     if outside.1.is_finite() { inside.1 / (inside.1 - outside.1) } else { 0.5 };
                 let middle = inside.0 + share.clamp(0.01, 0.99) * (outside.0 - inside.0);
@@ -88,16 +95,18 @@ pub(crate) fn quantile_of_level(level: f64) -> f64 {
     normal::quantile(f64::midpoint(level, 1.0))
 }
 
-/// Twice the logarithm of the likelihood ratio between the observed shares and the best probabilities with this coefficient.
+/// Twice the logarithm of the likelihood ratio between the observed shares and the best
+/// probabilities with this coefficient.
 ///
-/// Let x be half the sum of the log odds of being predicted and actual, and y half their difference. With
-/// `s = 1 / (e^x + e^-x + e^y + e^-y)` the probabilities of the four cells are
+/// Let x be half the sum of the log odds of being predicted and actual, and y half their
+/// difference. With `s = 1 / (e^x + e^-x + e^y + e^-y)` the probabilities of the four cells are
 ///
 /// ```text
 /// tp: s (e^x + mcc)    fp: s (e^y - mcc)    fn: s (e^-y - mcc)    tn: s (e^-x + mcc)
 /// ```
 ///
-/// so that a coefficient bounds y if it is positive, and x if it is negative, and nothing else ties them.
+/// so that a coefficient bounds y if it is positive, and x if it is negative, and nothing else ties
+/// them.
 fn deviance([tp, fp, missed, tn]: [f64; 4], total: f64, mcc: f64) -> f64 {
     let bound = |opposed: bool| if opposed { -mcc.abs().ln() } else { FAR }.min(FAR);
     let part = |count: f64, factor: f64| {
@@ -121,7 +130,8 @@ fn deviance([tp, fp, missed, tn]: [f64; 4], total: f64, mcc: f64) -> f64 {
 /// Log odds beyond this are as good as infinite: e^-40 is 4e-18.
 const FAR: f64 = 40.0;
 
-/// The largest value of a function with one maximum in [-bound, bound]: around the best point of a grid, by golden section.
+/// The largest value of a function with one maximum in [-bound, bound]: around the best point of a
+/// grid, by golden section.
 fn maximum(bound: f64, function: impl Fn(f64) -> f64) -> f64 {
     const INTERVALS: i32 = 8;
     const GOLDEN: f64 = 0.618_033_988_749_894_9;

@@ -1,11 +1,13 @@
-//! How two binary variables go together over a few observations, and how sure one can be: the Matthews correlation coefficient
-//! (MCC), with intervals, exact tests, and what becomes of it under other thresholds.
+//! How two binary variables go together over a few observations, and how sure one can be: the
+//! Matthews correlation coefficient (MCC), with intervals, exact tests, and what becomes of it
+//! under other thresholds.
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you have yes/no predictions and outcomes and want to know how well they agree (the MCC is the phi coefficient, Pearson's
-//! correlation of zeros and ones), above all if they are few, or were made from numbers by thresholds. It has no dependencies. For a
-//! whole battery of classification scores use another crate; this one is about one of them, and its uncertainty.
+//! Yes, if you have yes/no predictions and outcomes and want to know how well they agree (the MCC
+//! is the phi coefficient, Pearson's correlation of zeros and ones), above all if they are few, or
+//! were made from numbers by thresholds. It has no dependencies. For a whole battery of
+//! classification scores use another crate; this one is about one of them, and its uncertainty.
 //!
 //! | question | answer |
 //! |---|---|
@@ -45,23 +47,25 @@
 //!
 //! # What it promises
 //!
-//! - [`Contingency::mcc`] is within one unit in the last place for all counts, and has the right sign; it never returns NaN, nor
-//!   0 for "undefined".
-//! - Tests are exact where they say so; what is random comes from a seed, and is the same on every machine.
+//! - [`Contingency::mcc`] is within one unit in the last place for all counts, and has the right
+//!   sign; it never returns NaN, nor 0 for "undefined".
+//! - Tests are exact where they say so; what is random comes from a seed, and is the same on every
+//!   machine.
 //! - Every function states its error and its limits. Nothing undefined is passed over.
 //!
 //! # What six layers can say
 //!
-//! Little. If three of six layers are predicted and the same three actual, the MCC is 1, Fisher's two-sided p is 0.1, and
-//! the 95 % interval reaches down to 0.45. With one of six, p is 1/6 at best. A coefficient of 0.5 is compatible
-//! with none.
+//! Little. If three of six layers are predicted and the same three actual, the MCC is 1, Fisher's
+//! two-sided p is 0.1, and the 95 % interval reaches down to 0.45. With one of six, p is 1/6 at
+//! best. A coefficient of 0.5 is compatible with none.
 //!
 //! # What no test can tell
 //!
-//! The layers of one model are not independent samples: they are trained together, and neighbours resemble each other. The
-//! effective number of observations is smaller than the number of layers, by an unknown factor; intervals are too narrow and
-//! p-values too small. What can be resampled are models, and better still training runs with other seeds. Report the table
-//! beside any coefficient.
+//! The layers of one model are not independent samples: they are trained together, and neighbours
+//! resemble each other. The effective number of observations is smaller than the number of layers,
+//! by an unknown factor; intervals are too narrow and p-values too small. What can be resampled are
+//! models, and better still training runs with other seeds. Report the table beside any
+//! coefficient.
 #![forbid(unsafe_code)]
 
 mod association;

@@ -50,7 +50,8 @@ impl fmt::Display for Margin {
 }
 
 impl Contingency {
-    /// The Matthews correlation coefficient: Pearson's correlation of the two variables, as zeros and ones.
+    /// The Matthews correlation coefficient: Pearson's correlation of the two variables, as zeros
+    /// and ones.
     ///
     /// # Definition
     ///
@@ -60,15 +61,16 @@ impl Contingency {
     ///       sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn))
     /// ```
     ///
-    /// Where a variable is constant this is 0 / 0. Some libraries answer 0 and some NaN; here the answer is
-    /// [`Mcc::Undefined`], with the [`Margin`] that is empty. A study that counts such cases as "no correlation" should say so
-    /// itself, and [`mcc_as`](Self::mcc_as) has the answers of other libraries.
+    /// Where a variable is constant this is 0 / 0. Some libraries answer 0 and some NaN; here the
+    /// answer is [`Mcc::Undefined`], with the [`Margin`] that is empty. A study that counts such
+    /// cases as "no correlation" should say so itself, and [`mcc_as`](Self::mcc_as) has the answers
+    /// of other libraries.
     ///
     /// # Numerics
     ///
-    /// Within one unit in the last place, for all counts: the numerator is an exact integer, everything after it is computed
-    /// with twice the digits of an f64. In particular the sign is right, perfect agreement is exactly 1 and perfect
-    /// disagreement exactly -1.
+    /// Within one unit in the last place, for all counts: the numerator is an exact integer,
+    /// everything after it is computed with twice the digits of an f64. In particular the sign is
+    /// right, perfect agreement is exactly 1 and perfect disagreement exactly -1.
     ///
     /// # Example
     ///
@@ -88,9 +90,9 @@ impl Contingency {
     ///
     /// # References
     ///
-    /// Matthews (1975), "Comparison of the predicted and observed secondary structure of T4 phage lysozyme", Biochimica et
-    /// Biophysica Acta 405(2). As the phi coefficient: Yule (1912), "On the methods of measuring association between two
-    /// attributes".
+    /// Matthews (1975), "Comparison of the predicted and observed secondary structure of T4 phage
+    /// lysozyme", Biochimica et Biophysica Acta 405(2). As the phi coefficient: Yule (1912), "On
+    /// the methods of measuring association between two attributes".
     #[must_use]
     pub fn mcc(&self) -> Mcc {
         if let Some(empty) = self.empty_margin() {
@@ -106,10 +108,11 @@ impl Contingency {
             Double::from(agreement.abs_diff(disagreement)).divided_by(self.spread().sqrt()).round();
         Mcc::Value(if agreement < disagreement { -magnitude } else { magnitude })
     }
-    /// The range of the coefficient among the tables with the same margins, or `None` where it is undefined.
+    /// The range of the coefficient among the tables with the same margins, or `None` where it is
+    /// undefined.
     ///
-    /// If the variables are true for different numbers of observations, they cannot agree everywhere, and 1 cannot be reached. A
-    /// coefficient is large or small within this range.
+    /// If the variables are true for different numbers of observations, they cannot agree
+    /// everywhere, and 1 cannot be reached. A coefficient is large or small within this range.
     ///
     /// ```
     /// use settling_mcc::Contingency;

@@ -15,7 +15,8 @@ pub struct Confusion {
 /// The MCC of k classes, or why there is none: [`Confusion::mcc`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MulticlassMcc {
-    /// The coefficient: 1 for perfect agreement; the least possible value lies between -1 and 0 and depends on the classes.
+    /// The coefficient: 1 for perfect agreement; the least possible value lies between -1 and 0 and
+    /// depends on the classes.
     Value(f64),
     /// A variable is constant, which makes the definition 0 / 0.
     Undefined(Constant),
@@ -44,12 +45,13 @@ pub enum Constant {
 }
 
 impl Confusion {
-    /// From a table of counts: `rows[i][j]` observations of the actual class i are predicted to be of class j.
+    /// From a table of counts: `rows[i][j]` observations of the actual class i are predicted to be
+    /// of class j.
     ///
     /// # Errors
     ///
-    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the table is not square; [`TooMany`](ErrorKind::TooMany), if the counts
-    /// add up to more than 2^64 - 1.
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the table is not square;
+    /// [`TooMany`](ErrorKind::TooMany), if the counts add up to more than 2^64 - 1.
     pub fn from_counts<R: AsRef<[u64]>>(rows: &[R]) -> Result<Self, Error> {
         let mut table = Self::empty(rows.len());
         for (actual, row) in rows.iter().enumerate() {
@@ -72,8 +74,8 @@ impl Confusion {
     ///
     /// # Errors
     ///
-    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length; [`InvalidValue`](ErrorKind::InvalidValue), if a
-    /// label is not below `classes`.
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length;
+    /// [`InvalidValue`](ErrorKind::InvalidValue), if a label is not below `classes`.
     ///
     /// # Example
     ///
@@ -130,7 +132,8 @@ impl Confusion {
         self.total
     }
 
-    /// The Matthews correlation coefficient of k classes; with two classes, [`Contingency::mcc`](crate::Contingency::mcc).
+    /// The Matthews correlation coefficient of k classes; with two classes,
+    /// [`Contingency::mcc`](crate::Contingency::mcc).
     ///
     /// # Definition
     ///
@@ -144,12 +147,13 @@ impl Confusion {
     ///
     /// # Numerics
     ///
-    /// Within one unit in the last place for all counts, and with the right sign, as for two classes.
+    /// Within one unit in the last place for all counts, and with the right sign, as for two
+    /// classes.
     ///
     /// # Reference
     ///
-    /// Gorodkin (2004), "Comparing two K-category assignments by a K-category correlation coefficient", Computational Biology and
-    /// Chemistry 28.
+    /// Gorodkin (2004), "Comparing two K-category assignments by a K-category correlation
+    /// coefficient", Computational Biology and Chemistry 28.
     #[must_use]
     pub fn mcc(&self) -> MulticlassMcc {
         if self.total == 0 {

@@ -2,9 +2,11 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-/// The probability of a standard normal number below `z`, with a relative error below 1e-14 for z > -30; NaN for NaN.
+/// The probability of a standard normal number below `z`, with a relative error below 1e-14 for z >
+/// -30; NaN for NaN.
 ///
-/// Reference: Cody (1969), "Rational Chebyshev approximations for the error function", Mathematics of Computation 23.
+/// Reference: Cody (1969), "Rational Chebyshev approximations for the error function", Mathematics
+/// of Computation 23.
 pub(crate) fn probability(z: f64) -> f64 {
     let x = z * FRAC_1_SQRT_2;
     if x.abs() <= 0.468_75 {
@@ -24,10 +26,11 @@ pub(crate) fn probability(z: f64) -> f64 {
     if z > 0.0 { 1.0 - tail } else { tail }
 }
 
-/// The number below which a standard normal number lies with probability `p`, with a relative error below 1e-15 (and an absolute
-/// one of 1e-16 around 0); infinite at 0 and 1.
+/// The number below which a standard normal number lies with probability `p`, with a relative error
+/// below 1e-15 (and an absolute one of 1e-16 around 0); infinite at 0 and 1.
 ///
-/// Reference: Wichura (1988), "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37.
+/// Reference: Wichura (1988), "Algorithm AS 241: the percentage points of the normal distribution",
+/// Applied Statistics 37.
 pub(crate) fn quantile(p: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;

@@ -3,7 +3,8 @@ use crate::Contingency;
 /// How likely each table with the margins of a given one is, if the variables are independent:
 /// [`Contingency::permutation_null`].
 ///
-/// This is the distribution of the table, and so of the MCC, over all ways to pair the predictions with the outcomes anew.
+/// This is the distribution of the table, and so of the MCC, over all ways to pair the predictions
+/// with the outcomes anew.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermutationNull {
     margins: Contingency,
@@ -15,12 +16,14 @@ pub struct PermutationNull {
 }
 
 impl Contingency {
-    /// The distribution of the table over all re-pairings of predictions and outcomes: hypergeometric, since they keep the
-    /// margins. The error and the cost are those of [`fisher_exact`](Self::fisher_exact).
+    /// The distribution of the table over all re-pairings of predictions and outcomes:
+    /// hypergeometric, since they keep the margins. The error and the cost are those of
+    /// [`fisher_exact`](Self::fisher_exact).
     ///
     /// # Panics
     ///
-    /// If the total is above 2^64 - 1; long before, the distribution takes more memory than there is.
+    /// If the total is above 2^64 - 1; long before, the distribution takes more memory than there
+    /// is.
     ///
     /// # Example
     ///
@@ -45,7 +48,8 @@ impl Contingency {
         let start = self.likely_true_positives();
         let table = self.with_true_positives(start);
         let [tp, fp, missed, tn] = table;
-        // Fewer true positives are more false ones: the same walk with the roles of the cells exchanged.
+        // Fewer true positives are more false ones: the same walk with the roles of the cells
+        // exchanged.
         let mut weights: Vec<f64> = walk([fp, tp, tn, missed]).collect();
         let fewest = start - weights.len() as u128;
         weights.reverse();
@@ -56,7 +60,8 @@ impl Contingency {
         PermutationNull { margins: *self, fewest, weights, total }
     }
 
-    /// The mode of the hypergeometric distribution, or a number near it: the walks may start beside it.
+    /// The mode of the hypergeometric distribution, or a number near it: the walks may start beside
+    /// it.
     fn likely_true_positives(&self) -> u128 {
         let (predicted, actual, total) = (self.predicted(), self.actual(), self.total());
         let mode = (predicted + 1) as f64 * ((actual + 1) as f64 / (total + 2) as f64);
@@ -71,8 +76,8 @@ impl Contingency {
 }
 
 impl PermutationNull {
-    /// Each table with its probability, from the fewest true positives to the most. Tables that are less likely than 2^-1022 times
-    /// the most likely one are left out.
+    /// Each table with its probability, from the fewest true positives to the most. Tables that are
+    /// less likely than 2^-1022 times the most likely one are left out.
     pub fn tables(&self) -> impl Iterator<Item = (Contingency, f64)> + '_ {
         (self.fewest..).zip(&self.weights).map(|(count, weight)| {
             // The total is below 2^64, and so is each cell.
@@ -98,13 +103,15 @@ impl PermutationNull {
     }
 }
 
-/// The probabilities of the tables with one, two, ... more in the first and the last cell, relative to that of the table given,
-/// until there are no more tables or the probability is below the least normal f64.
+/// The probabilities of the tables with one, two, ... more in the first and the last cell, relative
+/// to that of the table given, until there are no more tables or the probability is below the least
+/// normal f64.
 fn walk([mut a, mut b, mut c, mut d]: [u128; 4]) -> impl Iterator<Item = f64> {
     let mut weight = 1.0;
     std::iter::from_fn(move || {
         weight *= (b as f64 * c as f64) / ((a + 1) as f64 * (d + 1) as f64);
-        // Not 0: the least subnormal number times anything above 1/2 rounds back to itself, and the walk would not end.
+        // Not 0: the least subnormal number times anything above 1/2 rounds back to itself, and the
+        // walk would not end.
         if weight < f64::MIN_POSITIVE {
             return None;
         }

@@ -1,14 +1,15 @@
 use crate::PValues;
 use crate::random::Random;
 
-/// Permutation tests: of all ways to pair two variables anew if they are few, else of a random sample, repeatable from a seed.
+/// Permutation tests: of all ways to pair two variables anew if they are few, else of a random
+/// sample, repeatable from a seed.
 ///
-/// They assume that observations can be exchanged. The layers of one model cannot: neighbours resemble each other, in both
-/// variables. For them p-values are descriptions, and too small.
+/// They assume that observations can be exchanged. The layers of one model cannot: neighbours
+/// resemble each other, in both variables. For them p-values are descriptions, and too small.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Permutation {
-    /// If there are at most so many ways to arrange the values of one variable (equal ones not told apart), all are tried, and
-    /// p-values are exact; else so many are drawn.
+    /// If there are at most so many ways to arrange the values of one variable (equal ones not told
+    /// apart), all are tried, and p-values are exact; else so many are drawn.
     pub arrangements: u32,
     /// What the random numbers are drawn from.
     pub seed: u64,
@@ -24,8 +25,8 @@ impl Default for Permutation {
 /// P-values by [`Permutation`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PermutationTest {
-    /// The p-values. If arrangements were drawn, the data's own counts as one more, so that none is 0; they are uncertain by about
-    /// sqrt(p / arrangements).
+    /// The p-values. If arrangements were drawn, the data's own counts as one more, so that none is
+    /// 0; they are uncertain by about sqrt(p / arrangements).
     pub p: PValues,
     /// Whether all arrangements were tried.
     pub exact: bool,
@@ -34,7 +35,8 @@ pub struct PermutationTest {
 }
 
 impl Permutation {
-    /// Shows arrangements of `classes`, which are numbers that say which values are equal, to `visit`; says whether these were all.
+    /// Shows arrangements of `classes`, which are numbers that say which values are equal, to
+    /// `visit`; says whether these were all.
     ///
     /// # Panics
     ///
@@ -102,7 +104,8 @@ fn at_most(sorted: &[usize], limit: u32) -> bool {
     let (mut orders, mut run) = (1_u128, 0);
     for (index, item) in sorted.iter().enumerate() {
         run = if index > 0 && sorted[index - 1] == *item { run + 1 } else { 1 };
-        // The coefficient of the first `index + 1` items, an integer; the one before is at most 2^32 times as small.
+        // The coefficient of the first `index + 1` items, an integer; the one before is at most
+        // 2^32 times as small.
         orders = orders * (index as u128 + 1) / run;
         if orders > u128::from(limit) {
             // It never decreases.

@@ -5,14 +5,16 @@ use crate::{Contingency, PValues};
 /// How several tables become one coefficient.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Pooling {
-    /// The MCC of their sum. It also sees the differences between the tables: if the layers of one model all are early and large,
-    /// and those of another all neither, the sum is perfect, though there is no association in any model.
+    /// The MCC of their sum. It also sees the differences between the tables: if the layers of one
+    /// model all are early and large, and those of another all neither, the sum is perfect, though
+    /// there is no association in any model.
     Sum,
     /// [`stratified_mcc`], which sees only the association within tables.
     Stratified,
 }
 
-/// The association within tables, such as one a model, as one coefficient: a mean of their MCCs, in the manner of Mantel and Haenszel.
+/// The association within tables, such as one a model, as one coefficient: a mean of their MCCs, in
+/// the manner of Mantel and Haenszel.
 ///
 /// `None` if every table has an empty margin.
 ///
@@ -22,12 +24,13 @@ pub enum Pooling {
 /// sum over tables of (tp tn - fp fn) / n, divided by the sum over tables of sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn)) / n
 /// ```
 ///
-/// This is the mean of the MCCs, weighted by n times the product of the variables' standard deviations. A table with an empty margin
-/// has weight 0, as it says nothing about association; it is no 0 in the mean.
+/// This is the mean of the MCCs, weighted by n times the product of the variables' standard
+/// deviations. A table with an empty margin has weight 0, as it says nothing about association; it
+/// is no 0 in the mean.
 ///
 /// The observations of one table may depend on each other: that does not bias the coefficient, but
-/// [`Bootstrap::clusters`](crate::Bootstrap::clusters), which resamples tables, and not [`stratified_exact`], then says how
-/// uncertain it is.
+/// [`Bootstrap::clusters`](crate::Bootstrap::clusters), which resamples tables, and not
+/// [`stratified_exact`], then says how uncertain it is.
 ///
 /// # Example
 ///
@@ -42,8 +45,8 @@ pub enum Pooling {
 /// assert!((stratified_mcc(&models).unwrap() - expected).abs() < 1e-15);
 /// ```
 ///
-/// Reference: Mantel & Haenszel (1959), "Statistical aspects of the analysis of data from retrospective studies of disease", Journal
-/// of the National Cancer Institute 22.
+/// Reference: Mantel & Haenszel (1959), "Statistical aspects of the analysis of data from
+/// retrospective studies of disease", Journal of the National Cancer Institute 22.
 #[must_use]
 pub fn stratified_mcc(tables: &[Contingency]) -> Option<f64> {
     let (mut sum, mut whole) = (Double::default(), Double::default());
@@ -59,13 +62,14 @@ pub fn stratified_mcc(tables: &[Contingency]) -> Option<f64> {
     (whole != Double::default()).then(|| sum.divided_by(whole).round().clamp(-1.0, 1.0))
 }
 
-/// The exact test of association within tables, given the margins of each: [`Contingency::fisher_exact`] for several tables at once.
+/// The exact test of association within tables, given the margins of each:
+/// [`Contingency::fisher_exact`] for several tables at once.
 ///
-/// The statistic is the sum of the true positives. It assumes independent observations within tables, too: **for the layers of
-/// models it is a description.**
+/// The statistic is the sum of the true positives. It assumes independent observations within
+/// tables, too: **for the layers of models it is a description.**
 ///
-/// The error is below that of [`fisher_exact`](Contingency::fisher_exact) with k the sum over the tables; the time grows with the
-/// product of their numbers of possible true positives.
+/// The error is below that of [`fisher_exact`](Contingency::fisher_exact) with k the sum over the
+/// tables; the time grows with the product of their numbers of possible true positives.
 ///
 /// # Example
 ///
@@ -79,7 +83,8 @@ pub fn stratified_mcc(tables: &[Contingency]) -> Option<f64> {
 /// assert_eq!(p.less, 1.0);
 /// ```
 ///
-/// Reference: Birch (1964), "The detection of partial association, I: the 2 x 2 case", Journal of the Royal Statistical Society B 26.
+/// Reference: Birch (1964), "The detection of partial association, I: the 2 x 2 case", Journal of
+/// the Royal Statistical Society B 26.
 #[must_use]
 pub fn stratified_exact(tables: &[Contingency]) -> PValues {
     // How likely each sum of true positives is, from the fewest.

@@ -18,8 +18,8 @@ impl Random {
 
     /// A number below `n`, each with the same probability. `n` must not be 0.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
-        // Lemire (2019), "Fast random integer generation in an interval": the upper half of a product, without those that would
-        // favour some numbers.
+        // Lemire (2019), "Fast random integer generation in an interval": the upper half of a
+        // product, without those that would favour some numbers.
         let surplus = n.wrapping_neg() % n;
         loop {
             let product = u128::from(self.next()) * u128::from(n);

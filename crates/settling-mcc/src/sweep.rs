@@ -10,7 +10,8 @@ pub struct SweepUnit {
     pub size: f64,
 }
 
-/// The definitions that a [`Sweep`] tries: every combination of one of each. Fix it before you look at its results.
+/// The definitions that a [`Sweep`] tries: every combination of one of each. Fix it before you look
+/// at its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepGrid {
     /// What a trajectory must reach.
@@ -21,7 +22,8 @@ pub struct SweepGrid {
     pub size: Vec<Threshold>,
 }
 
-/// The MCC under every definition of a grid: how much a conclusion owes to the choice of thresholds.
+/// The MCC under every definition of a grid: how much a conclusion owes to the choice of
+/// thresholds.
 ///
 /// ```
 /// use settling_mcc::{Permutation, Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window};
@@ -65,7 +67,8 @@ pub struct SweepPoint {
     pub window: Window,
     /// What a size must reach.
     pub size: Threshold,
-    /// Large sizes are predicted, early trajectories actual; or why a unit's trajectory has no answer.
+    /// Large sizes are predicted, early trajectories actual; or why a unit's trajectory has no
+    /// answer.
     pub table: Result<Contingency, Unknown>,
 }
 
@@ -99,10 +102,12 @@ impl GridShare {
 /// A test of all definitions of a [`Sweep`] at once: [`Sweep::max_statistic`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxStatistic {
-    /// How likely the most extreme MCC of the grid is at least as extreme as the one found, if there is no association.
+    /// How likely the most extreme MCC of the grid is at least as extreme as the one found, if
+    /// there is no association.
     pub test: PermutationTest,
-    /// For each definition, in the order of [`Sweep::points`], the p-values corrected for having tried all of them: how likely the
-    /// most extreme MCC of the grid is at least as extreme as the one found *here*. `None` where the MCC is undefined.
+    /// For each definition, in the order of [`Sweep::points`], the p-values corrected for having
+    /// tried all of them: how likely the most extreme MCC of the grid is at least as extreme as the
+    /// one found *here*. `None` where the MCC is undefined.
     pub adjusted: Vec<Option<PermutationTest>>,
 }
 
@@ -111,7 +116,8 @@ impl Sweep {
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`](ErrorKind::InvalidValue), if a size is not finite: leave out the unit, and say so.
+    /// [`InvalidValue`](ErrorKind::InvalidValue), if a size is not finite: leave out the unit, and
+    /// say so.
     pub fn new(units: &[SweepUnit], grid: &SweepGrid) -> Result<Self, Error> {
         if let Some(unit) = units.iter().position(|unit| !unit.size.is_finite()) {
             let message =
@@ -153,14 +159,17 @@ impl Sweep {
         }
     }
 
-    /// How unusual the most extreme MCC of the grid is, over the ways to pair sizes and trajectories anew; so that a definition
-    /// that was chosen among many is not taken for one that was fixed before.
+    /// How unusual the most extreme MCC of the grid is, over the ways to pair sizes and
+    /// trajectories anew; so that a definition that was chosen among many is not taken for one that
+    /// was fixed before.
     ///
-    /// In each arrangement the most extreme MCC over the grid is taken: the largest for `greater`, the least for `less`, the
-    /// farthest from 0 for `two_sided`. An arrangement never changes which MCCs are defined, since it keeps the margins. The cost is
-    /// arrangements x grid x units / 64.
+    /// In each arrangement the most extreme MCC over the grid is taken: the largest for `greater`,
+    /// the least for `less`, the farthest from 0 for `two_sided`. An arrangement never changes
+    /// which MCCs are defined, since it keeps the margins. The cost is arrangements x grid x units
+    /// / 64.
     ///
-    /// As [every permutation test](Permutation) it takes units as exchangeable, which the layers of one model are not.
+    /// As [every permutation test](Permutation) it takes units as exchangeable, which the layers of
+    /// one model are not.
     ///
     /// # Errors
     ///
@@ -287,7 +296,8 @@ impl Test {
         }
     }
 
-    /// The MCC with so many true positives: their number times the total is above what independence expects by the determinant.
+    /// The MCC with so many true positives: their number times the total is above what independence
+    /// expects by the determinant.
     fn mcc(&self, true_positives: u32) -> f64 {
         (f64::from(true_positives) * self.total - self.expected) / self.root
     }

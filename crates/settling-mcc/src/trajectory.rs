@@ -2,10 +2,11 @@ use std::fmt;
 
 use crate::{Error, ErrorKind};
 
-/// A number over the training of one layer: its similarity (CKA) to the last checkpoint, its effective rank (PER), ...
+/// A number over the training of one layer: its similarity (CKA) to the last checkpoint, its
+/// effective rank (PER), ...
 ///
-/// The rules that make such numbers binary are its methods. Each says what it does with undefined values: they are never passed
-/// over, and where the answer depends on one, it is [`Unknown`].
+/// The rules that make such numbers binary are its methods. Each says what it does with undefined
+/// values: they are never passed over, and where the answer depends on one, it is [`Unknown`].
 ///
 /// ```
 /// use settling_mcc::{Crossing, Settling, Threshold, Trajectory, Window};
@@ -68,7 +69,8 @@ impl fmt::Display for Threshold {
 
 /// Which steps decide whether a layer is [early](Trajectory::early).
 ///
-/// A fraction is that of the trajectory's last step, a step s belongs to it if `s <= fraction * last`, in f64.
+/// A fraction is that of the trajectory's last step, a step s belongs to it if
+/// `s <= fraction * last`, in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Window {
     /// Any measured step up to this fraction of training: one suffices.
@@ -82,10 +84,11 @@ pub enum Window {
 /// Between which points a [settling step](Trajectory::settling) lies.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Crossing {
-    /// It is a measured step. What lies between two measurements is left open: the true one is at most this, and later than the
-    /// measured step before.
+    /// It is a measured step. What lies between two measurements is left open: the true one is at
+    /// most this, and later than the measured step before.
     Measured,
-    /// Where the straight line from the last point below to the first point above crosses the threshold.
+    /// Where the straight line from the last point below to the first point above crosses the
+    /// threshold.
     Linear,
     /// The same over ln(1 + step), for steps that are spaced like powers.
     Log,
@@ -96,8 +99,8 @@ pub enum Crossing {
 pub enum Settling {
     /// From this step on every value reaches the threshold.
     At(f64),
-    /// The last value alone reaches it. If the trajectory is the similarity to its own last point, that one is 1 by definition, and
-    /// the layer was never seen settled.
+    /// The last value alone reaches it. If the trajectory is the similarity to its own last point,
+    /// that one is 1 by definition, and the layer was never seen settled.
     OnlyLast,
     /// The last value does not reach it.
     Never,
@@ -179,10 +182,12 @@ impl Trajectory {
         value.ok_or(Unknown::Undefined(step))
     }
 
-    /// Whether the value reaches `threshold` in `window`: early convergence, if the values are similarities to the end.
+    /// Whether the value reaches `threshold` in `window`: early convergence, if the values are
+    /// similarities to the end.
     ///
-    /// Undefined values: with [`Window::UpTo`] the answer is yes if a defined value reaches the threshold, no if all are defined and
-    /// none does, else unknown. The last point belongs to a window that contains its step, also where it is 1 by definition.
+    /// Undefined values: with [`Window::UpTo`] the answer is yes if a defined value reaches the
+    /// threshold, no if all are defined and none does, else unknown. The last point belongs to a
+    /// window that contains its step, also where it is 1 by definition.
     ///
     /// # Errors
     ///
@@ -218,8 +223,8 @@ impl Trajectory {
 
     /// From when on all values reach `threshold`, the last one included.
     ///
-    /// Undefined values: what comes before the last defined value below the threshold does not matter; an undefined value behind it
-    /// makes the answer unknown.
+    /// Undefined values: what comes before the last defined value below the threshold does not
+    /// matter; an undefined value behind it makes the answer unknown.
     ///
     /// # Errors
     ///
@@ -260,8 +265,9 @@ impl Trajectory {
         self.last().map(|value| threshold.reached_by(value))
     }
 
-    /// Whether the value is large and stable: it reaches `threshold` at every measured step from the fraction `from` of training on
-    /// (`step >= from * last`), and its largest and least values there are at most `spread` apart.
+    /// Whether the value is large and stable: it reaches `threshold` at every measured step from
+    /// the fraction `from` of training on (`step >= from * last`), and its largest and least values
+    /// there are at most `spread` apart.
     ///
     /// Undefined values: the answer is no if the defined values say so already, else unknown.
     ///
@@ -302,8 +308,9 @@ impl Trajectory {
     }
 }
 
-/// A threshold relative to the largest of `values`, such as 0.9 of the largest final gradient PER of any layer; `None` without values.
-/// Undefined values are left out by whoever calls this: with them the largest is that of the others.
+/// A threshold relative to the largest of `values`, such as 0.9 of the largest final gradient PER
+/// of any layer; `None` without values. Undefined values are left out by whoever calls this: with
+/// them the largest is that of the others.
 ///
 /// # Panics
 ///

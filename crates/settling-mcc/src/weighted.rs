@@ -1,10 +1,12 @@
 use crate::double::Double;
 use crate::{Contingency, Error, ErrorKind, Margin, Mcc};
 
-/// How much weight each pair of values of two binary variables has: a [`Contingency`] whose observations do not count alike.
+/// How much weight each pair of values of two binary variables has: a [`Contingency`] whose
+/// observations do not count alike.
 ///
-/// There is no test of it here: exact tests are about counts, and what a weight says about uncertainty is known to whoever chose
-/// it. If weights are how often an observation occurs, collect them into a [`Contingency`].
+/// There is no test of it here: exact tests are about counts, and what a weight says about
+/// uncertainty is known to whoever chose it. If weights are how often an observation occurs,
+/// collect them into a [`Contingency`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct WeightedContingency {
     /// True positives, false positives, false negatives, true negatives.
@@ -19,7 +21,8 @@ impl WeightedContingency {
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`](ErrorKind::InvalidValue), if a weight is neither 0 nor between 1e-60 and 1e60.
+    /// [`InvalidValue`](ErrorKind::InvalidValue), if a weight is neither 0 nor between 1e-60 and
+    /// 1e60.
     ///
     /// # Example
     ///

@@ -1,4 +1,5 @@
-//! The effective rank of a matrix in a `Vec`, how far to trust it, and what noise of the same shape has.
+//! The effective rank of a matrix in a `Vec`, how far to trust it, and what noise of the same shape
+//! has.
 //!
 //! Run: cargo run -p settling-rank --example rank_of_a_matrix
 

@@ -60,10 +60,12 @@ impl Certified {
         values.iter().map(|value| radius(value / largest) * largest).collect()
     }
 
-    /// How far the [effective rank](crate::effective_rank) of the values can be from that of the matrix, relative to it.
+    /// How far the [effective rank](crate::effective_rank) of the values can be from that of the
+    /// matrix, relative to it.
     ///
-    /// Sharper than [`effective_rank_error`](crate::effective_rank_error) of the [`radii`](Self::radii), because the errors of
-    /// all values together are bounded, and not only each.
+    /// Sharper than [`effective_rank_error`](crate::effective_rank_error) of the
+    /// [`radii`](Self::radii), because the errors of all values together are bounded, and not only
+    /// each.
     ///
     /// # Errors
     ///
@@ -72,11 +74,11 @@ impl Certified {
         joint_error(&self.spectrum, self.uncertainty)
     }
 
-    /// The ratio of the largest to the smallest singular value, or that it is "at least" so much: [`condition_number`], with
-    /// the error of the smallest value.
+    /// The ratio of the largest to the smallest singular value, or that it is "at least" so much:
+    /// [`condition_number`], with the error of the smallest value.
     ///
-    /// The Gram matrix loses small values first. Ask [`spectrum_within`](crate::spectrum_within) a tolerance of 0 if this is
-    /// what you are after.
+    /// The Gram matrix loses small values first. Ask [`spectrum_within`](crate::spectrum_within) a
+    /// tolerance of 0 if this is what you are after.
     ///
     /// # Errors
     ///
@@ -112,7 +114,8 @@ impl Certified {
                 return Err(Repr::Overflow { rows, cols }.into());
             }
         }
-        // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest, by at most 3 times as much.
+        // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest,
+        // by at most 3 times as much.
         let factor = if uncertainty.of == Quantity::Squares { 3.0 } else { 1.0 };
         let rounding = factor * f64::from_bits(1) / values.iter().copied().fold(0.0, f64::max);
         uncertainty.each += rounding;
@@ -130,7 +133,8 @@ fn checked(values: Vec<f64>) -> Spectrum {
     Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
 }
 
-/// Bounds of the errors of singular values, or of their squares, as fractions of the largest; beside zeros, as they are.
+/// Bounds of the errors of singular values, or of their squares, as fractions of the largest;
+/// beside zeros, as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Uncertainty {
     pub(crate) of: Quantity,

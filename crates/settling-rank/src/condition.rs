@@ -3,7 +3,8 @@ use settling_core::Spectrum;
 use crate::Error;
 use crate::measures::relative;
 
-/// The ratio of the largest to the smallest singular value, as far as it is known: [`condition_number`].
+/// The ratio of the largest to the smallest singular value, as far as it is known:
+/// [`condition_number`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ConditionNumber {
     /// The ratio.
@@ -12,15 +13,15 @@ pub enum ConditionNumber {
     AtLeast(f64),
 }
 
-/// The condition number in the 2-norm: the largest singular value over the smallest, both as they are if the smallest is known to
-/// better than itself, and a lower bound otherwise. No unit.
+/// The condition number in the 2-norm: the largest singular value over the smallest, both as they
+/// are if the smallest is known to better than itself, and a lower bound otherwise. No unit.
 ///
 /// `radius` is how far the smallest value can be from the true one, in the unit of the values:
-/// [`Certified::condition_number`](crate::Certified::condition_number) knows it. For exact values it is 0; the ratio is then
-/// infinite where the smallest is 0.
+/// [`Certified::condition_number`](crate::Certified::condition_number) knows it. For exact values
+/// it is 0; the ratio is then infinite where the smallest is 0.
 ///
-/// numpy's `cond`, MATLAB's `cond` and pico-analyze's `condition_number` always give the ratio, which for a matrix of lower
-/// rank is a large number made of rounding errors.
+/// numpy's `cond`, MATLAB's `cond` and pico-analyze's `condition_number` always give the ratio,
+/// which for a matrix of lower rank is a large number made of rounding errors.
 ///
 /// # Errors
 ///

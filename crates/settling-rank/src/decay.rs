@@ -5,20 +5,21 @@ use settling_core::Spectrum;
 use crate::error::{Repr, Undefined};
 use crate::{Error, sum::sum};
 
-/// The spectral decay exponent: the `a` of the power law `sigma_k ~ k^(-a)` that fits the singular values of the given ranks best,
-/// by least squares of `ln sigma_k` over `ln k`. No unit.
+/// The spectral decay exponent: the `a` of the power law `sigma_k ~ k^(-a)` that fits the singular
+/// values of the given ranks best, by least squares of `ln sigma_k` over `ln k`. No unit.
 ///
-/// Ranks count from 1, the largest value. The first few and the last values rarely follow the law of the middle: choose the range,
-/// and report it. A flat spectrum has the exponent 0.
+/// Ranks count from 1, the largest value. The first few and the last values rarely follow the law
+/// of the middle: choose the range, and report it. A flat spectrum has the exponent 0.
 ///
-/// Others fit eigenvalues `sigma_k^2`: the exponent of the alpha-ReQ metric and of Stringer et al. is twice this. WeightWatcher's
-/// `alpha` is something else, the exponent of the *density* of the large eigenvalues, by maximum likelihood: a pure power law of
-/// exponent a has `alpha = 1 + 1 / (2 a)`.
+/// Others fit eigenvalues `sigma_k^2`: the exponent of the alpha-ReQ metric and of Stringer et al.
+/// is twice this. WeightWatcher's `alpha` is something else, the exponent of the *density* of the
+/// large eigenvalues, by maximum likelihood: a pure power law of exponent a has
+/// `alpha = 1 + 1 / (2 a)`.
 ///
 /// # Errors
 ///
-/// [`Undefined`](crate::ErrorKind::Undefined): the spectrum is [empty](Undefined::Empty), the range has [one](Undefined::One)
-/// rank or none, or a value in it is [zero or missing](Undefined::Range).
+/// [`Undefined`](crate::ErrorKind::Undefined): the spectrum is [empty](Undefined::Empty), the range
+/// has [one](Undefined::One) rank or none, or a value in it is [zero or missing](Undefined::Range).
 ///
 /// # Panics
 ///
@@ -42,8 +43,9 @@ use crate::{Error, sum::sum};
 ///
 /// # References
 ///
-/// Stringer et al. (2019), "High-dimensional geometry of population responses in visual cortex", Nature 571; Agrawal et al.
-/// (2022), "alpha-ReQ: Assessing representation quality in self-supervised learning by measuring eigenspectrum decay", NeurIPS.
+/// Stringer et al. (2019), "High-dimensional geometry of population responses in visual cortex",
+/// Nature 571; Agrawal et al. (2022), "alpha-ReQ: Assessing representation quality in
+/// self-supervised learning by measuring eigenspectrum decay", NeurIPS.
 #[track_caller]
 pub fn spectral_decay(spectrum: &Spectrum, ranks: RangeInclusive<usize>) -> Result<f64, Error> {
     let (first, last) = ranks.into_inner();

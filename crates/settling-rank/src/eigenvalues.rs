@@ -1,10 +1,12 @@
 use crate::certified::{Quantity, Uncertainty};
 use crate::{Certified, Method, sum::sum};
 
-/// The eigenvalues of a Gram matrix `G`, `A Aᵀ` or `Aᵀ A` of the shorter side of a matrix, by whatever computed them in f64: a GPU, another
-/// library. [`certify`](Self::certify) makes singular values of them, with bounds, as [`spectrum`](crate::spectrum) does of its own.
+/// The eigenvalues of a Gram matrix `G`, `A Aᵀ` or `Aᵀ A` of the shorter side of a matrix, by
+/// whatever computed them in f64: a GPU, another library. [`certify`](Self::certify) makes singular
+/// values of them, with bounds, as [`spectrum`](crate::spectrum) does of its own.
 ///
-/// `A` should be scaled by a power of two, so that its largest element is near 1: squares of f64 overflow and underflow.
+/// `A` should be scaled by a power of two, so that its largest element is near 1: squares of f64
+/// overflow and underflow.
 ///
 /// # Example
 ///
@@ -43,17 +45,20 @@ pub struct GramEigenvalues<'a> {
 }
 
 impl GramEigenvalues<'_> {
-    /// Singular values, and how far off they and their effective rank can be. `None` if the eigenvalues do not belong to the
-    /// matrix: they are not those of a Gram matrix, or do not add up to its trace, or their squares to its squared norm.
+    /// Singular values, and how far off they and their effective rank can be. `None` if the
+    /// eigenvalues do not belong to the matrix: they are not those of a Gram matrix, or do not add
+    /// up to its trace, or their squares to its squared norm.
     ///
     /// # The bound
     ///
-    /// With n eigenvalues, those that a solver finds are those of a matrix within `n eps ‖G‖` of `G` (Higham, section 19.3, for
-    /// Householder's transformations; LAPACK claims as much, and cuSOLVER, whose routines are of the same kind. The textbook's
-    /// factor grows as n²; n is what everybody takes and far above what is seen.) That and `product_error` are Frobenius norms of
-    /// perturbations of a symmetric matrix, so *the sum of the squares* of the changes of all eigenvalues is within the square of
-    /// their sum (Hoffman and Wielandt 1953). That makes the bound good enough for trained weights: for each value alone, in the
-    /// worst case of all at once, it would be some sqrt(n) weaker.
+    /// With n eigenvalues, those that a solver finds are those of a matrix within `n eps ‖G‖` of
+    /// `G` (Higham, section 19.3, for Householder's transformations; LAPACK claims as much, and
+    /// cuSOLVER, whose routines are of the same kind. The textbook's factor grows as n²; n is what
+    /// everybody takes and far above what is seen.) That and `product_error` are Frobenius norms of
+    /// perturbations of a symmetric matrix, so *the sum of the squares* of the changes of all
+    /// eigenvalues is within the square of their sum (Hoffman and Wielandt 1953). That makes the
+    /// bound good enough for trained weights: for each value alone, in the worst case of all at
+    /// once, it would be some sqrt(n) weaker.
     ///
     /// Higham (2002), *Accuracy and Stability of Numerical Algorithms*, 2nd edition.
     #[must_use]
@@ -104,7 +109,8 @@ mod tests {
     fn radii_are_those_of_the_derivation() {
         let found = GramEigenvalues { exponent: 3, ..known(&[1.0, 4.0]) }.certify().unwrap();
         assert_eq!(found.spectrum().values(), [16.0, 8.0]);
-        // 3 eps 4 in the squares 4 and 1, so 3 eps 4 / (2 * 2) and 3 eps 4 / (2 * 1) in the roots, to first order; eight times that.
+        // 3 eps 4 in the squares 4 and 1, so 3 eps 4 / (2 * 2) and 3 eps 4 / (2 * 1) in the roots,
+        // to first order; eight times that.
         for (found, expected) in found.radii().iter().zip([24.0, 48.0]) {
             assert!((found - expected * f64::EPSILON).abs() <= 1e-14 * expected * f64::EPSILON);
         }

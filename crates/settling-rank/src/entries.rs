@@ -1,4 +1,5 @@
-//! How unevenly the elements of a matrix are spread, whatever their places: no singular values needed.
+//! How unevenly the elements of a matrix are spread, whatever their places: no singular values
+//! needed.
 
 use settling_core::MatView;
 
@@ -7,15 +8,17 @@ use crate::error::{Repr, Undefined};
 use crate::scaled::Scaled;
 use crate::sum::sum;
 
-/// The Gini coefficient of the magnitudes of the elements: 0 if all are equal, `1 - 1 / n` if one of n differs from zero. No unit.
+/// The Gini coefficient of the magnitudes of the elements: 0 if all are equal, `1 - 1 / n` if one
+/// of n differs from zero. No unit.
 ///
-/// With the magnitudes in ascending order, `sum((2 i - n - 1) x_i) / (n sum(x))`, i from 1 to n. pico-analyze's `gini`, except
-/// that a zero matrix is undefined here and 0 there, and that its index loses digits above 2^24 elements in f32.
+/// With the magnitudes in ascending order, `sum((2 i - n - 1) x_i) / (n sum(x))`, i from 1 to n.
+/// pico-analyze's `gini`, except that a zero matrix is undefined here and 0 there, and that its
+/// index loses digits above 2^24 elements in f32.
 ///
 /// # Errors
 ///
-/// [`NonFinite`](crate::ErrorKind::NonFinite); [`Undefined`](crate::ErrorKind::Undefined), for an empty matrix and for one of
-/// zeros.
+/// [`NonFinite`](crate::ErrorKind::NonFinite); [`Undefined`](crate::ErrorKind::Undefined), for an
+/// empty matrix and for one of zeros.
 ///
 /// # Example
 ///
@@ -29,7 +32,8 @@ use crate::sum::sum;
 ///
 /// # References
 ///
-/// Hurley & Rickard (2009), "Comparing measures of sparsity", IEEE Transactions on Information Theory 55(10).
+/// Hurley & Rickard (2009), "Comparing measures of sparsity", IEEE Transactions on Information
+/// Theory 55(10).
 pub fn gini<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
     let mut values = magnitudes(a)?;
     values.sort_by(f64::total_cmp);
@@ -38,14 +42,15 @@ pub fn gini<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
     Ok(weighted / (n * sum(values)))
 }
 
-/// Hoyer's sparsity of the elements: 0 if all magnitudes are equal, 1 if a single one differs from zero. No unit.
+/// Hoyer's sparsity of the elements: 0 if all magnitudes are equal, 1 if a single one differs from
+/// zero. No unit.
 ///
 /// `(sqrt(n) - |x|_1 / |x|_2) / (sqrt(n) - 1)` for the n elements, as pico-analyze's `hoyer`.
 ///
 /// # Errors
 ///
-/// [`NonFinite`](crate::ErrorKind::NonFinite); [`Undefined`](crate::ErrorKind::Undefined), for an empty matrix, one of zeros, and a
-/// single element, where it would be 0 / 0.
+/// [`NonFinite`](crate::ErrorKind::NonFinite); [`Undefined`](crate::ErrorKind::Undefined), for an
+/// empty matrix, one of zeros, and a single element, where it would be 0 / 0.
 ///
 /// # Example
 ///
@@ -59,7 +64,8 @@ pub fn gini<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
 ///
 /// # References
 ///
-/// Hoyer (2004), "Non-negative matrix factorization with sparseness constraints", JMLR 5, section 3.1.
+/// Hoyer (2004), "Non-negative matrix factorization with sparseness constraints", JMLR 5, section
+/// 3.1.
 pub fn hoyer<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<f64, Error> {
     let values = magnitudes(a)?;
     if values.len() == 1 {

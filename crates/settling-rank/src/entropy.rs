@@ -6,11 +6,11 @@ use crate::error::{Repr, Undefined};
 use crate::measures::relative;
 use crate::{Error, numerical_rank, sum::sum};
 
-/// RankMe: the [effective rank](crate::effective_rank) with `epsilon` added to every share, `exp(-sum(p_k ln p_k))`,
-/// `p_k = sigma_k / sum(sigma) + epsilon`. No unit.
+/// RankMe: the [effective rank](crate::effective_rank) with `epsilon` added to every share,
+/// `exp(-sum(p_k ln p_k))`, `p_k = sigma_k / sum(sigma) + epsilon`. No unit.
 ///
-/// The paper takes 1e-7 for f32, to keep the logarithm finite. The shares then no longer add up to 1, and the result for n equal
-/// values is not n; with an epsilon of 0 it is the effective rank.
+/// The paper takes 1e-7 for f32, to keep the logarithm finite. The shares then no longer add up to
+/// 1, and the result for n equal values is not n; with an epsilon of 0 it is the effective rank.
 ///
 /// # Errors
 ///
@@ -34,8 +34,8 @@ use crate::{Error, numerical_rank, sum::sum};
 ///
 /// # References
 ///
-/// Garrido, Balestriero, Najman & LeCun (2023), "RankMe: Assessing the downstream performance of pretrained self-supervised
-/// representations by their rank", ICML.
+/// Garrido, Balestriero, Najman & LeCun (2023), "RankMe: Assessing the downstream performance of
+/// pretrained self-supervised representations by their rank", ICML.
 #[track_caller]
 pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
     assert!(epsilon >= 0.0 && epsilon.is_finite(), "an epsilon is finite and not negative");
@@ -44,17 +44,18 @@ pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
     Ok(entropy(values.map(|value| value / total + epsilon)).exp())
 }
 
-/// The matrix entropy: the entropy of the *squared* singular values as shares of their sum, over the logarithm of the
-/// [numerical rank](numerical_rank) r, `-sum(p_k ln p_k) / ln r`, `p_k = sigma_k^2 / sum(sigma^2)`. From 0 to 1, no unit.
+/// The matrix entropy: the entropy of the *squared* singular values as shares of their sum, over
+/// the logarithm of the [numerical rank](numerical_rank) r, `-sum(p_k ln p_k) / ln r`,
+/// `p_k = sigma_k^2 / sum(sigma^2)`. From 0 to 1, no unit.
 ///
-/// `tolerance` is that of the numerical rank. This is WeightWatcher's `entropy` (its tolerance is `max(rows, cols) * 2^-52`)
-/// without the epsilon that it adds to the shares. Times `ln r` it is the von Neumann entropy of the normalised
-/// Gram matrix, in nats.
+/// `tolerance` is that of the numerical rank. This is WeightWatcher's `entropy` (its tolerance is
+/// `max(rows, cols) * 2^-52`) without the epsilon that it adds to the shares. Times `ln r` it is
+/// the von Neumann entropy of the normalised Gram matrix, in nats.
 ///
 /// # Errors
 ///
-/// [`Undefined`](crate::ErrorKind::Undefined): the spectrum is [empty](Undefined::Empty), [zero](Undefined::Zero), or of
-/// numerical rank [one](Undefined::One), where it would be 0 / 0.
+/// [`Undefined`](crate::ErrorKind::Undefined): the spectrum is [empty](Undefined::Empty),
+/// [zero](Undefined::Zero), or of numerical rank [one](Undefined::One), where it would be 0 / 0.
 ///
 /// # Panics
 ///
@@ -74,7 +75,8 @@ pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
 ///
 /// # References
 ///
-/// Martin & Mahoney (2021), "Implicit self-regularization in deep neural networks", JMLR 22, section 3.2.
+/// Martin & Mahoney (2021), "Implicit self-regularization in deep neural networks", JMLR 22,
+/// section 3.2.
 #[track_caller]
 pub fn matrix_entropy(spectrum: &Spectrum, tolerance: f64) -> Result<f64, Error> {
     let rank = numerical_rank(spectrum, tolerance);

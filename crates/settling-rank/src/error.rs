@@ -27,9 +27,11 @@ pub enum ErrorKind {
     NonFinite,
     /// No method found singular values that pass the run-time check.
     NoConvergence,
-    /// The largest singular value is greater than [`f64::MAX`]. Only f64 input with elements near that limit can do this.
+    /// The largest singular value is greater than [`f64::MAX`]. Only f64 input with elements near
+    /// that limit can do this.
     Overflow,
-    /// The largest singular value of a product is positive and less than [`f64::MIN_POSITIVE`], where digits are lost.
+    /// The largest singular value of a product is positive and less than [`f64::MIN_POSITIVE`],
+    /// where digits are lost.
     Underflow,
     /// The measure has no value for this spectrum.
     Undefined(Undefined),
@@ -41,9 +43,11 @@ pub enum ErrorKind {
 pub enum Undefined {
     /// The matrix has no rows or no columns.
     Empty,
-    /// Every singular value (for [`gini`](crate::gini) and [`hoyer`](crate::hoyer): every element) is zero.
+    /// Every singular value (for [`gini`](crate::gini) and [`hoyer`](crate::hoyer): every element)
+    /// is zero.
     Zero,
-    /// There is one value only, or one above the tolerance: nothing to spread over, no slope to fit.
+    /// There is one value only, or one above the tolerance: nothing to spread over, no slope to
+    /// fit.
     One,
     /// A value in the range to be fitted is zero, or the range ends behind the last value.
     Range,

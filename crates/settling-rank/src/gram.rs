@@ -1,17 +1,20 @@
 //! Singular values as roots of the eigenvalues of the Gram matrix, with a bound of their error.
 //!
-//! Half the price of a decomposition of the matrix or less, and good for values that are not much smaller than the largest:
-//! an error of the eigenvalues is an error of the *squares*. How far that reaches into the effective rank is computed for each
-//! matrix, never assumed; the caller decides whether it will do.
+//! Half the price of a decomposition of the matrix or less, and good for values that are not much
+//! smaller than the largest: an error of the eigenvalues is an error of the *squares*. How far that
+//! reaches into the effective rank is computed for each matrix, never assumed; the caller decides
+//! whether it will do.
 //!
 //! # The bound
 //!
 //! With A tall, of N rows and n columns, G its Gram matrix and u = 2^-53:
 //!
-//! - The rows are summed in blocks of 256, one block after the other. Whatever the order within a block, an element passes
-//!   through at most `d = 256 + blocks` additions (and one rounding of the product, which for f32 is exact), so that the error
-//!   of `G_ij` is at most `gamma |a_i| |a_j|`, `gamma = (d + 2) u / (1 - (d + 2) u)`, and the Frobenius norm of the
-//!   error at most `gamma |A|_F^2` (Higham, section 3.1). One sum over all N = 10,240 rows would have 35 times that.
+//! - The rows are summed in blocks of 256, one block after the other. Whatever the order within a
+//!   block, an element passes through at most `d = 256 + blocks` additions (and one rounding of the
+//!   product, which for f32 is exact), so that the error of `G_ij` is at most `gamma |a_i| |a_j|`,
+//!   `gamma = (d + 2) u / (1 - (d + 2) u)`, and the Frobenius norm of the error at most
+//!   `gamma |A|_F^2` (Higham, section 3.1). One sum over all N = 10,240 rows would have 35 times
+//!   that.
 //! - What the eigenvalues make of that is in [`GramEigenvalues::certify`].
 //!
 //! Higham (2002), *Accuracy and Stability of Numerical Algorithms*, 2nd edition.
@@ -30,8 +33,8 @@ use crate::sum::sum;
 
 const BLOCK: usize = 256;
 
-/// The singular values of the scaled matrix, in any order, and how far off they can be. `None` if the eigenvalues do not
-/// converge or a check fails.
+/// The singular values of the scaled matrix, in any order, and how far off they can be. `None` if
+/// the eigenvalues do not converge or a check fails.
 pub(crate) fn singular_values<T: Copy + Into<f64>>(
     a: &Scaled<'_, T>,
 ) -> Option<(Vec<f64>, Uncertainty)> {
@@ -91,8 +94,8 @@ fn gram<T: Copy + Into<f64>>(a: &Scaled<'_, T>, length: usize, n: usize) -> Gram
     Gram { g, squared_norm, image: image.iter().copied().collect() }
 }
 
-/// Freivalds' check: `G signs` against [`Gram::image`]. A product that went wrong (a race, a faulty core, a bug) is off by as much
-/// as the elements themselves and does not pass; rounding does.
+/// Freivalds' check: `G signs` against [`Gram::image`]. A product that went wrong (a race, a faulty
+/// core, a bug) is off by as much as the elements themselves and does not pass; rounding does.
 fn products_are_right(g: &Mat<f64>, image: &[f64], tolerance: f64) -> bool {
     let n = g.nrows();
     let mut found = vec![0.0; n];

@@ -2,14 +2,15 @@ use crate::sum::sum;
 
 const MAX_SWEEPS: usize = 60;
 
-/// One-sided Jacobi: rotates pairs of columns until all are orthogonal; their norms are then the singular values.
+/// One-sided Jacobi: rotates pairs of columns until all are orthogonal; their norms are then the
+/// singular values.
 ///
-/// Slower than bidiagonalisation by an order of magnitude, but every rotation brings the columns closer to orthogonal, so
-/// there is no iteration that can stall. The largest element must be near 1. `None` if columns are still not orthogonal after
-/// 60 sweeps (about ten are usual).
+/// Slower than bidiagonalisation by an order of magnitude, but every rotation brings the columns
+/// closer to orthogonal, so there is no iteration that can stall. The largest element must be near
+/// 1. `None` if columns are still not orthogonal after 60 sweeps (about ten are usual).
 ///
-/// Reference: Hestenes (1958), "Inversion of matrices by biorthogonalization and related results"; the stopping rule is that
-/// of LAPACK's `dgesvj`.
+/// Reference: Hestenes (1958), "Inversion of matrices by biorthogonalization and related results";
+/// the stopping rule is that of LAPACK's `dgesvj`.
 pub(crate) fn singular_values(mut columns: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     let rows = columns.first().map_or(0, Vec::len);
     // What rounding leaves of the cosine of two orthogonal columns.
@@ -32,7 +33,8 @@ pub(crate) fn singular_values(mut columns: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 /// Rotates two columns so that their inner product vanishes; false if it was negligible already.
 fn orthogonalise(p: &mut [f64], q: &mut [f64], orthogonal: f64) -> bool {
     let (pp, qq, pq) = (dot(p, p), dot(q, q), dot(p, q));
-    // A column this short is 1e-140 of the largest element: its products lose digits to underflow, and nobody will miss it.
+    // A column this short is 1e-140 of the largest element: its products lose digits to underflow,
+    // and nobody will miss it.
     let negligible = pp.min(qq) < 1e-280;
     if negligible || pq.abs() <= orthogonal * pp.sqrt() * qq.sqrt() {
         return false;

@@ -1,7 +1,8 @@
 //! Ways to the singular values of one matrix, tried in turn until a result passes a check.
 //!
-//! The implicit QR iteration behind rungs 1 to 4 can, very rarely, fail to converge; which of two matrices with nearly the
-//! same singular values it fails on is a matter of the last bits. So each rung hands it other bits; the last does without it.
+//! The implicit QR iteration behind rungs 1 to 4 can, very rarely, fail to converge; which of two
+//! matrices with nearly the same singular values it fails on is a matter of the last bits. So each
+//! rung hands it other bits; the last does without it.
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -33,13 +34,14 @@ pub(crate) fn climb(a: MatRef<'_, f64>, rungs: &[(Method, Rung)]) -> Option<(Met
         .find(|(_, values)| sound(values, squared_norm, tolerance))
 }
 
-/// Whether the squares of `values` add up to the squared norm of the matrix, as those of its singular values do. False for
-/// NaN.
+/// Whether the squares of `values` add up to the squared norm of the matrix, as those of its
+/// singular values do. False for NaN.
 fn sound(values: &[f64], squared_norm: f64, tolerance: f64) -> bool {
     (sum(values.iter().map(|x| x * x)) - squared_norm).abs() <= tolerance * squared_norm
 }
 
-/// Rung 1. From 11/6 rows a column on, faer would go through its own QR decomposition, which leaves out columns: see `qr.rs`.
+/// Rung 1. From 11/6 rows a column on, faer would go through its own QR decomposition, which leaves
+/// out columns: see `qr.rs`.
 fn direct(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     let (rows, cols) = a.shape();
     if 6 * rows > 11 * cols {
@@ -77,7 +79,8 @@ fn reversed(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     direct(a.reverse_cols())
 }
 
-/// Rung 4: the quotients are rounded, which moves no singular value by more than the bound that holds for all rungs.
+/// Rung 4: the quotients are rounded, which moves no singular value by more than the bound that
+/// holds for all rungs.
 fn divided(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     let largest = a.norm_max();
     let quotients = Mat::from_fn(a.nrows(), a.ncols(), |row, col| a[(row, col)] / largest);
@@ -94,7 +97,8 @@ fn rotations(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
 
-    /// 1 on and below the diagonal, over zeros: singular values 1 / (2 sin((2k - 1) pi / (4n + 2))).
+    /// 1 on and below the diagonal, over zeros: singular values 1 / (2 sin((2k - 1) pi / (4n +
+    /// 2))).
     fn triangle_of_ones(rows: usize, n: usize) -> (Mat<f64>, Vec<f64>) {
         let a = Mat::from_fn(rows, n, |row, col| f64::from(u8::from(col <= row && row < n)));
         let angle = |k: usize| std::f64::consts::PI * (2 * k - 1) as f64 / (4 * n + 2) as f64;
@@ -139,7 +143,8 @@ mod tests {
     #[test]
     fn the_matrix_that_stalls_is_solved() {
         let (a, expected) = circulant();
-        // From the first rung, which fails here; from the second, in case it does not on your machine; and without iteration.
+        // From the first rung, which fails here; from the second, in case it does not on your
+        // machine; and without iteration.
         for first in [0, 1, 4] {
             assert_close(climb(a.as_ref(), &LADDER[first..]).unwrap().1, expected.clone(), 16);
         }

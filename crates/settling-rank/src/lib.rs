@@ -2,11 +2,12 @@
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you have matrices (weights, gradients, activations) and want their singular values, or a number that says how
-//! many directions they use, and need to know how far to trust it. It is several times as fast as `svdvals` of scipy or
-//! torch on a batch, and says of every answer how it was found and how far off it can be. It reads no files and knows no
-//! models: for the ranks of a model's checkpoints over training, use the facade `settling`; for a decomposition with
-//! its vectors, use `faer`. Everything is on the CPU.
+//! Yes, if you have matrices (weights, gradients, activations) and want their singular values, or a
+//! number that says how many directions they use, and need to know how far to trust it. It is
+//! several times as fast as `svdvals` of scipy or torch on a batch, and says of every answer how it
+//! was found and how far off it can be. It reads no files and knows no models: for the ranks of a
+//! model's checkpoints over training, use the facade `settling`; for a decomposition with its
+//! vectors, use `faer`. Everything is on the CPU.
 //!
 //! ```
 //! use settling_rank::{MatView, effective_rank, spectrum};
@@ -44,20 +45,23 @@
 //! | [`condition_number`] | s_1 / s_n, or "at least" | undefined |
 //! | [`frobenius_norm`], [`nuclear_norm`], [`spectral_norm`] | sqrt(sum(s^2)), sum(s), s_1 | 0 |
 //!
-//! [`gini`] and [`hoyer`] measure how uneven the elements are. [`marchenko_pastur_per`] is what noise has.
-//! Undefined is an error with its [reason](Undefined); no function returns NaN. [`effective_rank_sensitivity`] has the derivatives
-//! of the effective rank.
+//! [`gini`] and [`hoyer`] measure how uneven the elements are. [`marchenko_pastur_per`] is what
+//! noise has. Undefined is an error with its [reason](Undefined); no function returns NaN.
+//! [`effective_rank_sensitivity`] has the derivatives of the effective rank.
 //!
 //! # What it promises
 //!
-//! - Everything is computed in f64. A Gram matrix stands in for the decomposition only where its bound of the error of the effective
-//!   rank, computed from the matrix at hand, is at most 1e-9; [`Certified`] has the bound and the [`Method`].
-//!   Decomposed, each singular value is within 4 n eps times the largest, n = max(rows, cols).
-//! - Results are checked at run time: a Gram matrix against a product with a vector, its eigenvalues against trace and norm,
-//!   singular values against the Frobenius norm. What fails goes to the next of six methods.
-//! - Scaling a matrix by a power of two scales its singular values exactly and changes no bit of a rank. Elements near the
-//!   ends of the range of f32 or f64 lose nothing. Singular values below [`f64::MIN_POSITIVE`] are rounded to multiples of
-//!   2^-1074, as every f64 there is; radii and bounds include it.
+//! - Everything is computed in f64. A Gram matrix stands in for the decomposition only where its
+//!   bound of the error of the effective rank, computed from the matrix at hand, is at most 1e-9;
+//!   [`Certified`] has the bound and the [`Method`]. Decomposed, each singular value is within 4 n
+//!   eps times the largest, n = max(rows, cols).
+//! - Results are checked at run time: a Gram matrix against a product with a vector, its
+//!   eigenvalues against trace and norm, singular values against the Frobenius norm. What fails
+//!   goes to the next of six methods.
+//! - Scaling a matrix by a power of two scales its singular values exactly and changes no bit of a
+//!   rank. Elements near the ends of the range of f32 or f64 lose nothing. Singular values below
+//!   [`f64::MIN_POSITIVE`] are rounded to multiples of 2^-1074, as every f64 there is; radii and
+//!   bounds include it.
 //! - One thread per matrix, so that results do not depend on the number of threads.
 #![forbid(unsafe_code)]
 

@@ -5,10 +5,11 @@ use settling_core::Spectrum;
 use crate::error::{Repr, Undefined};
 use crate::{Error, sum::sum};
 
-/// The effective rank: the exponential of the entropy, in nats, of the singular values as shares of their sum.
+/// The effective rank: the exponential of the entropy, in nats, of the singular values as shares of
+/// their sum.
 ///
-/// It lies between 1 and the rank: 1 for a rank-1 matrix, n for the identity of size n, and in between the more, the more
-/// evenly the values are spread.
+/// It lies between 1 and the rank: 1 for a rank-1 matrix, n for the identity of size n, and in
+/// between the more, the more evenly the values are spread.
 ///
 /// # Definition
 ///
@@ -18,10 +19,11 @@ use crate::{Error, sum::sum};
 /// effective rank = exp(-sum(p_k ln p_k))
 /// ```
 ///
-/// The result has no unit. [`rankme`](crate::rankme) adds an epsilon to the shares. Other tools use the name for other things: the
-/// entropy of the *squared* values (whose logarithm, normalised, is [`matrix_entropy`](crate::matrix_entropy)), of the largest
-/// k only, or the ratio of the nuclear to the spectral norm. The differences are not small: for `sigma_k = k^(-1/2)`, k = 1 to 512, the shares of the
-/// values give 0.80 of 512 and the shares of their squares 0.23.
+/// The result has no unit. [`rankme`](crate::rankme) adds an epsilon to the shares. Other tools use
+/// the name for other things: the entropy of the *squared* values (whose logarithm, normalised, is
+/// [`matrix_entropy`](crate::matrix_entropy)), of the largest k only, or the ratio of the nuclear
+/// to the spectral norm. The differences are not small: for `sigma_k = k^(-1/2)`, k = 1 to 512, the
+/// shares of the values give 0.80 of 512 and the shares of their squares 0.23.
 ///
 /// # Errors
 ///
@@ -29,7 +31,8 @@ use crate::{Error, sum::sum};
 ///
 /// # Numerics
 ///
-/// The relative error, beyond what the singular values bring with them, is below 1e-14, at any scale.
+/// The relative error, beyond what the singular values bring with them, is below 1e-14, at any
+/// scale.
 ///
 /// # Example
 ///
@@ -50,15 +53,16 @@ use crate::{Error, sum::sum};
 ///
 /// # References
 ///
-/// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO, definition 1.
+/// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO,
+/// definition 1.
 pub fn effective_rank(spectrum: &Spectrum) -> Result<f64, Error> {
     relative(spectrum).map(|(_, values)| effective_rank_of(values))
 }
 
 /// Of values as fractions of the largest, in any order.
 pub(crate) fn effective_rank_of(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    // With s = sigma / sigma_1 and S = sum(s), the definition is S * exp(-sum(s ln s) / S). Both factors are at least 1, also
-    // after rounding, and equal values give their number exactly.
+    // With s = sigma / sigma_1 and S = sum(s), the definition is S * exp(-sum(s ln s) / S). Both
+    // factors are at least 1, also after rounding, and equal values give their number exactly.
     let total = sum(values.clone());
     let weighted_logs = sum(values.filter(|&s| s > 0.0).map(|s| s * s.ln()));
     total * (-weighted_logs / total).exp()
@@ -68,30 +72,33 @@ pub(crate) fn effective_rank_of(values: impl Iterator<Item = f64> + Clone) -> f6
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Denominator {
-    /// The largest rank that the matrix can have: the length of its spectrum, `min(rows, cols)` for a matrix. The result is then
-    /// at most 1.
+    /// The largest rank that the matrix can have: the length of its spectrum, `min(rows, cols)` for
+    /// a matrix. The result is then at most 1.
     #[default]
     Attainable,
-    /// The number of columns of the matrix, or the hidden size of the model, which is the paper's H taken literally. A matrix with
-    /// fewer rows cannot reach 1.
+    /// The number of columns of the matrix, or the hidden size of the model, which is the paper's H
+    /// taken literally. A matrix with fewer rows cannot reach 1.
     Columns(NonZeroUsize),
-    /// The width of a head: what the output-value circuit of one head can reach, whatever shape it is stored in. The spectrum of a
-    /// formed product, with its rounding errors in place of zeros, can exceed 1.
+    /// The width of a head: what the output-value circuit of one head can reach, whatever shape it
+    /// is stored in. The spectrum of a formed product, with its rounding errors in place of zeros,
+    /// can exceed 1.
     HeadDim(NonZeroUsize),
-    /// Only the k largest singular values count, and k is the denominator: the "rank-k PER" of code that truncates the spectrum.
-    /// With fewer than k values, the missing ones are zeros.
+    /// Only the k largest singular values count, and k is the denominator: the "rank-k PER" of code
+    /// that truncates the spectrum. With fewer than k values, the missing ones are zeros.
     TopK(NonZeroUsize),
 }
 
-/// The proportional effective rank (PER): [`effective_rank`] divided by a number of dimensions. No unit.
+/// The proportional effective rank (PER): [`effective_rank`] divided by a number of dimensions. No
+/// unit.
 ///
 /// # Definition
 ///
-/// Diehl Martinez et al. write `PER = effective rank / H` and call H the number of hidden dimensions. The weight that writes an
-/// MLP's output has the shape `(D, 4 D)` and so D singular values: with `H = 4 D` its PER cannot exceed 1/4, while the
-/// figures of the paper show more. [`Denominator::Attainable`] divides by the number of singular values instead, so that every
-/// matrix can reach 1 and none can exceed it; [`Denominator::Columns`] takes a literal H. What a random matrix reaches says
-/// [`marchenko_pastur_per`](crate::marchenko_pastur_per).
+/// Diehl Martinez et al. write `PER = effective rank / H` and call H the number of hidden
+/// dimensions. The weight that writes an MLP's output has the shape `(D, 4 D)` and so D singular
+/// values: with `H = 4 D` its PER cannot exceed 1/4, while the figures of the paper show more.
+/// [`Denominator::Attainable`] divides by the number of singular values instead, so that every
+/// matrix can reach 1 and none can exceed it; [`Denominator::Columns`] takes a literal H. What a
+/// random matrix reaches says [`marchenko_pastur_per`](crate::marchenko_pastur_per).
 ///
 /// pico-analyze calls this `per`, with the attainable rank.
 ///
@@ -119,8 +126,8 @@ pub enum Denominator {
 ///
 /// # References
 ///
-/// Diehl Martinez, Lesci & Buttery (2024), "Tending Towards Stability: Convergence Challenges in Small Language Models",
-/// Findings of EMNLP.
+/// Diehl Martinez, Lesci & Buttery (2024), "Tending Towards Stability: Convergence Challenges in
+/// Small Language Models", Findings of EMNLP.
 pub fn proportional_effective_rank(
     spectrum: &Spectrum,
     denominator: Denominator,
@@ -134,10 +141,12 @@ pub fn proportional_effective_rank(
     Ok(effective_rank_of(values.take(counted)) / dimensions as f64)
 }
 
-/// The stable rank: the squared Frobenius norm over the squared spectral norm, `sum(sigma^2) / sigma_1^2`.
+/// The stable rank: the squared Frobenius norm over the squared spectral norm,
+/// `sum(sigma^2) / sigma_1^2`.
 ///
-/// It lies between 1 and the rank, has no unit, and hardly moves when small singular values do. WeightWatcher calls it
-/// `stable_rank` too; some papers call it the numerical rank, which here is [`numerical_rank`](crate::numerical_rank).
+/// It lies between 1 and the rank, has no unit, and hardly moves when small singular values do.
+/// WeightWatcher calls it `stable_rank` too; some papers call it the numerical rank, which here is
+/// [`numerical_rank`](crate::numerical_rank).
 ///
 /// # Errors
 ///
@@ -155,7 +164,8 @@ pub fn proportional_effective_rank(
 ///
 /// # References
 ///
-/// Rudelson & Vershynin (2007), "Sampling from large matrices", J. ACM 54(4), who call it the numerical rank.
+/// Rudelson & Vershynin (2007), "Sampling from large matrices", J. ACM 54(4), who call it the
+/// numerical rank.
 pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
     let (_, values) = relative(spectrum)?;
     Ok(sum(values.map(|s| s * s)))
@@ -163,8 +173,9 @@ pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
 
 /// The participation ratio of the *squared* singular values, `sum(sigma^2)^2 / sum(sigma^4)`.
 ///
-/// Neuroscience calls it the dimensionality of the covariance; it has no unit. For a centred data matrix the squared values are the variances along the principal axes, up to a factor. The result lies
-/// between 1 and the rank.
+/// Neuroscience calls it the dimensionality of the covariance; it has no unit. For a centred data
+/// matrix the squared values are the variances along the principal axes, up to a factor. The result
+/// lies between 1 and the rank.
 ///
 /// # Errors
 ///
@@ -182,7 +193,8 @@ pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
 ///
 /// # References
 ///
-/// Gao et al. (2017), "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 214262.
+/// Gao et al. (2017), "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv
+/// 214262.
 pub fn participation_ratio(spectrum: &Spectrum) -> Result<f64, Error> {
     let (_, values) = relative(spectrum)?;
     let squares = values.map(|s| s * s);
@@ -190,9 +202,11 @@ pub fn participation_ratio(spectrum: &Spectrum) -> Result<f64, Error> {
     Ok(total * total / sum(squares.map(|s| s * s)))
 }
 
-/// The spectral norm: the largest singular value, in the unit of the elements. 0 for an empty matrix.
+/// The spectral norm: the largest singular value, in the unit of the elements. 0 for an empty
+/// matrix.
 ///
-/// Also the operator norm or 2-norm; numpy's `norm(a, 2)`; the square root of WeightWatcher's `lambda_max`.
+/// Also the operator norm or 2-norm; numpy's `norm(a, 2)`; the square root of WeightWatcher's
+/// `lambda_max`.
 ///
 /// ```
 /// use settling_rank::{Spectrum, spectral_norm};
@@ -205,11 +219,13 @@ pub fn spectral_norm(spectrum: &Spectrum) -> f64 {
     spectrum.values().first().copied().unwrap_or(0.0)
 }
 
-/// The Frobenius norm: the root of the sum of the squared singular values, in the unit of the elements. 0 for an empty matrix.
+/// The Frobenius norm: the root of the sum of the squared singular values, in the unit of the
+/// elements. 0 for an empty matrix.
 ///
 /// numpy's `norm(a)` and torch's `norm(a)`; pico-analyze's `norm` of type `frobenius`.
 ///
-/// Infinite only if the norm itself is greater than [`f64::MAX`]; the squares of the values do not overflow.
+/// Infinite only if the norm itself is greater than [`f64::MAX`]; the squares of the values do not
+/// overflow.
 ///
 /// ```
 /// use settling_rank::{Spectrum, frobenius_norm};
@@ -223,9 +239,11 @@ pub fn frobenius_norm(spectrum: &Spectrum) -> f64 {
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values.map(|s| s * s)).sqrt())
 }
 
-/// The nuclear norm: the sum of the singular values, in the unit of the elements. 0 for an empty matrix.
+/// The nuclear norm: the sum of the singular values, in the unit of the elements. 0 for an empty
+/// matrix.
 ///
-/// Also the trace norm or Schatten 1-norm; numpy's `norm(a, "nuc")`; pico-analyze's `norm` of type `nuclear`.
+/// Also the trace norm or Schatten 1-norm; numpy's `norm(a, "nuc")`; pico-analyze's `norm` of type
+/// `nuclear`.
 ///
 /// Infinite only if the norm itself is greater than [`f64::MAX`].
 ///
@@ -240,11 +258,12 @@ pub fn nuclear_norm(spectrum: &Spectrum) -> f64 {
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values))
 }
 
-/// The numerical rank: how many singular values are greater than `tolerance` times the largest. 0 for an empty matrix and for one
-/// of zeros.
+/// The numerical rank: how many singular values are greater than `tolerance` times the largest. 0
+/// for an empty matrix and for one of zeros.
 ///
-/// numpy's and torch's `matrix_rank` take `tolerance = max(rows, cols) * eps`, with the eps of the type of the elements:
-/// `f32::EPSILON` for a weight in f32, whose rounding alone fills up the spectrum to there.
+/// numpy's and torch's `matrix_rank` take `tolerance = max(rows, cols) * eps`, with the eps of the
+/// type of the elements: `f32::EPSILON` for a weight in f32, whose rounding alone fills up the
+/// spectrum to there.
 ///
 /// # Panics
 ///
@@ -271,7 +290,8 @@ pub fn numerical_rank(spectrum: &Spectrum, tolerance: f64) -> usize {
     relative(spectrum).map_or(0, |(_, values)| values.filter(|&value| value > tolerance).count())
 }
 
-/// The largest value and all values as fractions of it, so that no power of them overflows and none that matters underflows.
+/// The largest value and all values as fractions of it, so that no power of them overflows and none
+/// that matters underflows.
 pub(crate) fn relative(
     spectrum: &Spectrum,
 ) -> Result<(f64, impl Iterator<Item = f64> + Clone), Error> {

@@ -6,17 +6,21 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// No element differs from zero, or there is none, or a product cancels to zeros: nothing was decomposed (`zero`).
+    /// No element differs from zero, or there is none, or a product cancels to zeros: nothing was
+    /// decomposed (`zero`).
     Zero,
     /// Roots of the eigenvalues of the Gram matrix of the shorter side (`gram`).
     Gram,
     /// Bidiagonal singular value decomposition (`svd`).
     Svd,
-    /// The same of the triangular factor of the QR decomposition, after [`Svd`](Self::Svd) failed (`svd_of_triangle`).
+    /// The same of the triangular factor of the QR decomposition, after [`Svd`](Self::Svd) failed
+    /// (`svd_of_triangle`).
     SvdOfTriangle,
-    /// The same of the matrix with its columns reversed, after those before failed (`svd_reversed`).
+    /// The same of the matrix with its columns reversed, after those before failed
+    /// (`svd_reversed`).
     SvdReversed,
-    /// The same of the matrix divided by its largest element, after those before failed (`svd_divided`).
+    /// The same of the matrix divided by its largest element, after those before failed
+    /// (`svd_divided`).
     SvdDivided,
     /// One-sided Jacobi rotations, after those before failed (`jacobi`).
     Jacobi,

@@ -4,28 +4,31 @@ use std::f64::consts::PI;
 
 use crate::sum::sum;
 
-/// The expected [proportional effective rank](crate::proportional_effective_rank), of the attainable rank, of a Gaussian matrix
-/// of the shape `(rows, cols)`: independent elements of mean 0 and equal variance. No unit.
+/// The expected [proportional effective rank](crate::proportional_effective_rank), of the
+/// attainable rank, of a Gaussian matrix of the shape `(rows, cols)`: independent elements of mean
+/// 0 and equal variance. No unit.
 ///
-/// A yardstick: 0.966 for `(D, 4 D)`, 0.805 for a large square. A weight of that PER looks like noise to this measure, and an
-/// initialisation with independent elements has it whatever their distribution, up to a term of the order `1 / min(rows, cols)`.
+/// A yardstick: 0.966 for `(D, 4 D)`, 0.805 for a large square. A weight of that PER looks like
+/// noise to this measure, and an initialisation with independent elements has it whatever their
+/// distribution, up to a term of the order `1 / min(rows, cols)`.
 ///
 /// # Definition
 ///
-/// The singular values follow the law of Marchenko & Pastur: with `c = min / max` of the sides, `n = min` and an angle t,
-/// `s^2 = 1 + c + 2 sqrt(c) cos t`, where the sum over all values of a function g is expected to be
+/// The singular values follow the law of Marchenko & Pastur: with `c = min / max` of the sides,
+/// `n = min` and an angle t, `s^2 = 1 + c + 2 sqrt(c) cos t`, where the sum over all values of a
+/// function g is expected to be
 ///
 /// ```text
 /// n 2 / pi integral(sin(t)^2 g(s) / s^2) + (g(1 - sqrt(c)) + g(1 + sqrt(c))) / 4 - integral(g(s)) / (2 pi)
 /// ```
 ///
-/// with integrals over 0 to pi. The second part is that of the edges, for real elements (Bai & Silverstein). With L and M such means
-/// of `s` and `s ln s`, `PER = L exp(-M / L)`.
+/// with integrals over 0 to pi. The second part is that of the edges, for real elements (Bai &
+/// Silverstein). With L and M such means of `s` and `s ln s`, `PER = L exp(-M / L)`.
 ///
 /// # Numerics
 ///
-/// The integrals are exact to 1e-14 (doubly exponential quadrature); what is left out is of the order `1 / n^2`, and the formula is of
-/// no use for a handful of rows.
+/// The integrals are exact to 1e-14 (doubly exponential quadrature); what is left out is of the
+/// order `1 / n^2`, and the formula is of no use for a handful of rows.
 ///
 /// # Panics
 ///
@@ -44,9 +47,10 @@ use crate::sum::sum;
 ///
 /// # References
 ///
-/// Marchenko & Pastur (1967), "Distribution of eigenvalues for some sets of random matrices", Mat. Sbornik 72; Bai & Silverstein
-/// (2004), "CLT for linear spectral statistics of large-dimensional sample covariance matrices", Annals of Probability 32;
-/// Takahasi & Mori (1974), "Double exponential formulas for numerical integration", Publ. RIMS 9.
+/// Marchenko & Pastur (1967), "Distribution of eigenvalues for some sets of random matrices", Mat.
+/// Sbornik 72; Bai & Silverstein (2004), "CLT for linear spectral statistics of large-dimensional
+/// sample covariance matrices", Annals of Probability 32; Takahasi & Mori (1974), "Double
+/// exponential formulas for numerical integration", Publ. RIMS 9.
 #[must_use]
 #[track_caller]
 pub fn marchenko_pastur_per(rows: usize, cols: usize) -> f64 {
@@ -54,7 +58,8 @@ pub fn marchenko_pastur_per(rows: usize, cols: usize) -> f64 {
     let n = rows.min(cols) as f64;
     let root = (n / rows.max(cols) as f64).sqrt();
     let mean = |g: fn(f64) -> f64| {
-        // Nodes crowd towards both ends, where the integrand varies fastest if the matrix is nearly square.
+        // Nodes crowd towards both ends, where the integrand varies fastest if the matrix is nearly
+        // square.
         let integral = sum((-STEPS..=STEPS).map(|k| {
             let u = f64::from(k) * STEP;
             let share = 1.0 / (1.0 + (-PI * u.sinh()).exp());

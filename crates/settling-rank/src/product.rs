@@ -12,17 +12,18 @@ use crate::scaled::Scaled;
 use crate::svd::value_error;
 use crate::{Certified, Error};
 
-/// The singular values of `left right`, of shapes `(rows, inner)` and `(inner, cols)`, without forming it:
-/// `min(rows, inner, cols)` of them, the largest rank the product can have.
+/// The singular values of `left right`, of shapes `(rows, inner)` and `(inner, cols)`, without
+/// forming it: `min(rows, inner, cols)` of them, the largest rank the product can have.
 ///
-/// This is the spectrum of a head's output-value circuit `W_O W_V`, where `inner` is the width of a head: with
-/// `left = Q1 R1` and `right^T = Q2 R2`, the product is `Q1 (R1 R2^T) Q2^T`, and the core in the middle, of the size of a head,
-/// has its singular values.
+/// This is the spectrum of a head's output-value circuit `W_O W_V`, where `inner` is the width of a
+/// head: with `left = Q1 R1` and `right^T = Q2 R2`, the product is `Q1 (R1 R2^T) Q2^T`, and the
+/// core in the middle, of the size of a head, has its singular values.
 ///
 /// # Errors
 ///
-/// As [`singular_values`](crate::singular_values), of either factor; [`Underflow`](crate::ErrorKind::Underflow) if the largest value is
-/// not zero and below [`f64::MIN_POSITIVE`].
+/// As [`singular_values`](crate::singular_values), of either factor;
+/// [`Underflow`](crate::ErrorKind::Underflow) if the largest value is not zero and below
+/// [`f64::MIN_POSITIVE`].
 ///
 /// # Panics
 ///
@@ -30,11 +31,13 @@ use crate::{Certified, Error};
 ///
 /// # Numerics
 ///
-/// Everything is f64. The QR decomposition is stable column by column: with n the largest of the three sizes, the root of the
-/// sum of the squared errors of all values is within `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and
-/// `4 n eps` times the Frobenius norm of the product. Where the factors cancel in the product, the first term is the larger
-/// one, and [`Certified::radii`] say so, also where they cancel to zeros. Each pair of a column and a row is scaled on its own by a power of
-/// two, so that pairs of opposite scales do not drown each other.
+/// Everything is f64. The QR decomposition is stable column by column: with n the largest of the
+/// three sizes, the root of the sum of the squared errors of all values is within
+/// `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and `4 n eps` times
+/// the Frobenius norm of the product. Where the factors cancel in the product, the first term is
+/// the larger one, and [`Certified::radii`] say so, also where they cancel to zeros. Each pair of a
+/// column and a row is scaled on its own by a power of two, so that pairs of opposite scales do not
+/// drown each other.
 ///
 /// # Example
 ///
@@ -51,8 +54,9 @@ use crate::{Certified, Error};
 ///
 /// # References
 ///
-/// Elhage et al. (2021), "A mathematical framework for transformer circuits", for the circuit; Golub & Van Loan, *Matrix
-/// Computations*, 4th edition, section 5.2; Higham (2002), *Accuracy and Stability of Numerical Algorithms*, theorem 19.4.
+/// Elhage et al. (2021), "A mathematical framework for transformer circuits", for the circuit;
+/// Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.2; Higham (2002), *Accuracy and
+/// Stability of Numerical Algorithms*, theorem 19.4.
 #[track_caller]
 pub fn product_spectrum<T: Copy + Into<f64>>(
     left: MatView<'_, T>,
@@ -63,7 +67,8 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     let count = rows.min(inner).min(cols);
     Scaled::new(left, " of the left factor")?;
     Scaled::new(right, " of the right factor")?;
-    // Column k of the left factor and row k of the right one may be of opposite scales, and others the other way round.
+    // Column k of the left factor and row k of the right one may be of opposite scales, and others
+    // the other way round.
     let (left, left_exponents) = columns(rows, inner, |row, k| left.row(row)[k].into());
     let (mut right, right_exponents) = columns(cols, inner, |col, k| right.row(k)[col].into());
     let exponents = left_exponents.into_iter().zip(right_exponents);
@@ -72,7 +77,8 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
         return Ok(Certified::zeros(count));
     };
     for (column, own) in right.col_iter_mut().zip(exponents) {
-        // Below 2^-1100 of the largest term nothing is left of a term, which is far within the bound.
+        // Below 2^-1100 of the largest term nothing is left of a term, which is far within the
+        // bound.
         let power = own.map_or(0, |own| (own - exponent).max(-1100));
         column.iter_mut().for_each(|x| *x = times_two_to(*x, power));
     }
@@ -108,11 +114,13 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     Ok(found)
 }
 
-/// The singular values of `left_1 right_1 + left_2 right_2`, without forming it: `min(rows, inner_1 + inner_2, cols)` of them.
+/// The singular values of `left_1 right_1 + left_2 right_2`, without forming it:
+/// `min(rows, inner_1 + inner_2, cols)` of them.
 ///
-/// This is the spectrum of the gradient of an output-value circuit by the product rule, `dW_O W_V + W_O dW_V`, where W_O is
-/// `(D, head_dim)` and W_V `(head_dim, D)`: at most `2 head_dim` values. The sum is the product of the factors side by side
-/// and one above the other, so everything said of [`product_spectrum`] holds.
+/// This is the spectrum of the gradient of an output-value circuit by the product rule,
+/// `dW_O W_V + W_O dW_V`, where W_O is `(D, head_dim)` and W_V `(head_dim, D)`: at most
+/// `2 head_dim` values. The sum is the product of the factors side by side and one above the other,
+/// so everything said of [`product_spectrum`] holds.
 ///
 /// # Errors
 ///
@@ -157,7 +165,8 @@ pub fn sum_of_products_spectrum<T: Copy + Into<f64>>(
     )
 }
 
-/// [`product_spectrum`] of many pairs, such as all heads of a layer, in parallel as [`spectra`](crate::spectra).
+/// [`product_spectrum`] of many pairs, such as all heads of a layer, in parallel as
+/// [`spectra`](crate::spectra).
 ///
 /// # Panics
 ///
@@ -169,8 +178,8 @@ pub fn product_spectra<T: Copy + Into<f64> + Sync>(
     pairs.par_iter().map(|&(left, right)| product_spectrum(left, right)).collect()
 }
 
-/// The columns, each times the power of two that brings its largest element into [1, 2), and the exponents taken out: none for a
-/// column of zeros.
+/// The columns, each times the power of two that brings its largest element into [1, 2), and the
+/// exponents taken out: none for a column of zeros.
 fn columns(
     rows: usize,
     cols: usize,
@@ -189,7 +198,8 @@ fn columns(
     (columns, exponents)
 }
 
-/// A matrix with no more rows than columns and the same Gram matrix: R of the QR decomposition, if that is shorter.
+/// A matrix with no more rows than columns and the same Gram matrix: R of the QR decomposition, if
+/// that is shorter.
 fn shortened(a: Mat<f64>) -> Mat<f64> {
     if a.nrows() > a.ncols() { triangular_factor(a.as_ref()) } else { a }
 }

@@ -1,10 +1,11 @@
 //! The QR decomposition by Householder reflections, in blocks of columns.
 //!
-//! Not faer's: its `qr_in_place` drops what is left of a column where that is below `16 m eps` times the length of the column,
-//! since it looks for the rank. That moves singular values by up to four times the bound of this crate.
+//! Not faer's: its `qr_in_place` drops what is left of a column where that is below `16 m eps`
+//! times the length of the column, since it looks for the rank. That moves singular values by up to
+//! four times the bound of this crate.
 //!
-//! Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.2; the factor T of a block is that of Joffrain et al. (2006),
-//! "Accumulating Householder transformations, revisited".
+//! Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.2; the factor T of a block is
+//! that of Joffrain et al. (2006), "Accumulating Householder transformations, revisited".
 
 use faer::linalg::householder::make_householder_in_place;
 use faer::linalg::matmul::matmul;
@@ -45,8 +46,8 @@ pub(crate) fn triangular_factor(a: MatRef<'_, f64>) -> Mat<f64> {
     Mat::from_fn(cols, cols, |row, col| if row <= col { r[(row, col)] } else { 0.0 })
 }
 
-/// Applies the reflections `I - v_k v_k^T / tau_k`, the first one first, which together are `I - V T^-T V^T`: the diagonal of T has
-/// tau, and above it is `V^T V`.
+/// Applies the reflections `I - v_k v_k^T / tau_k`, the first one first, which together are
+/// `I - V T^-T V^T`: the diagonal of T has tau, and above it is `V^T V`.
 fn reflect(mut columns: MatMut<'_, f64>, v: MatRef<'_, f64>, t: MatRef<'_, f64>) {
     let mut along = Mat::zeros(v.ncols(), columns.ncols());
     matmul(&mut along, Accum::Replace, v.transpose(), &columns, 1.0, Par::Seq);

@@ -5,8 +5,8 @@ use crate::Error;
 use crate::error::Repr;
 use crate::scale::{exponent, times_two_to};
 
-/// A matrix that is neither empty nor zero, times the power of two that brings its largest element into [1, 2): squares
-/// neither overflow nor lose digits.
+/// A matrix that is neither empty nor zero, times the power of two that brings its largest element
+/// into [1, 2): squares neither overflow nor lose digits.
 pub(crate) struct Scaled<'a, T> {
     a: MatView<'a, T>,
     /// The matrix is `2^exponent` times the scaled one.
@@ -33,7 +33,8 @@ impl<'a, T: Copy + Into<f64>> Scaled<'a, T> {
         (self.a.rows(), self.a.cols())
     }
 
-    /// The matrix, or its transpose if that is the taller one, so that a matrix and its transpose take the same path.
+    /// The matrix, or its transpose if that is the taller one, so that a matrix and its transpose
+    /// take the same path.
     pub(crate) fn tall(&self) -> Mat<f64> {
         let (rows, cols) = self.shape();
         if rows >= cols {

@@ -1,4 +1,5 @@
-//! How the effective rank answers to changes of the singular values: to small ones, and to bounded ones.
+//! How the effective rank answers to changes of the singular values: to small ones, and to bounded
+//! ones.
 
 use settling_core::Spectrum;
 
@@ -10,19 +11,22 @@ use crate::{Error, sum::sum};
 ///
 /// # Definition
 ///
-/// With `S = sum(sigma)`, `p_k = sigma_k / S` and the entropy `H = -sum(p_j ln p_j) = ln S - sum(sigma_j ln sigma_j) / S`,
+/// With `S = sum(sigma)`, `p_k = sigma_k / S` and the entropy
+/// `H = -sum(p_j ln p_j) = ln S - sum(sigma_j ln sigma_j) / S`,
 ///
 /// ```text
 /// dH / d sigma_k  = 1 / S - (ln sigma_k + 1) / S + sum(sigma_j ln sigma_j) / S^2 = (-ln p_k - H) / S
 /// dER / d sigma_k = ER * dH / d sigma_k                                         = ER * (-ln p_k - H) / S
 /// ```
 ///
-/// A value grows the rank if its share is below `exp(-H) = 1 / ER`, and lowers it if the share is above. The rank does not depend on
-/// scale, so the derivatives, each times its value, add up to 0. Their unit is one over that of the values.
+/// A value grows the rank if its share is below `exp(-H) = 1 / ER`, and lowers it if the share is
+/// above. The rank does not depend on scale, so the derivatives, each times its value, add up to 0.
+/// Their unit is one over that of the values.
 ///
-/// At a value of zero the derivative, which is one-sided there, is infinite: `x ln x` rises vertically from 0. It is returned as
-/// [`f64::INFINITY`], which is what it is; [`effective_rank_error`] has finite answers there. Any other value is finite unless
-/// it is greater than [`f64::MAX`] itself; singular values below 1e-308 of the largest count as zeros.
+/// At a value of zero the derivative, which is one-sided there, is infinite: `x ln x` rises
+/// vertically from 0. It is returned as [`f64::INFINITY`], which is what it is;
+/// [`effective_rank_error`] has finite answers there. Any other value is finite unless it is
+/// greater than [`f64::MAX`] itself; singular values below 1e-308 of the largest count as zeros.
 ///
 /// # Errors
 ///
@@ -58,30 +62,34 @@ pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error
     Ok(values.map(|value| factor * excess(value, mean_log) / largest).collect())
 }
 
-/// How far the [effective rank](crate::effective_rank) of a spectrum may be from the true one, relative to it, if singular value
-/// k is within `radii[k]` of the true one. A bound, not an estimate: no values within the radii have a rank farther away.
+/// How far the [effective rank](crate::effective_rank) of a spectrum may be from the true one,
+/// relative to it, if singular value k is within `radii[k]` of the true one. A bound, not an
+/// estimate: no values within the radii have a rank farther away.
 ///
-/// The true values are taken to be non-negative, in any order. The bound is infinite where every radius reaches its value, so
-/// that nothing is known.
+/// The true values are taken to be non-negative, in any order. The bound is infinite where every
+/// radius reaches its value, so that nothing is known.
 ///
 /// # Definition
 ///
-/// Let `x` be the shares of the values, `H` their entropy, and let the true values be, in units of the sum, `x_k + d_k` with
-/// `|d_k| <= r_k`; `q` their shares, `s = 1 + sum(d)` their sum, `R = sum(r)`. Expanding `ln q_k = ln x_k + ln(q_k / x_k)`,
+/// Let `x` be the shares of the values, `H` their entropy, and let the true values be, in units of
+/// the sum, `x_k + d_k` with `|d_k| <= r_k`; `q` their shares, `s = 1 + sum(d)` their sum,
+/// `R = sum(r)`. Expanding `ln q_k = ln x_k + ln(q_k / x_k)`,
 ///
 /// ```text
 /// H(q) - H = sum(d_k (-ln x_k - H)) / s - sum(q_k ln(q_k / x_k))
 /// ```
 ///
-/// exactly. The first sum is the [derivative](effective_rank_sensitivity) times the change; the second is the Kullback-Leibler
-/// divergence of `q` from `x`, which lies between 0 and `sum((q_k - x_k)^2 / x_k)`. With `s >= 1 - R`
+/// exactly. The first sum is the [derivative](effective_rank_sensitivity) times the change; the
+/// second is the Kullback-Leibler divergence of `q` from `x`, which lies between 0 and
+/// `sum((q_k - x_k)^2 / x_k)`. With `s >= 1 - R`
 ///
 /// ```text
 /// |H(q) - H| <= sum(r_k |-ln x_k - H|) / (1 - R) + sum(r_k^2 / x_k) / (1 - R)^2
 /// ```
 ///
-/// Where a radius exceeds its value, both the value and the true one are within the radius of the *radius*, which takes the
-/// place of `x_k`; the bound is then the sum of those of the two steps. The rank is `exp(H)`, so the answer is `exp(bound) - 1`.
+/// Where a radius exceeds its value, both the value and the true one are within the radius of the
+/// *radius*, which takes the place of `x_k`; the bound is then the sum of those of the two steps.
+/// The rank is `exp(H)`, so the answer is `exp(bound) - 1`.
 ///
 /// # Errors
 ///
@@ -104,8 +112,8 @@ pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error
 ///
 /// # References
 ///
-/// Gibbs & Su (2002), "On choosing and bounding probability metrics", International Statistical Review 70(3), theorem 5, for the
-/// bound of the divergence.
+/// Gibbs & Su (2002), "On choosing and bounding probability metrics", International Statistical
+/// Review 70(3), theorem 5, for the bound of the divergence.
 #[track_caller]
 pub fn effective_rank_error(spectrum: &Spectrum, radii: &[f64]) -> Result<f64, Error> {
     assert_eq!(spectrum.len(), radii.len(), "a radius for each singular value");
@@ -118,7 +126,8 @@ pub fn effective_rank_error(spectrum: &Spectrum, radii: &[f64]) -> Result<f64, E
     Ok((entropy_change(&centres, radii) + entropy_change(&centres, &moved)).exp_m1())
 }
 
-/// The bound of `|H(q) - H|` above, around `values`, each at least its radius and one of them positive.
+/// The bound of `|H(q) - H|` above, around `values`, each at least its radius and one of them
+/// positive.
 fn entropy_change(values: &[f64], radii: &[f64]) -> f64 {
     let largest = values.iter().copied().fold(0.0, f64::max);
     let values = values.iter().map(|value| value / largest);
@@ -137,11 +146,13 @@ fn entropy_change(values: &[f64], radii: &[f64]) -> f64 {
     sum(first) / total / rest + sum(second) / total / (rest * rest)
 }
 
-/// [`effective_rank_error`], where the errors of all values (or squares) together are known to be small: to first order they
-/// add up as the root of the sum of their squares, by Cauchy-Schwarz, and no longer as their sum. Rounding of the rank included.
+/// [`effective_rank_error`], where the errors of all values (or squares) together are known to be
+/// small: to first order they add up as the root of the sum of their squares, by Cauchy-Schwarz,
+/// and no longer as their sum. Rounding of the rank included.
 ///
-/// Values in the order of their error are handled as one: with M1 a bound of their sum and M2 of the sum of their squares, each is
-/// replaced by the mean M1 / t, which is a known change, and then by the true one.
+/// Values in the order of their error are handled as one: with M1 a bound of their sum and M2 of
+/// the sum of their squares, each is replaced by the mean M1 / t, which is a known change, and then
+/// by the true one.
 pub(crate) fn joint_error(spectrum: &Spectrum, uncertainty: Uncertainty) -> Result<f64, Error> {
     let (_, values) = relative(spectrum)?;
     let values: Vec<f64> = values.collect();

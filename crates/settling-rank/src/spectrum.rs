@@ -9,10 +9,11 @@ use crate::{Certified, Error, Method, gram};
 /// What [`spectrum`] lets the Gram matrix cost: a relative error of the effective rank.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// The singular values of `a`, of any shape `(rows, cols)`, by the fastest method that is certain to give the effective rank to
-/// 1e-9 of itself: [`spectrum_within`] with [`TOLERANCE`].
+/// The singular values of `a`, of any shape `(rows, cols)`, by the fastest method that is certain
+/// to give the effective rank to 1e-9 of itself: [`spectrum_within`] with [`TOLERANCE`].
 ///
-/// Elements may be f32, f64, or anything that converts to f64, such as `f16` and `bf16` of the crate `half`.
+/// Elements may be f32, f64, or anything that converts to f64, such as `f16` and `bf16` of the
+/// crate `half`.
 ///
 /// # Errors
 ///
@@ -33,13 +34,14 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Err
     spectrum_within(a, TOLERANCE)
 }
 
-/// The singular values of `a`, from the eigenvalues of its Gram matrix if the error of the effective rank is then at most
-/// `tolerance`, relative to it, and from an f64 singular value decomposition, as
-/// [`singular_values`](crate::singular_values), otherwise.
+/// The singular values of `a`, from the eigenvalues of its Gram matrix if the error of the
+/// effective rank is then at most `tolerance`, relative to it, and from an f64 singular value
+/// decomposition, as [`singular_values`](crate::singular_values), otherwise.
 ///
-/// The bound is computed for each matrix from the matrix ([`Certified::effective_rank_error`]). Weights pass 1e-9 up to
-/// conditions of about 1e3 to 1e4. A tolerance of 0 always decomposes, and infinity never does, unless the eigenvalues fail
-/// their checks: the product against a vector, the trace and the norm.
+/// The bound is computed for each matrix from the matrix ([`Certified::effective_rank_error`]).
+/// Weights pass 1e-9 up to conditions of about 1e3 to 1e4. A tolerance of 0 always decomposes, and
+/// infinity never does, unless the eigenvalues fail their checks: the product against a vector, the
+/// trace and the norm.
 ///
 /// # Errors
 ///
@@ -84,11 +86,11 @@ pub fn spectrum_within<T: Copy + Into<f64>>(
     svd(&scaled, &LADDER)
 }
 
-/// [`spectrum`] of many matrices, in parallel on rayon's threads, each on one. Results in the order of the matrices, bit for bit
-/// the same for any number of threads.
+/// [`spectrum`] of many matrices, in parallel on rayon's threads, each on one. Results in the order
+/// of the matrices, bit for bit the same for any number of threads.
 ///
-/// Memory: two f64 matrices of the size of the Gram matrix for each thread, and two of the size of the matrix itself where it
-/// has to be decomposed.
+/// Memory: two f64 matrices of the size of the Gram matrix for each thread, and two of the size of
+/// the matrix itself where it has to be decomposed.
 ///
 /// ```
 /// use settling_rank::{MatView, spectra};

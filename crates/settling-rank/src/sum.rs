@@ -1,4 +1,5 @@
-/// Neumaier's compensated sum: for terms of one sign the relative error is below 2 eps, however many there are.
+/// Neumaier's compensated sum: for terms of one sign the relative error is below 2 eps, however
+/// many there are.
 pub(crate) fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
     let (mut total, mut lost) = (0.0_f64, 0.0);
     for term in terms {

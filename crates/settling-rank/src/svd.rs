@@ -6,34 +6,40 @@ use crate::ladder::{LADDER, Rung, climb};
 use crate::scaled::Scaled;
 use crate::{Certified, Error, Method};
 
-/// The singular values of `a`, of any shape `(rows, cols)`: `min(rows, cols)` of them, computed in f64.
+/// The singular values of `a`, of any shape `(rows, cols)`: `min(rows, cols)` of them, computed in
+/// f64.
 ///
 /// An empty matrix has an empty spectrum, a zero matrix one of zeros.
 ///
 /// # Errors
 ///
-/// - [`NonFinite`](crate::ErrorKind::NonFinite): an element is NaN or infinite; the message has its row and column.
-/// - [`NoConvergence`](crate::ErrorKind::NoConvergence): no method gave a result that passes the check below. No matrix is
-///   known that does this.
-/// - [`Overflow`](crate::ErrorKind::Overflow): the largest singular value is greater than [`f64::MAX`]. It is at most
-///   `sqrt(rows * cols)` times the largest element, so f32 input cannot do this.
+/// - [`NonFinite`](crate::ErrorKind::NonFinite): an element is NaN or infinite; the message has its
+///   row and column.
+/// - [`NoConvergence`](crate::ErrorKind::NoConvergence): no method gave a result that passes the
+///   check below. No matrix is known that does this.
+/// - [`Overflow`](crate::ErrorKind::Overflow): the largest singular value is greater than
+///   [`f64::MAX`]. It is at most `sqrt(rows * cols)` times the largest element, so f32 input cannot
+///   do this.
 ///
 /// # Numerics
 ///
-/// With n = max(rows, cols) and eps = 2^-52, every value is within `4 n eps` times the largest of the true one. Measured
-/// against mpmath, the worst of 2,800 matrices with n <= 24 is 1.5, and the factor falls as n grows. At run time, the sum of
-/// the squared values is checked against the squared Frobenius norm, to a relative `8 n eps`. The bound is absolute: a value
-/// below `n eps` times the largest may as well be zero. A value below [`f64::MIN_POSITIVE`] is rounded to a multiple of 2^-1074 besides.
+/// With n = max(rows, cols) and eps = 2^-52, every value is within `4 n eps` times the largest of
+/// the true one. Measured against mpmath, the worst of 2,800 matrices with n <= 24 is 1.5, and the
+/// factor falls as n grows. At run time, the sum of the squared values is checked against the
+/// squared Frobenius norm, to a relative `8 n eps`. The bound is absolute: a value below `n eps`
+/// times the largest may as well be zero. A value below [`f64::MIN_POSITIVE`] is rounded to a
+/// multiple of 2^-1074 besides.
 ///
-/// The matrix is first scaled by a power of two, so that neither large nor subnormal elements lose digits; scaling the input
-/// by a power of two scales the result exactly, and transposing a matrix that is not square changes no bit.
+/// The matrix is first scaled by a power of two, so that neither large nor subnormal elements lose
+/// digits; scaling the input by a power of two scales the result exactly, and transposing a matrix
+/// that is not square changes no bit.
 ///
-/// A result that fails the check is dropped and the next of five methods tried: a bidiagonal SVD, the same of the triangular
-/// QR factor, of the reversed columns, and of the matrix divided by its largest element, and at last Jacobi rotations. The
-/// bound is the same for all.
+/// A result that fails the check is dropped and the next of five methods tried: a bidiagonal SVD,
+/// the same of the triangular QR factor, of the reversed columns, and of the matrix divided by its
+/// largest element, and at last Jacobi rotations. The bound is the same for all.
 ///
-/// One thread does the work; parallelise over matrices. [`spectrum`](crate::spectrum) takes a fraction of the time where it
-/// is certain that the effective rank does not suffer.
+/// One thread does the work; parallelise over matrices. [`spectrum`](crate::spectrum) takes a
+/// fraction of the time where it is certain that the effective rank does not suffer.
 ///
 /// # Example
 ///
@@ -52,7 +58,8 @@ use crate::{Certified, Error, Method};
 ///
 /// # References
 ///
-/// Golub & Van Loan, *Matrix Computations*, 4th edition, sections 8.6 (the SVD) and 8.6.3 (its one-sided Jacobi form).
+/// Golub & Van Loan, *Matrix Computations*, 4th edition, sections 8.6 (the SVD) and 8.6.3 (its
+/// one-sided Jacobi form).
 pub fn singular_values<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Spectrum, Error> {
     let Some(scaled) = Scaled::new(a, "")? else {
         return Ok(Certified::zeros(a.rows().min(a.cols())).into_spectrum());
@@ -72,14 +79,16 @@ pub(crate) fn svd<T: Copy + Into<f64>>(
     Certified::scaled(values, a.exponent, (rows, cols), method, uncertainty)
 }
 
-/// The documented bound of each value, for the longer side `n`; and of all together, by the Frobenius norm as a multiple of the
-/// largest value, because a backward error within `p eps |A|_F` moves the values no farther than that: Mirsky's theorem.
+/// The documented bound of each value, for the longer side `n`; and of all together, by the
+/// Frobenius norm as a multiple of the largest value, because a backward error within `p eps |A|_F`
+/// moves the values no farther than that: Mirsky's theorem.
 pub(crate) fn value_error(n: usize, norm: f64) -> Uncertainty {
     let each = 4.0 * n as f64 * f64::EPSILON;
     Uncertainty { of: Quantity::Values, each, together: each * norm }
 }
 
-/// [`singular_values`] as an implementation of [`SingularValues`], for code that is generic over who computes them.
+/// [`singular_values`] as an implementation of [`SingularValues`], for code that is generic over
+/// who computes them.
 ///
 /// ```
 /// use settling_rank::{MatView, SingularValues, Svd};

@@ -2,7 +2,8 @@ use std::fmt;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a table could not be read or written. The message names the line (of Parquet, the row) and the column.
+/// Why a table could not be read or written. The message names the line (of Parquet, the row) and
+/// the column.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -1,10 +1,11 @@
-//! The records of a study: one row a number, each with its full definition, in a versioned schema, as CSV and Parquet.
+//! The records of a study: one row a number, each with its full definition, in a versioned schema,
+//! as CSV and Parquet.
 //!
 //! # Should you use this crate?
 //!
-//! Yes, to read what a study wrote, or to write numbers of your own so that `settling-figures` can draw them. Anything that
-//! reads CSV can do the same: the schema below is public API. It depends on `settling-core` and a CSV parser, nothing
-//! heavier unless a feature asks for it.
+//! Yes, to read what a study wrote, or to write numbers of your own so that `settling-figures` can
+//! draw them. Anything that reads CSV can do the same: the schema below is public API. It depends
+//! on `settling-core` and a CSV parser, nothing heavier unless a feature asks for it.
 //!
 //! # `records.csv`
 //!
@@ -24,28 +25,32 @@
 //!
 //! # `records.parquet`
 //!
-//! The same columns with the same content in their types: text, integers of 64 bits, f64; null where CSV has nothing. An undefined
-//! value is null, with the reason in `estimator`. It is what to take for many records: a fifth of the size, and every reader gives the
-//! numbers to the bit. With the feature `parquet`, [`write_records_parquet`] and [`read_records_parquet`]. The other tables are small and
-//! are CSV only.
+//! The same columns with the same content in their types: text, integers of 64 bits, f64; null
+//! where CSV has nothing. An undefined value is null, with the reason in `estimator`. It is what to
+//! take for many records: a fifth of the size, and every reader gives the numbers to the bit. With
+//! the feature `parquet`, [`write_records_parquet`] and [`read_records_parquet`]. The other tables
+//! are small and are CSV only.
 //!
 //! # `mcc.csv`
 //!
-//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`: a 2x2 table over the `n`
-//! layers of a model, its Matthews correlation (empty where it is undefined; `status` is `ok` or the reason), and Fisher's exact
-//! two-sided p. `ci_low` and `ci_high` are empty unless whoever wrote the table computed an interval; a study writes the 95 %
+//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`:
+//! a 2x2 table over the `n` layers of a model, its Matthews correlation (empty where it is
+//! undefined; `status` is `ok` or the reason), and Fisher's exact two-sided p. `ci_low` and
+//! `ci_high` are empty unless whoever wrote the table computed an interval; a study writes the 95 %
 //! profile-likelihood interval wherever the correlation is defined.
 //!
 //! # `summary.csv`
 //!
-//! `schema,model,component,signal,metric,step,value,n,undefined,average,protocol`: the `mean` or `median` over the layers of a model (and
-//! their heads, where the protocol says so) at a step, of the `n` values that are defined; empty if none is.
+//! `schema,model,component,signal,metric,step,value,n,undefined,average,protocol`: the `mean` or
+//! `median` over the layers of a model (and their heads, where the protocol says so) at a step, of
+//! the `n` values that are defined; empty if none is.
 //!
 //! # `settling.csv`
 //!
-//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`: the first step from which on the
-//! similarity of a layer to the last checkpoint reaches `threshold` and never falls below it again, and that step over the last. Both are
-//! empty where there is none, and `status` is `ok` or the reason.
+//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`:
+//! the first step from which on the similarity of a layer to the last checkpoint reaches
+//! `threshold` and never falls below it again, and that step over the last. Both are empty where
+//! there is none, and `status` is `ok` or the reason.
 //!
 //! # Example
 //!
@@ -76,7 +81,8 @@
 //!
 //! # Crate features
 //!
-//! - `parquet`: `records.parquet`. Without it nothing here decodes Parquet, and few crates are built.
+//! - `parquet`: `records.parquet`. Without it nothing here decodes Parquet, and few crates are
+//!   built.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "parquet")]

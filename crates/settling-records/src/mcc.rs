@@ -105,7 +105,8 @@ pub fn write_mcc<'a>(
 ///
 /// # Errors
 ///
-/// If the columns are not those of this schema, or a cell does not hold what its column asks for; the message names the line.
+/// If the columns are not those of this schema, or a cell does not hold what its column asks for;
+/// the message names the line.
 pub fn read_mcc(input: impl Read) -> Result<Vec<MccRow>, Error> {
     read_table(input, &COLUMNS, |row| {
         let counts = ["tp", "fp", "fn", "tn"].map(|column| row.parse::<u64>(column, "a count"));

@@ -95,7 +95,8 @@ pub fn write_records<'a>(
 ///
 /// # Errors
 ///
-/// If the columns are not those of this schema, or a cell does not hold what its column asks for; the message names the line.
+/// If the columns are not those of this schema, or a cell does not hold what its column asks for;
+/// the message names the line.
 pub fn read_records(input: impl Read) -> Result<Vec<Record>, Error> {
     read_table(input, &COLUMNS, |row| {
         let estimator = row.text("estimator");
@@ -183,7 +184,8 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The text of a column; the reader has made sure that each line has as many cells as the header.
+    /// The text of a column; the reader has made sure that each line has as many cells as the
+    /// header.
     pub(crate) fn text(&self, column: &str) -> &'a str {
         let index = self.columns.iter().position(|&name| name == column);
         index.and_then(|index| self.cells.get(index)).unwrap_or_default()

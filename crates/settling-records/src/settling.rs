@@ -17,10 +17,11 @@ pub struct SettlingRow {
     pub component: Component,
     /// The view whose similarity to the last checkpoint was looked at.
     pub view: View,
-    /// The similarity that counts as settled; whether it must be reached or exceeded, the protocol says.
+    /// The similarity that counts as settled; whether it must be reached or exceeded, the protocol
+    /// says.
     pub threshold: f64,
-    /// The first step from which on every value reaches the threshold, and its fraction of training (this step / the last step); or the
-    /// reason why there is none.
+    /// The first step from which on every value reaches the threshold, and its fraction of training
+    /// (this step / the last step); or the reason why there is none.
     pub settled: Result<(Step, f64), String>,
     /// The protocol that fixed every other choice.
     pub protocol: String,
@@ -80,7 +81,8 @@ pub fn write_settling<'a>(
 ///
 /// # Errors
 ///
-/// If the columns are not those of this schema, or a cell does not hold what its column asks for; the message names the line.
+/// If the columns are not those of this schema, or a cell does not hold what its column asks for;
+/// the message names the line.
 pub fn read_settling(input: impl Read) -> Result<Vec<SettlingRow>, Error> {
     read_table(input, &COLUMNS, |row| {
         let settled = match (row.text("settling_step"), row.text("status")) {

@@ -6,7 +6,8 @@ use crate::SCHEMA;
 use crate::error::Error;
 use crate::record::{number, read_table};
 
-/// An average over the layers of one model at one step, a point of a line of a figure: a row of `summary.csv`.
+/// An average over the layers of one model at one step, a point of a line of a figure: a row of
+/// `summary.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SummaryRow {
     /// The model's name.
@@ -80,7 +81,8 @@ pub fn write_summary<'a>(
 ///
 /// # Errors
 ///
-/// If the columns are not those of this schema, or a cell does not hold what its column asks for; the message names the line.
+/// If the columns are not those of this schema, or a cell does not hold what its column asks for;
+/// the message names the line.
 pub fn read_summary(input: impl Read) -> Result<Vec<SummaryRow>, Error> {
     read_table(input, &COLUMNS, |row| {
         let value = match row.text("value") {

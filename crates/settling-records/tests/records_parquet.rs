@@ -117,7 +117,8 @@ fn footer(file: &[u8]) -> usize {
     end - u32::from_le_bytes(length) as usize
 }
 
-/// A file that was changed, with the seal that it would have had if it had been written so; `None` if there is no place for it.
+/// A file that was changed, with the seal that it would have had if it had been written so; `None`
+/// if there is no place for it.
 fn sealed_anew(mut file: Vec<u8>) -> Option<Vec<u8>> {
     let end = file.len() - 8;
     let length: [u8; 4] = file[end..end + 4].try_into().unwrap();
@@ -161,7 +162,8 @@ fn every_cut_and_every_changed_byte_is_an_error() {
     damaged(&[&whole[..], b"\0"].concat(), "a byte more");
 }
 
-/// A file that lies and has the seal of its lies gives records or an error, in no time: no panic, no loop.
+/// A file that lies and has the seal of its lies gives records or an error, in no time: no panic,
+/// no loop.
 #[test]
 fn a_sealed_lie_is_never_worse_than_an_error() {
     let whole = written(&few());

@@ -17,9 +17,11 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Trains a byte-level BPE with `vocab_size` entries: [`END_OF_TEXT`], the 256 bytes, and the most frequent merges.
+    /// Trains a byte-level BPE with `vocab_size` entries: [`END_OF_TEXT`], the 256 bytes, and the
+    /// most frequent merges.
     ///
-    /// The same texts give the same vocabulary. Fewer entries come out if the texts have no more pairs to merge.
+    /// The same texts give the same vocabulary. Fewer entries come out if the texts have no more
+    /// pairs to merge.
     ///
     /// ```
     /// use settling_tokens::Tokenizer;
@@ -122,11 +124,13 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| Error::tokenizer("decode tokens", error))
     }
 
-    /// The documents as rows of `width` tokens: each followed by [`END_OF_TEXT`], joined, cut; a last partial row is dropped.
+    /// The documents as rows of `width` tokens: each followed by [`END_OF_TEXT`], joined, cut; a
+    /// last partial row is dropped.
     ///
     /// # Errors
     ///
-    /// If the tokenizer has no end-of-text token or cannot encode a document, or the documents do not fill one row.
+    /// If the tokenizer has no end-of-text token or cannot encode a document, or the documents do
+    /// not fill one row.
     pub fn pack<S: AsRef<str> + Sync>(
         &self,
         documents: &[S],

@@ -66,7 +66,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// Refuses a range of rows that is empty or reaches behind the last of `available`; `fault` says of what.
+/// Refuses a range of rows that is empty or reaches behind the last of `available`; `fault` says of
+/// what.
 pub(crate) fn check_rows(
     rows: &Range<usize>,
     available: usize,

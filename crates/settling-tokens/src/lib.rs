@@ -1,9 +1,11 @@
-//! Token rows to evaluate a language model on, from where they lie: `.npy`, Megatron `.bin`, Parquet, or text that you tokenise.
+//! Token rows to evaluate a language model on, from where they lie: `.npy`, Megatron `.bin`,
+//! Parquet, or text that you tokenise.
 //!
 //! # Should you use this crate?
 //!
 //! Yes, to hand token rows to `settling` or `settling-capture`. Whatever is a
-//! [`TokenSource`](settling_core::TokenSource) reads rows as they are asked for, however large the file.
+//! [`TokenSource`](settling_core::TokenSource) reads rows as they are asked for, however large the
+//! file.
 //!
 //! | you have | use |
 //! |---|---|
@@ -13,16 +15,18 @@
 //! | text files, JSON lines, source code | [`read_text_files`], [`read_json_lines`], [`read_documents`] and [`Tokenizer::pack`] |
 //! | bytes behind a network | your own [`ReadRange`]: this crate opens no sockets |
 //!
-//! For tokenisation at scale use the `tokenizers` crate itself, and save an array from NumPy. Call [`check_vocabulary`] on rows
-//! from elsewhere before a model sees them.
+//! For tokenisation at scale use the `tokenizers` crate itself, and save an array from NumPy. Call
+//! [`check_vocabulary`] on rows from elsewhere before a model sees them.
 //!
-//! A row of T + 1 tokens for a context of T has T inputs and T targets; its last token is a target only.
+//! A row of T + 1 tokens for a context of T has T inputs and T targets; its last token is a target
+//! only.
 //!
 //! # Crate features
 //!
 //! None is on by default, and none changes what the others do.
 //!
-//! * **parquet**: `ParquetTokens`, through the `parquet` crate without Arrow. Adds about a minute to a first build.
+//! * **parquet**: `ParquetTokens`, through the `parquet` crate without Arrow. Adds about a minute
+//!   to a first build.
 #![forbid(unsafe_code)]
 
 mod bpe;

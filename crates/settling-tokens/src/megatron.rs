@@ -12,9 +12,10 @@ const LONGEST_READ: u64 = 64 << 20;
 
 /// The type of the tokens in a Megatron `.bin`, little-endian.
 ///
-/// The codes 1 and 2 of an `.idx` are bytes, 6 and 7 floating point (which is which differs between versions of Megatron): no
-/// tokens. A vocabulary above 32,767 written as 16 bits is `U16`; an `.idx` that says [`I16`](Self::I16) of one gives negative
-/// tokens, which are an error and never ids.
+/// The codes 1 and 2 of an `.idx` are bytes, 6 and 7 floating point (which is which differs between
+/// versions of Megatron): no tokens. A vocabulary above 32,767 written as 16 bits is `U16`; an
+/// `.idx` that says [`I16`](Self::I16) of one gives negative tokens, which are an error and never
+/// ids.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TokenType {
@@ -61,10 +62,12 @@ impl TokenType {
     }
 }
 
-/// Token rows of a Megatron data set (`.bin` and `.idx`) whose sequences all have one length, as Pythia's training data.
+/// Token rows of a Megatron data set (`.bin` and `.idx`) whose sequences all have one length, as
+/// Pythia's training data.
 ///
-/// Rows are read when they are asked for, and nothing else is: the files may have hundreds of gigabytes, lie in shards or on a
-/// server ([`ReadRange`]). Rows that follow each other are read at once.
+/// Rows are read when they are asked for, and nothing else is: the files may have hundreds of
+/// gigabytes, lie in shards or on a server ([`ReadRange`]). Rows that follow each other are read at
+/// once.
 ///
 /// | you have | use |
 /// |---|---|
@@ -95,13 +98,14 @@ pub struct MegatronTokens {
 impl MegatronTokens {
     /// Opens an `.idx` and its `.bin`.
     ///
-    /// The index of a large data set is large itself (Pythia's has 1.76 GB) and is not read whole: now its header and its ends,
-    /// later the entries of the rows asked for. [`check_index`](Self::check_index) reads all of it.
+    /// The index of a large data set is large itself (Pythia's has 1.76 GB) and is not read whole:
+    /// now its header and its ends, later the entries of the rows asked for.
+    /// [`check_index`](Self::check_index) reads all of it.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, the index is damaged or does not belong to the `.bin`, or the sequences are seen to differ in
-    /// length.
+    /// If a file cannot be read, the index is damaged or does not belong to the `.bin`, or the
+    /// sequences are seen to differ in length.
     pub fn open(idx: impl AsRef<Path>, bin: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with_index(open_file(idx.as_ref())?, open_file(bin.as_ref())?)
     }
@@ -123,8 +127,8 @@ impl MegatronTokens {
     ///
     /// # Errors
     ///
-    /// As [`open_bin`](Self::open_bin), and if the names say (`…-00003-of-00020.bin`) that a shard is missing or in the wrong
-    /// place.
+    /// As [`open_bin`](Self::open_bin), and if the names say (`…-00003-of-00020.bin`) that a shard
+    /// is missing or in the wrong place.
     pub fn open_shards<P: AsRef<Path>>(
         paths: &[P],
         width: usize,
@@ -137,7 +141,8 @@ impl MegatronTokens {
         Self::new(Shards::new(parts?)?, width, element)
     }
 
-    /// Rows of `width` tokens in any bytes: those of a `.bin` or, through [`Shards`], of its shards.
+    /// Rows of `width` tokens in any bytes: those of a `.bin` or, through [`Shards`], of its
+    /// shards.
     ///
     /// # Errors
     ///
@@ -195,10 +200,11 @@ impl MegatronTokens {
         self.element
     }
 
-    /// The batch that follows checkpoint `step` in a training run that takes `batch_rows` rows (Pythia: 1024) at a time, in order.
+    /// The batch that follows checkpoint `step` in a training run that takes `batch_rows` rows
+    /// (Pythia: 1024) at a time, in order.
     ///
-    /// A checkpoint of step N has been trained on batches `0..N`; batch N is the next one, which it has not seen. The last batch
-    /// that a run of N steps was trained on is therefore batch N - 1.
+    /// A checkpoint of step N has been trained on batches `0..N`; batch N is the next one, which it
+    /// has not seen. The last batch that a run of N steps was trained on is therefore batch N - 1.
     ///
     /// # Errors
     ///
@@ -221,12 +227,13 @@ impl MegatronTokens {
         }
     }
 
-    /// Checks every entry of the index, which [`read_rows`](TokenSource::read_rows) does only for the rows asked for. Without an
-    /// index there is nothing to check.
+    /// Checks every entry of the index, which [`read_rows`](TokenSource::read_rows) does only for
+    /// the rows asked for. Without an index there is nothing to check.
     ///
     /// # Errors
     ///
-    /// If an entry is not that of equal sequences that lie one behind the other; the first one is named.
+    /// If an entry is not that of equal sequences that lie one behind the other; the first one is
+    /// named.
     pub fn check_index(&self) -> Result<(), Error> {
         self.index.as_ref().map_or(Ok(()), |index| index.check(0..index.sequences))
     }
@@ -282,9 +289,11 @@ impl TokenSource for MegatronTokens {
     }
 }
 
-/// A name such as `document-00003-of-00020.bin` tells the place of a shard; any other name tells nothing.
+/// A name such as `document-00003-of-00020.bin` tells the place of a shard; any other name tells
+/// nothing.
 ///
-/// Pythia's data set numbers its 21 shards from 0 "of 20", others would say "of 21": both are taken.
+/// Pythia's data set numbers its 21 shards from 0 "of 20", others would say "of 21": both are
+/// taken.
 fn check_shard_name(path: &Path, place: usize, shards: usize) -> Result<(), Error> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let Some((before, total)) = stem.rsplit_once("-of-") else { return Ok(()) };

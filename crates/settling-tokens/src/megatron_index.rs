@@ -78,15 +78,17 @@ impl Index {
         Ok(index)
     }
 
-    /// Checks that equal sequences make up the `.bin` exactly, as far as the ends of the index tell.
+    /// Checks that equal sequences make up the `.bin` exactly, as far as the ends of the index
+    /// tell.
     fn check_data(&self, data: u64) -> Result<(), Error> {
         let last = self.sequences - 1;
         let expected = self.start(last).and_then(|start| start.checked_add(self.row_bytes()));
         if expected == Some(data) {
             return self.check(0..1).and_then(|()| self.check(last..self.sequences));
         }
-        // Name the first sequence that is not like the first one. Where a sequence begins tells of all before it, so a few
-        // look-ups find it, unless the index is damaged as well; then the lengths are all there is to say.
+        // Name the first sequence that is not like the first one. Where a sequence begins tells of
+        // all before it, so a few look-ups find it, unless the index is damaged as well; then the
+        // lengths are all there is to say.
         let (mut like, mut unlike) = (0, self.sequences);
         while unlike - like > 1 {
             let middle = like + (unlike - like) / 2;

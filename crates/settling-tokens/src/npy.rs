@@ -11,17 +11,19 @@ use settling_core::{ReadRange, TokenBatch, TokenSource};
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::{open_file, read_exactly};
 
-/// NumPy writes headers of 128 bytes for arrays of tokens and itself refuses to read any above 10,000.
+/// NumPy writes headers of 128 bytes for arrays of tokens and itself refuses to read any above
+/// 10,000.
 const LONGEST_HEADER: u64 = 10_000;
 
-/// The header of an array of integers has two opening brackets. npyz's parser takes twice the time for one more within the others,
-/// which for some dozens is for ever.
+/// The header of an array of integers has two opening brackets. npyz's parser takes twice the time
+/// for one more within the others, which for some dozens is for ever.
 const MOST_BRACKETS: usize = 8;
 
 /// How many bytes of rows are read at once.
 const LONGEST_READ: u64 = 1 << 20;
 
-/// Token rows in a `.npy` file: an array of shape `(rows, width)`, C order, of int8..int64 or uint8..uint32, either byte order.
+/// Token rows in a `.npy` file: an array of shape `(rows, width)`, C order, of int8..int64 or
+/// uint8..uint32, either byte order.
 ///
 /// Opening reads the header only; rows are read when they are asked for.
 ///
@@ -55,8 +57,8 @@ impl NpyTokens {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is not a `.npy` file, or holds anything but a non-empty two-dimensional array of integers in
-    /// C order, whole.
+    /// If the file cannot be read, is not a `.npy` file, or holds anything but a non-empty
+    /// two-dimensional array of integers in C order, whole.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::new(open_file(path.as_ref())?)
     }
@@ -74,7 +76,8 @@ impl NpyTokens {
         let (name, length) = (bytes.name(), bytes.len());
         let fault = |message: String| Error::at(ErrorKind::Format, Path::new(&name), message);
 
-        // npyz believes a header's claims: what could make it allocate, overflow or never end is checked before.
+        // npyz believes a header's claims: what could make it allocate, overflow or never end is
+        // checked before.
         if length < 12 {
             return Err(fault(format!("{length} bytes are no .npy file")));
         }
@@ -155,7 +158,8 @@ impl NpyTokens {
     }
 }
 
-/// Whether the dimensions in a header's text (a Python dictionary) can be those of a file of `length` bytes.
+/// Whether the dimensions in a header's text (a Python dictionary) can be those of a file of
+/// `length` bytes.
 fn plausible_shape(text: &str, length: u64) -> bool {
     let shape =
         text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
@@ -228,8 +232,8 @@ impl TokenSource for NpyTokens {
     }
 }
 
-/// Writes rows as a `.npy` file that NumPy and [`NpyTokens`] read: uint16 if every id fits, else uint32. The file appears whole
-/// or not at all.
+/// Writes rows as a `.npy` file that NumPy and [`NpyTokens`] read: uint16 if every id fits, else
+/// uint32. The file appears whole or not at all.
 ///
 /// # Errors
 ///
@@ -249,7 +253,8 @@ fn write_path(path: &Path, batch: &TokenBatch) -> Result<(), Error> {
     .map_err(|error| Error::io("write", path, error))
 }
 
-/// Writes beside the place under another name, brings it to disk, renames; leaves nothing if anything fails.
+/// Writes beside the place under another name, brings it to disk, renames; leaves nothing if
+/// anything fails.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -34,15 +34,17 @@ const END: u64 = 8;
 /// How many steps are decoded at a time.
 const STEPS_AT_ONCE: usize = 1 << 16;
 
-/// Token rows in a Parquet file with a list of token ids (column `ids`) and the training step (column `step`) in every row, as
-/// the [presampled batches of Pythia's training
-/// data](https://huggingface.co/datasets/pretraining-playground/pythia-pile-presampled). Needs the crate feature `parquet`.
+/// Token rows in a Parquet file with a list of token ids (column `ids`) and the training step
+/// (column `step`) in every row, as the [presampled batches of Pythia's training
+/// data](https://huggingface.co/datasets/pretraining-playground/pythia-pile-presampled). Needs the
+/// crate feature `parquet`.
 ///
-/// Both columns are integers of any width, the lists equally long; other columns are ignored. Opening reads the steps (of a file
-/// of a million rows some kilobytes, if they are sorted) and one row; other rows are read when they are asked for.
+/// Both columns are integers of any width, the lists equally long; other columns are ignored.
+/// Opening reads the steps (of a file of a million rows some kilobytes, if they are sorted) and one
+/// row; other rows are read when they are asked for.
 ///
-/// Batch N is the one that a checkpoint of step N has *not* seen yet: it follows. The last batch of a run of 143,000 steps is
-/// therefore step 142,999.
+/// Batch N is the one that a checkpoint of step N has *not* seen yet: it follows. The last batch of
+/// a run of 143,000 steps is therefore step 142,999.
 ///
 /// ```no_run
 /// use settling_core::{Step, TokenSource};
@@ -54,10 +56,12 @@ const STEPS_AT_ONCE: usize = 1 << 16;
 /// # Ok::<(), settling_tokens::Error>(())
 /// ```
 ///
-/// Files that are uncompressed or compressed by Snappy (what pandas and Hugging Face datasets write) are read.
+/// Files that are uncompressed or compressed by Snappy (what pandas and Hugging Face datasets
+/// write) are read.
 ///
-/// The decoder below panics on some damaged files. Such a panic becomes an [`Error`], unless the program is built with
-/// `panic = "abort"`; the panic hook is still called, so that a message may appear.
+/// The decoder below panics on some damaged files. Such a panic becomes an [`Error`], unless the
+/// program is built with `panic = "abort"`; the panic hook is still called, so that a message may
+/// appear.
 pub struct ParquetTokens {
     name: String,
     reader: SerializedFileReader<Chunks>,
@@ -74,8 +78,8 @@ impl ParquetTokens {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is no Parquet file or damaged, lacks one of the columns, has one of another type, or has a row
-    /// without a step, or no rows.
+    /// If the file cannot be read, is no Parquet file or damaged, lacks one of the columns, has one
+    /// of another type, or has a row without a step, or no rows.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::new(open_file(path.as_ref())?)
     }
@@ -332,10 +336,12 @@ impl From<ParquetError> for Fault {
     }
 }
 
-/// Runs what calls the decoder: its errors, and its panics on damaged files, become errors that name the file.
+/// Runs what calls the decoder: its errors, and its panics on damaged files, become errors that
+/// name the file.
 fn guarded<T>(name: &str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Error> {
     let path = Path::new(name);
-    // What a panic leaves half-done is dropped: `work` owns or only reads what it uses, and gathered ids are not used.
+    // What a panic leaves half-done is dropped: `work` owns or only reads what it uses, and
+    // gathered ids are not used.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(Fault::Ours(kind, message))) => Err(Error::at(kind, path, message)),
@@ -390,7 +396,8 @@ fn leaf(schema: &SchemaDescriptor, name: &str, depth: i16) -> Result<usize, Faul
     Ok(place)
 }
 
-/// Whether the integers of a column are signed; `None` if they stand for something else, such as dates.
+/// Whether the integers of a column are signed; `None` if they stand for something else, such as
+/// dates.
 fn integer_sign(column: &ColumnDescriptor) -> Option<bool> {
     use ConvertedType as C;
     match (column.logical_type_ref(), column.converted_type()) {
@@ -456,7 +463,8 @@ impl Column {
     }
 }
 
-/// Reads rows and forgets them: the decoder's own `skip_records` never ends where a page has fewer lists than it says.
+/// Reads rows and forgets them: the decoder's own `skip_records` never ends where a page has fewer
+/// lists than it says.
 fn skip<T: DataType>(reader: &mut ColumnReaderImpl<T>, mut rows: usize) -> Result<(), Fault> {
     let (mut values, mut definition, mut repetition) = (Vec::new(), Vec::new(), Vec::new());
     while rows > 0 {
@@ -565,8 +573,9 @@ fn external(error: io::Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-/// The bytes from a place on, read as a stream. Reading on at the end is an error: the decoder asks for no more than a sound file
-/// has, and passes over billions of things that a damaged one does not have, one by one, as long as it hears of no error.
+/// The bytes from a place on, read as a stream. Reading on at the end is an error: the decoder asks
+/// for no more than a sound file has, and passes over billions of things that a damaged one does
+/// not have, one by one, as long as it hears of no error.
 struct FromPlace {
     bytes: Arc<dyn ReadRange>,
     place: u64,

@@ -29,7 +29,8 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
     Ok(read)
 }
 
-/// Parts whose bytes, one behind the other, are the whole: a range may reach over any number of them.
+/// Parts whose bytes, one behind the other, are the whole: a range may reach over any number of
+/// them.
 ///
 /// Only the parts that a range touches are read.
 #[derive(Debug)]

@@ -12,10 +12,12 @@ pub struct SourceTree {
     pub folder: PathBuf,
 }
 
-/// A text and where it is from; [`Tokenizer::pack`](crate::Tokenizer::pack) takes documents as they are.
+/// A text and where it is from; [`Tokenizer::pack`](crate::Tokenizer::pack) takes documents as they
+/// are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
-    /// In a [`SourceTree`] its label and the path in it, with `/`; else the path, with the line behind it if it is of one.
+    /// In a [`SourceTree`] its label and the path in it, with `/`; else the path, with the line
+    /// behind it if it is of one.
     pub name: String,
     /// Its content.
     pub text: String,
@@ -30,11 +32,12 @@ impl AsRef<str> for Document {
 /// Files above this size are mostly generated.
 const LARGEST_FILE: u64 = 256 << 10;
 
-/// Reads source files with the extension `extension` until `bytes` bytes of text are gathered, or all if there are fewer.
+/// Reads source files with the extension `extension` until `bytes` bytes of text are gathered, or
+/// all if there are fewer.
 ///
-/// The choice and the order depend on the names of the files, the seed and nothing else: not on where the folders lie or in
-/// which order the file system lists them. Files above 256 KiB (mostly generated) and files that are not UTF-8 are passed over;
-/// links are not followed.
+/// The choice and the order depend on the names of the files, the seed and nothing else: not on
+/// where the folders lie or in which order the file system lists them. Files above 256 KiB (mostly
+/// generated) and files that are not UTF-8 are passed over; links are not followed.
 ///
 /// # Errors
 ///

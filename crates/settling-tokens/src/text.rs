@@ -25,7 +25,8 @@ fn read_text_file(path: &Path) -> Result<Document, Error> {
     Ok(Document { name: path.display().to_string(), text: without_mark(text) })
 }
 
-/// Reads JSON lines: an object a line, of which the string in `field` is a document. Empty lines are passed over.
+/// Reads JSON lines: an object a line, of which the string in `field` is a document. Empty lines
+/// are passed over.
 ///
 /// ```
 /// use settling_tokens::{Tokenizer, read_json_lines};
@@ -44,7 +45,8 @@ fn read_text_file(path: &Path) -> Result<Document, Error> {
 ///
 /// # Errors
 ///
-/// If the file cannot be read, a line is not UTF-8 or no JSON object, or the field is missing or no string; the line is named.
+/// If the file cannot be read, a line is not UTF-8 or no JSON object, or the field is missing or no
+/// string; the line is named.
 pub fn read_json_lines(path: impl AsRef<Path>, field: &str) -> Result<Vec<Document>, Error> {
     read_lines(path.as_ref(), field)
 }

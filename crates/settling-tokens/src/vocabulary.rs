@@ -2,9 +2,11 @@ use settling_core::TokenBatch;
 
 use crate::error::{Error, ErrorKind};
 
-/// Checks that every token of a batch is below `vocab_size`, the number of rows of the model's embedding.
+/// Checks that every token of a batch is below `vocab_size`, the number of rows of the model's
+/// embedding.
 ///
-/// Do this before a model sees tokens from elsewhere: an index behind the embedding aborts the process on some devices.
+/// Do this before a model sees tokens from elsewhere: an index behind the embedding aborts the
+/// process on some devices.
 ///
 /// ```
 /// use settling_core::TokenBatch;

@@ -1,4 +1,5 @@
-//! Megatron data sets that NumPy wrote (tests/golden/make.py), damaged ones, shards, and one of 600 GB.
+//! Megatron data sets that NumPy wrote (tests/golden/make.py), damaged ones, shards, and one of 600
+//! GB.
 
 mod damage;
 
@@ -143,7 +144,8 @@ fn an_index_that_does_not_fit_its_data_names_the_sequence() {
         let error = open(index(8, 4, 3, 2), length).unwrap_err();
         assert!(error.to_string().contains(&format!("take 24 bytes, the .bin has {length}")));
     }
-    // Sequence 0, which all others are compared with, and the last one are checked when the file is opened.
+    // Sequence 0, which all others are compared with, and the last one are checked when the file is
+    // opened.
     for (at, new, part) in [
         (34, &[0xff; 4][..], "byte 34: sequence 0 has -1 tokens"),
         (34, &[0; 4], "byte 34: sequence 0 has 0 tokens"),

@@ -72,7 +72,8 @@ fn rows_are_found_by_their_step_wherever_they_lie() {
             }
         }
     }
-    // Row i of this file has ids[i] of the others, and of each three rows the first is of step 7, then 0, then 2.
+    // Row i of this file has ids[i] of the others, and of each three rows the first is of step 7,
+    // then 0, then 2.
     let file = ParquetTokens::open(golden("unsorted")).unwrap();
     let sevens = file.step(Step(7)).unwrap().read_rows(0..3).unwrap();
     assert_eq!(sevens.ids(), [row(0, 0), row(2, 0), row(7, 0)].concat());
@@ -138,7 +139,8 @@ fn read_all(bytes: &[u8]) -> Result<Vec<u32>, Error> {
     Ok(rows.ids().to_vec())
 }
 
-/// Calls `check` with `whole` but for one bit, for every bit: a thirtieth of the work of every change.
+/// Calls `check` with `whole` but for one bit, for every bit: a thirtieth of the work of every
+/// change.
 fn every_flip(whole: &[u8], mut check: impl FnMut(&[u8], &str)) {
     let mut changed = whole.to_vec();
     for place in 0..whole.len() {
@@ -175,7 +177,8 @@ fn a_cut_or_changed_file_gives_tokens_or_an_error() {
             let error = read_all(cut).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Format, "{name}, {what}: {error}");
         });
-        // Without checksums nothing tells that a value was changed; but whole rows are read, and no more than there are.
+        // Without checksums nothing tells that a value was changed; but whole rows are read, and no
+        // more than there are.
         let check = |changed: &[u8], what: &str| {
             if let Ok(ids) = read_all(changed) {
                 assert!(ids.len() <= right.len(), "{name}, {what}");
@@ -203,7 +206,8 @@ fn a_page_of_fewer_lists_than_it_says_is_an_error_at_once() {
 #[test]
 fn a_page_that_claims_billions_is_an_error_at_once() {
     let begin = Instant::now();
-    // An unknown list of 2^31 - 1 floats or truth values, before the first page or as the footer. Found by fuzzing.
+    // An unknown list of 2^31 - 1 floats or truth values, before the first page or as the footer.
+    // Found by fuzzing.
     for kind in [0xf7, 0xf2] {
         let list = [0xf9, kind, 0xff, 0xff, 0xff, 0xff, 0x07];
         let mut page = std::fs::read(golden("u16")).unwrap();

@@ -16,7 +16,8 @@ fn lines_and_files_become_rows_through_a_stored_tokenizer() {
     };
     let stored = Tokenizer::train(&["ab"], 257).unwrap().to_json().unwrap();
     let tokenizer = Tokenizer::from_file(at("tokenizer.json", stored.as_bytes())).unwrap();
-    // A byte order mark, other fields, an empty line, Windows line ends, escapes, no newline at the end.
+    // A byte order mark, other fields, an empty line, Windows line ends, escapes, no newline at the
+    // end.
     let lines =
         "\u{feff}{\"id\": 1, \"text\": \"ab\"}\r\n\n{\"text\": \"\\u0063\"}\n{\"text\": \"defg\"}";
     let from_lines = read_json_lines(at("lines.jsonl", lines.as_bytes()), "text").unwrap();

@@ -4,9 +4,11 @@ use settling_core::{Architecture, Component, Signal, View};
 
 use crate::{Combine, GradientBatches, Protocol, RowsUsed, TrainingData};
 
-/// What it takes to study one checkpoint under one protocol, from sizes alone: for a plan, and for how long is left of one.
+/// What it takes to study one checkpoint under one protocol, from sizes alone: for a plan, and for
+/// how long is left of one.
 ///
-/// Operations are those of the matrix products, of which nearly all of the work consists: a multiplication and an addition are two.
+/// Operations are those of the matrix products, of which nearly all of the work consists: a
+/// multiplication and an addition are two.
 ///
 /// ```
 /// use settling::{Cost, Protocol, RowsUsed};
@@ -27,19 +29,21 @@ use crate::{Combine, GradientBatches, Protocol, RowsUsed, TrainingData};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// Operations of the model: a forward pass over the evaluation rows, and forward and backward passes over the batches of the
-    /// gradients. On the device that it runs on.
+    /// Operations of the model: a forward pass over the evaluation rows, and forward and backward
+    /// passes over the batches of the gradients. On the device that it runs on.
     pub model: f64,
     /// Operations of CKA and of singular values, on the CPU. An estimate.
     pub analysis: f64,
     /// How many bytes the results of the unit have. An estimate.
     pub unit_bytes: u64,
-    /// How many bytes the activations of the last checkpoint have, which are kept if [they may](crate::Settings::reference_memory).
+    /// How many bytes the activations of the last checkpoint have, which are kept if [they
+    /// may](crate::Settings::reference_memory).
     pub reference_bytes: u64,
 }
 
 impl Cost {
-    /// Of a model of this architecture, on these rows, and on batches of `training` if the protocol takes gradients on those.
+    /// Of a model of this architecture, on these rows, and on batches of `training` if the protocol
+    /// takes gradients on those.
     ///
     /// # Panics
     ///
@@ -72,7 +76,8 @@ impl Cost {
         let heads = if protocol.views.heads { sizes.heads } else { 0 };
         let sites = sizes.layers * (Component::ALL.len() + heads);
         let (n, d) = (observations as f64, sizes.width as f64);
-        // The products of the two with each other and with themselves, over observations or over features.
+        // The products of the two with each other and with themselves, over observations or over
+        // features.
         let cka = 6.0 * (n * d * d).min(n * n * d);
         let mut analysis = sites as f64 * cka;
 
@@ -111,7 +116,8 @@ impl Cost {
                 if component == Component::Attention { heads * sizes.head_dim } else { 0 };
             values += sizes.layers * (short + of_head);
         }
-        // Records are lines of about so many characters, and there are seven of a site, three of them of CKA.
+        // Records are lines of about so many characters, and there are seven of a site, three of
+        // them of CKA.
         let records = sites * 7 * 90;
         Self {
             model,
@@ -147,7 +153,8 @@ impl Pass {
             .map(|site| elements(&architecture.write_weight(site.layer, site.component).shape))
             .sum();
         let t = tokens as f64;
-        // Each token looks at those before it: half of the square, twice, for scores and for values.
+        // Each token looks at those before it: half of the square, twice, for scores and for
+        // values.
         let attention = 2.0 * t * t * (sizes.layers * sizes.heads * sizes.head_dim) as f64;
         let forward = 2.0 * t * matrices + attention;
         let logits = 2.0 * t * (sizes.width * sizes.vocabulary_rows) as f64;

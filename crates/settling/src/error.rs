@@ -15,11 +15,13 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was asked for does not make sense: no such step, a name that is no folder name, too few sequences.
+    /// What was asked for does not make sense: no such step, a name that is no folder name, too few
+    /// sequences.
     Usage,
     /// A checkpoint or the tokens cannot be read, or do not fit each other.
     Input,
-    /// The model could not be run on an input that is sound: not enough memory, a device that fails.
+    /// The model could not be run on an input that is sound: not enough memory, a device that
+    /// fails.
     Compute,
     /// The output folder cannot be read or written.
     Output,

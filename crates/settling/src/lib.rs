@@ -1,9 +1,10 @@
 //! Measures how the layers of a language model settle over pre-training.
 //!
-//! For every checkpoint of a training run it compares what Attention and MLP write to the residual stream with what they write
-//! at the end (CKA), measures how many dimensions the writing weights and their gradients use (proportional effective rank,
-//! PER), and relates the two over layers (Matthews correlation, MCC). It implements "Tending Towards Stability: Convergence
-//! Challenges in Small Language Models" (Diehl Martinez, Lesci and Buttery, Findings of EMNLP 2024).
+//! For every checkpoint of a training run it compares what Attention and MLP write to the residual
+//! stream with what they write at the end (CKA), measures how many dimensions the writing weights
+//! and their gradients use (proportional effective rank, PER), and relates the two over layers
+//! (Matthews correlation, MCC). It implements "Tending Towards Stability: Convergence Challenges in
+//! Small Language Models" (Diehl Martinez, Lesci and Buttery, Findings of EMNLP 2024).
 //!
 //! # Should you use this crate?
 //!
@@ -22,14 +23,16 @@
 //!
 //! # A study
 //!
-//! A [`Protocol`] fixes every choice between a checkpoint and the tables: [`Protocol::corrected`] is the paper's definitions computed soundly,
-//! [`Protocol::published`] what the paper's released code computes, and a TOML file any other; a study takes several at once.
-//! [`study_model`] takes anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
-//! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and models plug in. Each step is one
-//! atomic unit of a [`Store`]: a study that is killed is resumed by running it again, and several
-//! processes may do a [`Shard`] each. [`write_tables`] turns the records into
-//! `records.csv`, `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv` and `manifest.json`; [`records`] reads tables back,
-//! [`Manifest::read`] and [`read_spectra`] the rest.
+//! A [`Protocol`] fixes every choice between a checkpoint and the tables: [`Protocol::corrected`]
+//! is the paper's definitions computed soundly, [`Protocol::published`] what the paper's released
+//! code computes, and a TOML file any other; a study takes several at once. [`study_model`] takes
+//! anything that is a [`CheckpointSeries`](settling_core::CheckpointSeries), a
+//! [`TokenSource`](settling_core::TokenSource) and a [`Subject`], so your own files, tokens and
+//! models plug in. Each step is one atomic unit of a [`Store`]: a study that is killed is resumed
+//! by running it again, and several processes may do a [`Shard`] each. [`write_tables`] turns the
+//! records into `records.csv`, `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv` and
+//! `manifest.json`; [`records`] reads tables back, [`Manifest::read`] and [`read_spectra`] the
+//! rest.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -61,8 +64,10 @@
 //!
 //! # Features
 //!
-//! - `capture`: [`TransformerSubject`], which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
-//! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it nothing here opens sockets.
+//! - `capture`: [`TransformerSubject`], which runs models through libtorch (`settling-capture`).
+//!   Without it nothing here links C++.
+//! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it
+//!   nothing here opens sockets.
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 #![forbid(unsafe_code)]
 

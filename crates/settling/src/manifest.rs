@@ -37,7 +37,8 @@ pub struct Manifest {
 pub struct ModelManifest {
     /// The model's name.
     pub model: String,
-    /// What an audit said of its checkpoints; `None` if there was none. All of it is in `<model>/audit.json`.
+    /// What an audit said of its checkpoints; `None` if there was none. All of it is in
+    /// `<model>/audit.json`.
     pub audit: Option<AuditManifest>,
     /// The evaluation rows, for each protocol.
     pub tokens: Vec<RowsUsed>,
@@ -76,7 +77,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`], with the path: if the file cannot be read, is no manifest, or is of another schema version.
+    /// [`ErrorKind::Input`], with the path: if the file cannot be read, is no manifest, or is of
+    /// another schema version.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.display().to_string();

@@ -74,7 +74,8 @@ where
         Ok((hash, Some(source)))
     }
 
-    /// The units of a step, one for each protocol, if its weights and those of the last step have these hashes.
+    /// The units of a step, one for each protocol, if its weights and those of the last step have
+    /// these hashes.
     pub(crate) fn keys(&self, step: Step, hash: &str, last: &str) -> Result<Vec<Key<'_>>, Error> {
         let of_run = |run: &'_ Run<'a>| {
             Ok(Key {
@@ -87,7 +88,8 @@ where
         self.runs.iter().map(of_run).collect()
     }
 
-    /// The protocols of which a step has no unit, if its weights and those of the last step have these hashes.
+    /// The protocols of which a step has no unit, if its weights and those of the last step have
+    /// these hashes.
     pub(crate) fn missing(&self, step: Step, hash: &str, last: &str) -> Result<Vec<String>, Error> {
         let mut missing = Vec::new();
         for key in self.keys(step, hash, last)? {
@@ -98,7 +100,8 @@ where
         Ok(missing)
     }
 
-    /// The first of `steps` of which a unit is not there yet, in a series that can be asked without opening.
+    /// The first of `steps` of which a unit is not there yet, in a series that can be asked without
+    /// opening.
     pub(crate) fn next_missing(&self, steps: &[Step], last: &str) -> Result<Option<Step>, Error> {
         for &step in steps {
             let Some(hash) = self.fingerprint(step)? else { return Ok(None) };

@@ -16,11 +16,12 @@ pub use decisions::{Average, Early, EarlyWindow, Large, PerSites, Summary, Summa
 
 use crate::{Error, ErrorKind};
 
-/// Every choice between a checkpoint and the tables, each explicit: what is measured, on what, and how it becomes the paper's binary
-/// variables and figures.
+/// Every choice between a checkpoint and the tables, each explicit: what is measured, on what, and
+/// how it becomes the paper's binary variables and figures.
 ///
-/// Two are built in, [`corrected`](Self::corrected) and [`published`](Self::published); docs/METHOD.md lists where they differ, and what
-/// each difference does. A file changes single choices of either ([`from_toml`](Self::from_toml)). A study prints it in its manifest.
+/// Two are built in, [`corrected`](Self::corrected) and [`published`](Self::published);
+/// docs/METHOD.md lists where they differ, and what each difference does. A file changes single
+/// choices of either ([`from_toml`](Self::from_toml)). A study prints it in its manifest.
 ///
 /// ```
 /// use settling::Protocol;
@@ -71,9 +72,10 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The paper's definitions, computed soundly: its thresholds (0.45 within 10 % of training; 0.95; 90 %), applied with `>=`
-    /// as its text says, to the true writes of each component, with the debiased CKA, because the biased one confounds
-    /// similarity with width; the gradient of the mean loss on the evaluation rows; every rank over what the matrix can reach.
+    /// The paper's definitions, computed soundly: its thresholds (0.45 within 10 % of training;
+    /// 0.95; 90 %), applied with `>=` as its text says, to the true writes of each component, with
+    /// the debiased CKA, because the biased one confounds similarity with width; the gradient of
+    /// the mean loss on the evaluation rows; every rank over what the matrix can reach.
     #[must_use]
     pub fn corrected() -> Self {
         Self {
@@ -106,16 +108,19 @@ impl Protocol {
         }
     }
 
-    /// What the released code of "Tending Towards Stability" computes, quirk by quirk (`rdiehlmartinez/pretraining-playground` at
-    /// 252207e, of which two notebooks could not be read: of the gradients' table this is the text's rule).
+    /// What the released code of "Tending Towards Stability" computes, quirk by quirk
+    /// (`rdiehlmartinez/pretraining-playground` at 252207e, of which two notebooks could not be
+    /// read: of the gradients' table this is the text's rule).
     ///
-    /// The first 128 rows, fed whole, at their last position; in the place of V the last third of the fused projection; the biased CKA
-    /// at the step of index 13, strictly above 0.45; gradients of two batches of training around the step, each the sum of the means over
-    /// 1, 2, 4, ... sequences; their spectra averaged before one entropy; only the `head_dim` largest singular values of everything,
-    /// strictly above 0.95; medians over layers and heads together.
+    /// The first 128 rows, fed whole, at their last position; in the place of V the last third of
+    /// the fused projection; the biased CKA at the step of index 13, strictly above 0.45; gradients
+    /// of two batches of training around the step, each the sum of the means over 1, 2, 4, ...
+    /// sequences; their spectra averaged before one entropy; only the `head_dim` largest singular
+    /// values of everything, strictly above 0.95; medians over layers and heads together.
     ///
-    /// It needs batches of the training ([`Settings::training`](crate::Settings::training)). Without them, a file with
-    /// `base = 'published'` and `gradients.batches = 'evaluation'` takes gradients on the evaluation rows.
+    /// It needs batches of the training ([`Settings::training`](crate::Settings::training)).
+    /// Without them, a file with `base = 'published'` and `gradients.batches = 'evaluation'` takes
+    /// gradients on the evaluation rows.
     #[must_use]
     pub fn published() -> Self {
         Self {
@@ -217,8 +222,9 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], with the key, what was expected, and what was found: a name that cannot be a folder's, a count of 0, a
-    /// fraction outside 0 to 1, a threshold that is not finite.
+    /// [`ErrorKind::Usage`], with the key, what was expected, and what was found: a name that
+    /// cannot be a folder's, a count of 0, a fraction outside 0 to 1, a threshold that is not
+    /// finite.
     pub fn validate(&self) -> Result<(), Error> {
         let wrong = |key: &str, expected: &str, found: &dyn std::fmt::Display| {
             let message =

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use settling_core::{Activations, Capture, TokenBatch};
 
-/// How much the rows of one part of the evaluation data may take, in bytes, if it is more than one sequence.
+/// How much the rows of one part of the evaluation data may take, in bytes, if it is more than one
+/// sequence.
 const PART: usize = 256 << 20;
 
-/// The reference, as it is paired with the other checkpoints: part of the sequences by part. How they are parted depends on the
-/// model and the positions alone, so that it changes no bit which of the two this is.
+/// The reference, as it is paired with the other checkpoints: part of the sequences by part. How
+/// they are parted depends on the model and the positions alone, so that it changes no bit which of
+/// the two this is.
 pub(crate) enum Reference<M> {
     /// Its rows, captured once. For each part.
     Cached { parts: Vec<Activations>, sequences: usize },
@@ -17,7 +19,8 @@ pub(crate) enum Reference<M> {
 }
 
 impl<M: Capture> Reference<M> {
-    /// Keeps the rows of `model` for `batch`, or the model itself if they take more than `memory` bytes.
+    /// Keeps the rows of `model` for `batch`, or the model itself if they take more than `memory`
+    /// bytes.
     pub(crate) fn new(model: M, batch: &TokenBatch, memory: usize) -> Result<Self, M::Error> {
         Self::parted(model, batch, memory, PART)
     }

@@ -21,7 +21,8 @@ pub struct Remaining {
 }
 
 impl Remaining {
-    /// The steps whose checkpoints will be opened: those of which something is missing, and the last.
+    /// The steps whose checkpoints will be opened: those of which something is missing, and the
+    /// last.
     #[must_use]
     pub fn opened(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = self.missing.iter().map(|(step, _)| *step).collect();
@@ -32,10 +33,12 @@ impl Remaining {
     }
 }
 
-/// Says what [`study_model`](crate::study_model) would compute, with the same arguments. No checkpoint is opened.
+/// Says what [`study_model`](crate::study_model) would compute, with the same arguments. No
+/// checkpoint is opened.
 ///
-/// Of a series that knows its [fingerprints](CheckpointSeries::fingerprint), as one on a hub does, it is what the study will do. Of
-/// others, a unit that is there counts as done, and the study, which looks into the checkpoint, may find that it is of other weights.
+/// Of a series that knows its [fingerprints](CheckpointSeries::fingerprint), as one on a hub does,
+/// it is what the study will do. Of others, a unit that is there counts as done, and the study,
+/// which looks into the checkpoint, may find that it is of other weights.
 ///
 /// # Errors
 ///

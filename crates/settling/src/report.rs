@@ -38,16 +38,19 @@ pub struct Tables {
     pub summary_rows: Vec<SummaryRow>,
 }
 
-/// Writes the tables of a study into its output folder: `records.csv` and `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv`, and
-/// the [`Manifest`] with versions, every choice of the protocols, hashes of every checkpoint, of the tokens and of the tables, timings,
-/// and the verdict on the checkpoints. The [audit](ModelStudy::audit) of a model is in `<model>/audit.json`. Every column and key is told
-/// in docs/SCHEMA.md of the repository.
+/// Writes the tables of a study into its output folder: `records.csv` and `records.parquet`,
+/// `mcc.csv`, `settling.csv`, `summary.csv`, and the [`Manifest`] with versions, every choice of
+/// the protocols, hashes of every checkpoint, of the tokens and of the tables, timings, and the
+/// verdict on the checkpoints. The [audit](ModelStudy::audit) of a model is in
+/// `<model>/audit.json`. Every column and key is told in docs/SCHEMA.md of the repository.
 ///
-/// The tables depend on the records alone: a study that was killed and resumed ends with the same bytes.
+/// The tables depend on the records alone: a study that was killed and resumed ends with the same
+/// bytes.
 ///
 /// # Errors
 ///
-/// If a file cannot be written, or a study has [missing](ModelStudy::missing) steps: tables are of whole studies.
+/// If a file cannot be written, or a study has [missing](ModelStudy::missing) steps: tables are of
+/// whole studies.
 pub fn write_tables(
     store: &Store,
     settings: &Settings,

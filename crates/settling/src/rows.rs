@@ -50,13 +50,14 @@ impl EvaluationRows {
 pub(crate) struct GradientRows {
     /// How many of each batch; `None` for all.
     rows: Option<usize>,
-    /// The batches of the training for each step, and the hash of their rows; `None` for the evaluation rows.
+    /// The batches of the training for each step, and the hash of their rows; `None` for the
+    /// evaluation rows.
     training: Option<BTreeMap<Step, (Vec<u64>, String)>>,
 }
 
 impl GradientRows {
-    /// Looks up every step before the first is studied, so that what is missing is said in time. The batches are read for their
-    /// hashes, and again when a step is studied: they are not kept.
+    /// Looks up every step before the first is studied, so that what is missing is said in time.
+    /// The batches are read for their hashes, and again when a step is studied: they are not kept.
     pub(crate) fn plan(
         protocol: &Protocol,
         steps: &[Step],

@@ -7,15 +7,18 @@ use settling_records::{Record, SettlingRow};
 use crate::variables::models;
 use crate::{LayerTrajectories, Protocol, layer_trajectories};
 
-/// Looked at beside the protocol's own: half-way, and what is commonly called similar and nearly the same.
+/// Looked at beside the protocol's own: half-way, and what is commonly called similar and nearly
+/// the same.
 const MORE_THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.9];
 
-/// The settling step of every layer of every model (in order of appearance): the first measured step from which on CKA with the last
-/// checkpoint, by the estimator and the view of the protocol, reaches a threshold and never falls below it again.
+/// The settling step of every layer of every model (in order of appearance): the first measured
+/// step from which on CKA with the last checkpoint, by the estimator and the view of the protocol,
+/// reaches a threshold and never falls below it again.
 ///
-/// The thresholds are that of the protocol's [`early`](Protocol::early) variable, 0.5, 0.8 and 0.9, ascending, each compared as the early one
-/// is (`>=` or `>`). The last checkpoint is similar to itself by definition: a layer of which it alone reaches a threshold has no
-/// settling step, with the reason. The true settling step is later than the measured step before, and at most this one.
+/// The thresholds are that of the protocol's [`early`](Protocol::early) variable, 0.5, 0.8 and 0.9,
+/// ascending, each compared as the early one is (`>=` or `>`). The last checkpoint is similar to
+/// itself by definition: a layer of which it alone reaches a threshold has no settling step, with
+/// the reason. The true settling step is later than the measured step before, and at most this one.
 ///
 /// ```
 /// use settling::{Protocol, settling_table};

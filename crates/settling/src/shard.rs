@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
 
-/// The share of a study that one of several processes computes: of each model the steps whose place, counted from 0, is
-/// `number - 1` modulo `of`. Written `number/of`.
+/// The share of a study that one of several processes computes: of each model the steps whose
+/// place, counted from 0, is `number - 1` modulo `of`. Written `number/of`.
 ///
-/// Every process needs the last checkpoint of each model, which is the reference, whoever computes its step.
+/// Every process needs the last checkpoint of each model, which is the reference, whoever computes
+/// its step.
 ///
 /// ```
 /// use settling::Shard;
@@ -28,7 +29,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The share that has no step: whoever has it computes nothing, and takes what the others have computed.
+    /// The share that has no step: whoever has it computes nothing, and takes what the others have
+    /// computed.
     pub const NONE: Self = Self { number: 0, of: 1 };
 
     /// Share `number`, from 1, of `of`.

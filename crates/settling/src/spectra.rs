@@ -108,10 +108,11 @@ pub(crate) struct Found {
     spectrum: Result<Certified, String>,
 }
 
-/// The spectra of the weights of `sites`, or with `gradients` of the tensors those of their gradients.
+/// The spectra of the weights of `sites`, or with `gradients` of the tensors those of their
+/// gradients.
 ///
-/// Sites are worked through by whole layers, as many as keep all cores busy, so that a fused tensor is read once and not all of them are
-/// in memory.
+/// Sites are worked through by whole layers, as many as keep all cores busy, so that a fused tensor
+/// is read once and not all of them are in memory.
 pub(crate) fn spectra_of<Source>(
     sites: &[(Site, SiteWeight)],
     source: &Source,
@@ -170,7 +171,8 @@ impl<Source: TensorSource<Error: Into<Cause>>> Weights<'_, Source> {
         })
     }
 
-    /// The gradient of a block, or what the gradients of its factors make of a sum of products: the product rule.
+    /// The gradient of a block, or what the gradients of its factors make of a sum of products: the
+    /// product rule.
     fn gradient(&mut self, weight: &SiteWeight, gradients: &Tensors) -> Result<Operand, Cause> {
         let gradient = |block: &WeightBlock| match gradients.get(&block.name) {
             Some(data) => Matrix::cut(block, data),

@@ -23,18 +23,21 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub struct Unit {
     /// The numbers.
     pub records: Vec<Record>,
-    /// The spectra that they were computed from, so that another rank measure needs no weights: `<site>.<signal>`, with `.batch<K>`
-    /// behind it where the ranks of several batches were averaged.
+    /// The spectra that they were computed from, so that another rank measure needs no weights:
+    /// `<site>.<signal>`, with `.batch<K>` behind it where the ranks of several batches were
+    /// averaged.
     pub spectra: Vec<(String, Spectrum)>,
 }
 
-/// A folder that holds the results of a study: `<model>/step<N>/<protocol>/{records.csv, spectra.safetensors,
-/// unit.json}`.
+/// A folder that holds the results of a study:
+/// `<model>/step<N>/<protocol>/{records.csv, spectra.safetensors, unit.json}`.
 ///
-/// A unit appears by one rename, so a study that is killed leaves whole units only; what it had begun is removed when the unit is there.
-/// Several processes, on several machines, may work on one folder without locks: who is second with a unit or file drops its own copy or
-/// replaces the other, whole. Each unit is keyed by a hash of everything that determines it and carries hashes of its files: a unit
-/// that was computed from something else, or was damaged or edited, does not count as done, and is replaced.
+/// A unit appears by one rename, so a study that is killed leaves whole units only; what it had
+/// begun is removed when the unit is there. Several processes, on several machines, may work on one
+/// folder without locks: who is second with a unit or file drops its own copy or replaces the
+/// other, whole. Each unit is keyed by a hash of everything that determines it and carries hashes
+/// of its files: a unit that was computed from something else, or was damaged or edited, does not
+/// count as done, and is replaced.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -106,7 +109,8 @@ impl Store {
         }
         let records = read_records(&records[..]).ok();
         if records.is_some() {
-            // Of a process that was killed after another had completed the unit, or while it put it in the place of another.
+            // Of a process that was killed after another had completed the unit, or while it put it
+            // in the place of another.
             remove_unfinished(&self.step_folder(key.model, key.step), key.protocol);
         }
         Ok(records)
@@ -117,7 +121,8 @@ impl Store {
         self.step_folder(model, step).join(protocol).join(SEAL).exists()
     }
 
-    /// Puts a unit in its place, whole, instead of any unit of that step and protocol that was determined by something else.
+    /// Puts a unit in its place, whole, instead of any unit of that step and protocol that was
+    /// determined by something else.
     pub(crate) fn put(&self, key: &Key<'_>, unit: &Unit) -> Result<(), Error> {
         let write = |partial: &Path| {
             write_unit(partial, key, unit)?;
@@ -132,7 +137,8 @@ impl Store {
         let old = unfinished(&self.step_folder(key.model, key.step), key.protocol);
         if fs::symlink_metadata(&place).is_ok() {
             if self.find(key)?.is_some() {
-                // Another process was first, and its copy is as good: this one is removed as unfinished.
+                // Another process was first, and its copy is as good: this one is removed as
+                // unfinished.
                 return Ok(());
             }
             fs::rename(&place, &old)?;
@@ -143,7 +149,8 @@ impl Store {
         })
     }
 
-    /// Writes a file of the study as a whole, replacing it atomically. `name` is relative to the output folder.
+    /// Writes a file of the study as a whole, replacing it atomically. `name` is relative to the
+    /// output folder.
     ///
     /// # Errors
     ///

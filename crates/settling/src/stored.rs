@@ -10,14 +10,16 @@ use crate::{Error, ErrorKind};
 
 /// The singular values of one weight or gradient, as a study keeps them.
 ///
-/// It displays as its name in the file: `layer3.mlp.write.weight`, `layer0.attention.ov.head2.gradient.batch1`.
+/// It displays as its name in the file: `layer3.mlp.write.weight`,
+/// `layer0.attention.ov.head2.gradient.batch1`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSpectrum {
     /// Where in the model.
     pub site: Site,
     /// Weight or gradient.
     pub signal: Signal,
-    /// Which batch the gradient was taken on, from 0, where the ranks of several were averaged; else `None`.
+    /// Which batch the gradient was taken on, from 0, where the ranks of several were averaged;
+    /// else `None`.
     pub batch: Option<usize>,
     /// The singular values.
     pub spectrum: Spectrum,
@@ -54,8 +56,9 @@ impl fmt::Display for StoredSpectrum {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Input`], with the path: if the file cannot be read or is damaged, or holds anything but vectors of f64 that are named
-/// `<site>.<signal>` or `<site>.<signal>.batch<K>` and are [spectra](Spectrum).
+/// [`ErrorKind::Input`], with the path: if the file cannot be read or is damaged, or holds anything
+/// but vectors of f64 that are named `<site>.<signal>` or `<site>.<signal>.batch<K>` and are
+/// [spectra](Spectrum).
 pub fn read_spectra(path: impl AsRef<Path>) -> Result<Vec<StoredSpectrum>, Error> {
     let path = path.as_ref();
     let file = Checkpoint::open_file(path)

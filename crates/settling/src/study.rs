@@ -19,17 +19,21 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// What a study measures, besides the models themselves.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Every choice that a number depends on. Of several protocols each checkpoint is opened once for all.
+    /// Every choice that a number depends on. Of several protocols each checkpoint is opened once
+    /// for all.
     pub protocols: Vec<Protocol>,
     /// The batches of the training, if a protocol takes gradients on them.
     pub training: Option<Arc<TrainingData>>,
-    /// Which steps; `None` for every step of the series. The last step of the series is always studied, as the reference.
+    /// Which steps; `None` for every step of the series. The last step of the series is always
+    /// studied, as the reference.
     pub steps: Option<Vec<Step>>,
-    /// Which share of the steps to compute; `None` for all. What other processes have computed is taken from the output folder at the
-    /// end, and what is not there yet is [missing](ModelStudy::missing).
+    /// Which share of the steps to compute; `None` for all. What other processes have computed is
+    /// taken from the output folder at the end, and what is not there yet is
+    /// [missing](ModelStudy::missing).
     pub shard: Option<Shard>,
-    /// How much memory the activations of the last checkpoint may take, in bytes, for each protocol. If they take more, it is run
-    /// beside every other checkpoint instead, which takes twice the time and the memory of two models, and changes no number.
+    /// How much memory the activations of the last checkpoint may take, in bytes, for each
+    /// protocol. If they take more, it is run beside every other checkpoint instead, which takes
+    /// twice the time and the memory of two models, and changes no number.
     pub reference_memory: usize,
     /// A word on what ran the model (device, precision): part of what determines a unit.
     pub engine: String,
@@ -52,7 +56,8 @@ pub enum Progress<'a> {
         model: &'a str,
         /// The step.
         step: Step,
-        /// Whether all of it was found done in the output folder, by an earlier run with the same settings and inputs.
+        /// Whether all of it was found done in the output folder, by an earlier run with the same
+        /// settings and inputs.
         reused: bool,
     },
 }
@@ -64,14 +69,15 @@ pub struct ModelStudy {
     pub model: String,
     /// What was studied, ascending by step.
     pub steps: Vec<StepStudy>,
-    /// The steps that belong to other [shards](Settings::shard) and are not in the output folder yet, ascending.
+    /// The steps that belong to other [shards](Settings::shard) and are not in the output folder
+    /// yet, ascending.
     pub missing: Vec<Step>,
     /// The evaluation rows, for each protocol.
     pub rows: Vec<RowsUsed>,
     /// Every number, by step and protocol.
     pub records: Vec<Record>,
-    /// Whether the checkpoints are what their names say, if you have it: [`study_model`] leaves it empty, and
-    /// [`write_tables`](crate::write_tables) keeps it with the numbers.
+    /// Whether the checkpoints are what their names say, if you have it: [`study_model`] leaves it
+    /// empty, and [`write_tables`](crate::write_tables) keeps it with the numbers.
     pub audit: Option<AuditReport>,
 }
 
@@ -93,7 +99,8 @@ pub struct RowsUsed {
 pub struct StepStudy {
     /// The step.
     pub step: Step,
-    /// The [fingerprint](CheckpointSeries::fingerprint) of the checkpoint, if its series knows one, else its [`content_hash`](settling_checkpoint::content_hash).
+    /// The [fingerprint](CheckpointSeries::fingerprint) of the checkpoint, if its series knows one,
+    /// else its [`content_hash`](settling_checkpoint::content_hash).
     pub checkpoint_sha256: String,
     /// Whether the units of all protocols were found done in the output folder.
     pub reused: bool,
@@ -105,18 +112,22 @@ pub struct StepStudy {
 
 /// Studies every step of one model, under every protocol of the settings.
 ///
-/// For each step: CKA of every site with the last checkpoint on the same observations (biased, debiased, and the floor
-/// that independent features would reach); effective rank and PER of every weight and of its gradient of the next-token loss. A
-/// number that cannot be computed (a constant activation, a weight with a NaN) is recorded with the reason, and the rest goes on.
-/// Units that `store` has already, from the same inputs and choices, are taken from there, and a step whose units are all there is
-/// not even opened if the series knows its [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
-/// [announced](CheckpointSeries::prefetch). Of several processes each may compute a [share](Settings::shard) of the steps.
+/// For each step: CKA of every site with the last checkpoint on the same observations (biased,
+/// debiased, and the floor that independent features would reach); effective rank and PER of every
+/// weight and of its gradient of the next-token loss. A number that cannot be computed (a constant
+/// activation, a weight with a NaN) is recorded with the reason, and the rest goes on. Units that
+/// `store` has already, from the same inputs and choices, are taken from there, and a step whose
+/// units are all there is not even opened if the series knows its
+/// [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
+/// [announced](CheckpointSeries::prefetch). Of several processes each may compute a
+/// [share](Settings::shard) of the steps.
 ///
 /// # Errors
 ///
-/// If a protocol is not [valid](Protocol::validate) or needs batches of the training that are not there, the steps or sequences asked
-/// for do not exist, a checkpoint or the tokens cannot be read, the model cannot be run or not be looked at as a protocol asks, or the
-/// output folder cannot be written.
+/// If a protocol is not [valid](Protocol::validate) or needs batches of the training that are not
+/// there, the steps or sequences asked for do not exist, a checkpoint or the tokens cannot be read,
+/// the model cannot be run or not be looked at as a protocol asks, or the output folder cannot be
+/// written.
 pub fn study_model<C, T, S>(
     model: &str,
     series: &C,
@@ -194,7 +205,8 @@ where
         self.plan.identify(step)
     }
 
-    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are the steps that come after.
+    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are
+    /// the steps that come after.
     fn study(&mut self, step: Step, later: &[Step]) -> Result<(StepStudy, Vec<Record>), Error> {
         let started = Instant::now();
         let plan = self.plan;
@@ -240,8 +252,8 @@ where
         Ok((of_step, records))
     }
 
-    /// Loads the last checkpoint for those of these protocols that have not needed it before: a study that finds every unit done
-    /// runs no model at all.
+    /// Loads the last checkpoint for those of these protocols that have not needed it before: a
+    /// study that finds every unit done runs no model at all.
     fn load_references(&mut self, needed: &[usize]) -> Result<(), Error> {
         let is_new = |place: &&usize| self.references[**place].is_none();
         let new: Vec<usize> = needed.iter().filter(is_new).copied().collect();

@@ -4,8 +4,8 @@ use crate::Protocol;
 
 /// How a checkpoint is turned into something that can be measured.
 ///
-/// Implement it to study a model of your own: how it is loaded, and where its weights are. A model with two matrices that write,
-/// whatever else it is:
+/// Implement it to study a model of your own: how it is loaded, and where its weights are. A model
+/// with two matrices that write, whatever else it is:
 ///
 /// ```
 /// # use std::convert::Infallible;
@@ -60,20 +60,23 @@ pub trait Subject<S> {
     /// Why a checkpoint cannot be loaded, or its gradients not be taken.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Loads the checkpoint, to be observed as `protocol` says: at its [rows](Protocol::rows) and through its
-    /// [views](Protocol::views), with or without heads.
+    /// Loads the checkpoint, to be observed as `protocol` says: at its [rows](Protocol::rows) and
+    /// through its [views](Protocol::views), with or without heads.
     ///
     /// # Errors
     ///
     /// If it is not a checkpoint of this model, or the model cannot be looked at like that.
     fn load(&self, source: &S, protocol: &Protocol) -> Result<Self::Model, Self::Error>;
 
-    /// The weight of `site`, with the names that tensors have in `source`; `None` if it has none there.
+    /// The weight of `site`, with the names that tensors have in `source`; `None` if it has none
+    /// there.
     fn weight(&self, source: &S, site: &Site) -> Option<SiteWeight>;
 
-    /// Hands `take` the gradient of the loss on `batch` with respect to each of `tensors`, once, in the shape in which the tensor is
-    /// stored. The names are those of the blocks of [`weight`](Self::weight); the loss is the mean next-token cross-entropy over all
-    /// target tokens, or what the [sub-batches](crate::Gradients::sub_batches) of the protocol say that the model was loaded for.
+    /// Hands `take` the gradient of the loss on `batch` with respect to each of `tensors`, once, in
+    /// the shape in which the tensor is stored. The names are those of the blocks of
+    /// [`weight`](Self::weight); the loss is the mean next-token cross-entropy over all target
+    /// tokens, or what the [sub-batches](crate::Gradients::sub_batches) of the protocol say that
+    /// the model was loaded for.
     ///
     /// # Errors
     ///
@@ -99,9 +102,9 @@ pub trait Subject<S> {
 pub enum SiteWeight {
     /// A block of a matrix, or all of it.
     Block(WeightBlock),
-    /// A sum of products, left factor times right factor, of the same `(outputs, inputs)`: the output-value circuit `O V` of a head
-    /// is one, that of a layer the sum over its heads. Its gradient is how it changes with its factors to first order, the sum of
-    /// `dO V + O dV`.
+    /// A sum of products, left factor times right factor, of the same `(outputs, inputs)`: the
+    /// output-value circuit `O V` of a head is one, that of a layer the sum over its heads. Its
+    /// gradient is how it changes with its factors to first order, the sum of `dO V + O dV`.
     Products(Vec<[WeightBlock; 2]>),
 }
 

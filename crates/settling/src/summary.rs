@@ -7,11 +7,12 @@ use settling_records::{Record, SummaryRow};
 
 use crate::{Average, PerSites, Protocol};
 
-/// The average over layers of CKA, PER of weights and PER of gradients, for every model (in order of appearance), component and step, as
-/// [`Summary`](crate::Summary) of the protocol says. The records of other protocols are not looked at.
+/// The average over layers of CKA, PER of weights and PER of gradients, for every model (in order
+/// of appearance), component and step, as [`Summary`](crate::Summary) of the protocol says. The
+/// records of other protocols are not looked at.
 ///
-/// An undefined value is counted and not averaged; steps that the protocol does not show, and averages of gradients' PERs that are not
-/// above its least, are left out.
+/// An undefined value is counted and not averaged; steps that the protocol does not show, and
+/// averages of gradients' PERs that are not above its least, are left out.
 ///
 /// ```
 /// use settling::{Average, Protocol, summarise};
@@ -152,7 +153,8 @@ mod tests {
         Site { view: settling_core::View::OvFlat, ..Site::ov(layer) }
     }
 
-    /// Heads count in a PER and not in a CKA; the published code shows some steps and no small gradients.
+    /// Heads count in a PER and not in a CKA; the published code shows some steps and no small
+    /// gradients.
     #[test]
     fn what_the_published_code_averages() {
         use Component::{Attention, Mlp};

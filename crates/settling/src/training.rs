@@ -50,7 +50,8 @@ impl fmt::Debug for TrainingData {
 }
 
 impl TrainingData {
-    /// From rows in the order of training, `batch_rows` for each step. What is left at the end is no batch.
+    /// From rows in the order of training, `batch_rows` for each step. What is left at the end is
+    /// no batch.
     ///
     /// # Errors
     ///
@@ -83,8 +84,8 @@ impl TrainingData {
         self.batch_rows
     }
 
-    /// The hash of what [`read`](Self::read) gives. It is read for it once: the plan, every model and every protocol ask again, and a
-    /// hub is far away.
+    /// The hash of what [`read`](Self::read) gives. It is read for it once: the plan, every model
+    /// and every protocol ask again, and a hub is far away.
     pub(crate) fn sha256(&self, batch: u64, rows: Option<usize>) -> Result<String, Error> {
         let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = hashes.get(&(batch, rows)) {

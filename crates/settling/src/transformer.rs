@@ -15,8 +15,9 @@ use crate::{Protocol, SiteWeight, SubBatches, Subject};
 pub struct TransformerSubject {
     /// The architecture, the same for every step.
     pub architecture: Architecture,
-    /// Device, precision and micro-batch. What is looked at, and of which loss gradients are, the protocol says: it takes the place of
-    /// [`inputs`](Options::inputs), [`positions`](Options::positions), [`sites`](Options::sites) and
+    /// Device, precision and micro-batch. What is looked at, and of which loss gradients are, the
+    /// protocol says: it takes the place of [`inputs`](Options::inputs),
+    /// [`positions`](Options::positions), [`sites`](Options::sites) and
     /// [`gradient_rule`](Options::gradient_rule).
     pub options: Options,
 }
@@ -36,8 +37,8 @@ impl TransformerSubject {
         self.architecture.write_sites().into_iter().flat_map(of_site).collect()
     }
 
-    /// The rows that the published code takes for those of a head's V: of the last third of the fused projection, as if it were
-    /// queries, keys and values of all heads one after the other.
+    /// The rows that the published code takes for those of a head's V: of the last third of the
+    /// fused projection, as if it were queries, keys and values of all heads one after the other.
     fn flat_value_weight(&self, layer: usize, head: usize) -> WeightBlock {
         let sizes = self.architecture.sizes();
         let start = 2 * sizes.width + head * sizes.head_dim;

@@ -13,8 +13,8 @@ use crate::Protocol;
 pub struct LayerVariables {
     /// Which layer and component.
     pub site: Site,
-    /// Whether CKA with the last checkpoint is large at some early step; `None` if it is at none, and undefined at one of them, or if
-    /// there is no early step.
+    /// Whether CKA with the last checkpoint is large at some early step; `None` if it is at none,
+    /// and undefined at one of them, or if there is no early step.
     pub early: Option<bool>,
     /// Whether the weight's PER is large at the last step; `None` if it is undefined there.
     pub large_weight_per: Option<bool>,
@@ -35,11 +35,11 @@ pub struct LayerTrajectories {
     pub gradient_per: Trajectory,
 }
 
-/// Collects the trajectories of every layer of `model`, in the order of the sites: what [`layer_variables`] decides by, for whoever
-/// wants to decide otherwise ([`settling_mcc::Sweep`]).
+/// Collects the trajectories of every layer of `model`, in the order of the sites: what
+/// [`layer_variables`] decides by, for whoever wants to decide otherwise ([`settling_mcc::Sweep`]).
 ///
-/// `records` are those of one protocol, one for each number. The last step among them is the end of training, and the last point of
-/// every trajectory, undefined where it was not measured.
+/// `records` are those of one protocol, one for each number. The last step among them is the end of
+/// training, and the last point of every trajectory, undefined where it was not measured.
 #[must_use]
 #[expect(clippy::missing_panics_doc, reason = "a map is sorted, and only finite values are kept")]
 pub fn layer_trajectories(
@@ -85,7 +85,8 @@ pub fn layer_trajectories(
 
 /// Decides the binary variables of every layer of `model`, in the order of the sites.
 ///
-/// The records of other protocols and models are not looked at; the last step of the others is the end of training.
+/// The records of other protocols and models are not looked at; the last step of the others is the
+/// end of training.
 #[must_use]
 pub fn layer_variables(
     records: &[Record],
@@ -131,11 +132,12 @@ pub(crate) fn models<'a>(records: &'a [Record], protocol: &Protocol) -> Vec<&'a 
     models
 }
 
-/// The paper's table: for every model (in order of appearance) and component, the Matthews correlation over layers of early
-/// convergence with large PER of the weight and of the gradient.
+/// The paper's table: for every model (in order of appearance) and component, the Matthews
+/// correlation over layers of early convergence with large PER of the weight and of the gradient.
 ///
-/// Beside it is its 95 % profile-likelihood interval ([`Contingency::profile_interval`]). Layers of one model are not independent
-/// samples; the interval and the p-value, which take them as such, are descriptions: the true uncertainty is larger.
+/// Beside it is its 95 % profile-likelihood interval ([`Contingency::profile_interval`]). Layers of
+/// one model are not independent samples; the interval and the p-value, which take them as such,
+/// are descriptions: the true uncertainty is larger.
 #[must_use]
 pub fn mcc_table(records: &[Record], protocol: &Protocol) -> Vec<MccRow> {
     let mut table = Vec::new();

@@ -91,7 +91,8 @@ pub(crate) fn commits(repo: &Repo, id: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The entries of a folder (`""`: of all), with those of the folders below it if recursive; `None` if it is not there.
+/// The entries of a folder (`""`: of all), with those of the folders below it if recursive; `None`
+/// if it is not there.
 pub(crate) fn tree(
     repo: &Repo,
     commit: &str,
@@ -183,7 +184,8 @@ fn last_change<'a>(
     same.last().map(|(id, commit)| (id, commit.title.as_str(), commit.date.as_str()))
 }
 
-/// Changes whenever a file at the path or below it does. (git's own ids of folders are other hashes of the same.)
+/// Changes whenever a file at the path or below it does. (git's own ids of folders are other hashes
+/// of the same.)
 fn oid_below(repo: &Repo, commit: &str, path: &str) -> String {
     let mut hash = sha1::Sha1::new();
     let inside = format!("{path}/");

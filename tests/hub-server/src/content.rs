@@ -13,7 +13,8 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// `fill(offset, buffer)` writes the bytes that start at `offset`; it is never asked for bytes past `size`.
+    /// `fill(offset, buffer)` writes the bytes that start at `offset`; it is never asked for bytes
+    /// past `size`.
     pub(crate) fn made(size: u64, fill: impl Fn(u64, &mut [u8]) + Send + Sync + 'static) -> Self {
         Self { size, fill: Arc::new(fill) }
     }

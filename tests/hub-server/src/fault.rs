@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::content::Content;
 use crate::http::{Point, Request, Response};
 
-/// What is done to an answer. Several rules that fire for one request act in the order in which they were added.
+/// What is done to an answer. Several rules that fire for one request act in the order in which
+/// they were added.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -21,18 +22,22 @@ pub enum Fault {
     Cut(u64),
     /// One bit of the body's byte at this place is inverted.
     FlipBit(u64),
-    /// The body is longer (continued with zeros) or shorter by so many bytes, and `Content-Length` agrees with it.
+    /// The body is longer (continued with zeros) or shorter by so many bytes, and `Content-Length`
+    /// agrees with it.
     Resize(i64),
-    /// `Content-Length` says so many bytes more or fewer than the body has; the connection is closed after the body.
+    /// `Content-Length` says so many bytes more or fewer than the body has; the connection is
+    /// closed after the body.
     MisstateLength(i64),
     /// Nothing happens for so long, or until the server ends; then the answer comes.
     Stall(Option<Duration>),
     /// As `Stall`, after so many bytes of the body.
     StallAfter(u64, Option<Duration>),
-    /// This header has this value: an `ETag` with `../`, a wrong `X-Linked-Size`, a redirect's `Content-Length`. (If
-    /// `Content-Length` disagrees with the body, the connection is closed after the body.)
+    /// This header has this value: an `ETag` with `../`, a wrong `X-Linked-Size`, a redirect's
+    /// `Content-Length`. (If `Content-Length` disagrees with the body, the connection is closed
+    /// after the body.)
     Header(String, String),
-    /// This body, with status and other headers as they would have been: garbage where JSON is expected.
+    /// This body, with status and other headers as they would have been: garbage where JSON is
+    /// expected.
     Body(Vec<u8>),
 }
 
@@ -67,7 +72,8 @@ impl Rule {
         self
     }
 
-    /// Only requests whose path with query, as sent, has this in it. Large files are fetched from `/cdn/<sha256>`.
+    /// Only requests whose path with query, as sent, has this in it. Large files are fetched from
+    /// `/cdn/<sha256>`.
     pub fn path(mut self, fragment: impl Into<String>) -> Self {
         self.path = fragment.into();
         self

@@ -35,7 +35,8 @@ pub struct File {
 }
 
 impl File {
-    /// A file of these bytes: in LFS if its ending says so (`.bin`, `.safetensors`, `.parquet`, `.pt` and such), else in git.
+    /// A file of these bytes: in LFS if its ending says so (`.bin`, `.safetensors`, `.parquet`,
+    /// `.pt` and such), else in git.
     ///
     /// ```
     /// use settling_hub_server::File;
@@ -56,8 +57,9 @@ impl File {
         if large { file.in_lfs() } else { file }
     }
 
-    /// A file of `size` bytes in LFS that `fill(offset, buffer)` makes as they are asked for. `sha256` is what the server says of
-    /// it, and finds it by: true or not, it must be this file's alone.
+    /// A file of `size` bytes in LFS that `fill(offset, buffer)` makes as they are asked for.
+    /// `sha256` is what the server says of it, and finds it by: true or not, it must be this file's
+    /// alone.
     pub fn made(
         path: impl Into<String>,
         size: u64,
@@ -80,7 +82,8 @@ impl File {
         self
     }
 
-    /// The identity that the server tells in its `ETag` (git) or `X-Linked-Etag` (LFS), without quotes.
+    /// The identity that the server tells in its `ETag` (git) or `X-Linked-Etag` (LFS), without
+    /// quotes.
     pub fn etag(&self) -> &str {
         if self.pointer_size.is_some() { &self.sha256 } else { &self.git_oid }
     }

@@ -174,8 +174,9 @@ impl Response {
         response.header("Accept-Ranges", "bytes")
     }
 
-    /// Writes the answer, whose time has come; says whether the connection can be used again. `pause` returns early when the
-    /// server ends; `progress` is told how many bytes of the body were written, before the client can have them.
+    /// Writes the answer, whose time has come; says whether the connection can be used again.
+    /// `pause` returns early when the server ends; `progress` is told how many bytes of the body
+    /// were written, before the client can have them.
     pub(crate) fn send(
         &self,
         to: &mut TcpStream,
@@ -231,8 +232,8 @@ impl Response {
     }
 }
 
-/// `bytes=a-b`, `bytes=a-`, `bytes=-n` as (start, end): `None` for what is not a single range, `Some(None)` for one that
-/// the size cannot satisfy.
+/// `bytes=a-b`, `bytes=a-`, `bytes=-n` as (start, end): `None` for what is not a single range,
+/// `Some(None)` for one that the size cannot satisfy.
 fn parse_range(text: &str, size: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     if first.is_empty() {

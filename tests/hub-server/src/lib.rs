@@ -1,4 +1,5 @@
-//! A local server that speaks the Hugging Face hub's protocol, and fails as it is told to, for tests.
+//! A local server that speaks the Hugging Face hub's protocol, and fails as it is told to, for
+//! tests.
 //!
 //! It is checked against the official Python client (`tests/python_client.rs`).
 //!
@@ -39,19 +40,24 @@
 //!
 //! * `GET /api/models/<id>` and `/api/models/<id>/revision/<revision>` (`?blobs=true`)
 //! * `GET /api/models/<id>/refs` (`?include_prs=1`)
-//! * `GET /api/models/<id>/tree/<revision>[/<folder>]` (`?recursive=`, `expand=`, `limit=`, `cursor=`), in pages: `Link`
+//! * `GET /api/models/<id>/tree/<revision>[/<folder>]` (`?recursive=`, `expand=`, `limit=`,
+//!   `cursor=`), in pages: `Link`
 //! * `GET /api/models/<id>/commits/<revision>` (`?limit=`, `p=`), in pages: `Link`, `X-Total-Count`
 //! * `POST /api/models/<id>/paths-info/<revision>`, of a form or of JSON
-//! * `HEAD` and `GET /<id>/resolve/<revision>/<path>` (of datasets: `/datasets/<id>/resolve/...`), with `X-Repo-Commit`. Small
-//!   files come with `ETag`, or by way of a redirect ([`HubServer::set_resolve_cache`]). Files in LFS are answered by 302 to
-//!   [`HubServer::cdn_url`]`/cdn/<sha256>` with `X-Linked-Etag` and `X-Linked-Size`. The redirect's own `Content-Length` is that of
-//!   its body, and the store's `ETag` is not the sha256, as on the hub.
+//! * `HEAD` and `GET /<id>/resolve/<revision>/<path>` (of datasets: `/datasets/<id>/resolve/...`),
+//!   with `X-Repo-Commit`. Small files come with `ETag`, or by way of a redirect
+//!   ([`HubServer::set_resolve_cache`]). Files in LFS are answered by 302 to
+//!   [`HubServer::cdn_url`]`/cdn/<sha256>` with `X-Linked-Etag` and `X-Linked-Size`. The redirect's
+//!   own `Content-Length` is that of its body, and the store's `ETag` is not the sha256, as on the
+//!   hub.
 //!
-//! Ranges (`bytes=a-b`, `bytes=a-`, `bytes=-n`) are answered by 206, or by 416 where the file has no such bytes.
+//! Ranges (`bytes=a-b`, `bytes=a-`, `bytes=-n`) are answered by 206, or by 416 where the file has
+//! no such bytes.
 //!
-//! Refusals have the hub's `X-Error-Code` (`RepoNotFound`, `GatedRepo`, `RevisionNotFound`, `EntryNotFound`) and
-//! `X-Error-Message`. A gated repository is listed for all, and its files are refused: 401 without a token, 403 with another.
-//! A private or missing one is 401 without a token ([`HubServer::set_missing_is_404`]) and 404 with another.
+//! Refusals have the hub's `X-Error-Code` (`RepoNotFound`, `GatedRepo`, `RevisionNotFound`,
+//! `EntryNotFound`) and `X-Error-Message`. A gated repository is listed for all, and its files are
+//! refused: 401 without a token, 403 with another. A private or missing one is 401 without a token
+//! ([`HubServer::set_missing_is_404`]) and 404 with another.
 //!
 //! Not here: uploads, pull requests beyond their references, Xet, and HTTP/2 or TLS.
 #![forbid(unsafe_code)]

@@ -25,10 +25,11 @@ pub(crate) enum Access {
     Private(String),
 }
 
-/// A repository. Build it, then hand it to [`HubServer::add`](crate::HubServer::add); change it later in
-/// [`HubServer::edit`](crate::HubServer::edit).
+/// A repository. Build it, then hand it to [`HubServer::add`](crate::HubServer::add); change it
+/// later in [`HubServer::edit`](crate::HubServer::edit).
 ///
-/// References are branches (`main`) unless they say what they are (`refs/pr/1`, `refs/convert/parquet`, `refs/tags/v1`).
+/// References are branches (`main`) unless they say what they are (`refs/pr/1`,
+/// `refs/convert/parquet`, `refs/tags/v1`).
 #[derive(Clone, Debug)]
 pub struct Repo {
     pub(crate) kind: RepoKind,
@@ -64,20 +65,22 @@ impl Repo {
         Self { kind, id, access: Access::Public, references, commits }
     }
 
-    /// Serves files only to requests with `Authorization: Bearer <token>`: 401 without one, 403 with another.
+    /// Serves files only to requests with `Authorization: Bearer <token>`: 401 without one, 403
+    /// with another.
     pub fn gated(mut self, token: impl Into<String>) -> Self {
         self.access = Access::Gated(token.into());
         self
     }
 
-    /// Hides the repository from requests without `Authorization: Bearer <token>`: they are answered as if it were missing.
+    /// Hides the repository from requests without `Authorization: Bearer <token>`: they are
+    /// answered as if it were missing.
     pub fn private(mut self, token: impl Into<String>) -> Self {
         self.access = Access::Private(token.into());
         self
     }
 
-    /// Adds a commit to a branch, which it makes if need be. The tree is the one before, with `files` added or replaced.
-    /// Returns the commit's id, a hash of all that it says.
+    /// Adds a commit to a branch, which it makes if need be. The tree is the one before, with
+    /// `files` added or replaced. Returns the commit's id, a hash of all that it says.
     pub fn commit(
         &mut self,
         branch: &str,
@@ -101,7 +104,8 @@ impl Repo {
         self.commit_tree(branch, title, tree, None)
     }
 
-    /// As [`replace`](Self::replace), with the commit's id given: 40 hexadecimal digits, or whatever a test wants a client to see.
+    /// As [`replace`](Self::replace), with the commit's id given: 40 hexadecimal digits, or
+    /// whatever a test wants a client to see.
     pub fn replace_as(
         &mut self,
         id: impl Into<String>,

@@ -127,7 +127,8 @@ fn parse<'a>(state: &State, path: &'a str) -> Option<Route<'a>> {
     known.then_some(Route { kind, before, id, after, section })
 }
 
-/// A revision, which may be `refs/pr/1` with its slashes encoded or not, and the path that follows it.
+/// A revision, which may be `refs/pr/1` with its slashes encoded or not, and the path that follows
+/// it.
 fn split_revision(segments: &[&str]) -> (String, String) {
     let count = if segments.len() > 2 && segments[0] == "refs" { 3 } else { 1 };
     let (name, path) = segments.split_at(count.min(segments.len()));

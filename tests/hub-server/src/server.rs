@@ -94,7 +94,8 @@ impl HubServer {
         self.state().url.clone()
     }
 
-    /// The address of the store that large files are redirected to: another port, and so another host to a careful client.
+    /// The address of the store that large files are redirected to: another port, and so another
+    /// host to a careful client.
     pub fn cdn_url(&self) -> String {
         self.state().cdn_url.clone()
     }
@@ -115,7 +116,8 @@ impl HubServer {
         change(repo.unwrap_or_else(|| panic!("no repository {id}")))
     }
 
-    /// Gives a repository another id. Requests for the old one are answered by 307 with a `Location` relative to the host.
+    /// Gives a repository another id. Requests for the old one are answered by 307 with a
+    /// `Location` relative to the host.
     ///
     /// # Panics
     ///
@@ -139,7 +141,8 @@ impl HubServer {
         self.state().rules.clear();
     }
 
-    /// Sets how many entries a page of `/tree` and `/commits` has at most. The hub's are 1000 (100 if expanded) and 50.
+    /// Sets how many entries a page of `/tree` and `/commits` has at most. The hub's are 1000 (100
+    /// if expanded) and 50.
     pub fn set_page_size(&self, entries: usize) {
         self.state().page_size = Some(entries.max(1));
     }
@@ -149,17 +152,20 @@ impl HubServer {
         self.state().missing_is_404 = yes;
     }
 
-    /// Redirects small files to `/api/resolve-cache/...` on the same host, by 307 with a relative `Location`, as the hub does.
+    /// Redirects small files to `/api/resolve-cache/...` on the same host, by 307 with a relative
+    /// `Location`, as the hub does.
     pub fn set_resolve_cache(&self, yes: bool) {
         self.state().resolve_cache = yes;
     }
 
-    /// Lets so much time pass before each answer, so that requests at once can be told from requests in turn.
+    /// Lets so much time pass before each answer, so that requests at once can be told from
+    /// requests in turn.
     pub fn set_delay(&self, delay: Duration) {
         self.state().delay = Some(delay);
     }
 
-    /// The most requests that waited for their answers to begin at once: with a delay, how many the client has under way.
+    /// The most requests that waited for their answers to begin at once: with a delay, how many the
+    /// client has under way.
     pub fn most_at_once(&self) -> usize {
         self.state().most_waiting
     }
@@ -180,7 +186,8 @@ impl HubServer {
         log.iter().filter(|one| one.method == method && one.target.contains(fragment)).count()
     }
 
-    /// How many bytes of bodies went to requests so far that have `fragment` in their path or query.
+    /// How many bytes of bodies went to requests so far that have `fragment` in their path or
+    /// query.
     pub fn bytes_served(&self, fragment: &str) -> u64 {
         let log = self.log();
         log.iter().filter(|one| one.target.contains(fragment)).map(|one| one.sent).sum()

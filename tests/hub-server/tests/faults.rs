@@ -1,4 +1,5 @@
-//! What the official client does not reach: ranges to the letter, failures as ordered, many clients at once, the end.
+//! What the official client does not reach: ranges to the letter, failures as ordered, many clients
+//! at once, the end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

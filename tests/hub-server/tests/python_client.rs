@@ -110,7 +110,8 @@ fn the_python_client_is_content() {
         assert!(output.status.success(), "{said}\n{complaints}");
         assert!(said.ends_with("all checks passed\n"), "{said}");
 
-        // What the client cannot say: that its token stayed at home, and that it went on where it had been cut.
+        // What the client cannot say: that its token stayed at home, and that it went on where it
+        // had been cut.
         let log = server.log();
         let at_store = log.iter().filter(|one| one.listener == Listener::Cdn);
         assert!(at_store.clone().all(|one| !one.authorized), "{log:#?}");

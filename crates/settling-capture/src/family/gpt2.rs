@@ -1,4 +1,5 @@
-//! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three blocks, GELU by tanh.
+//! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three
+//! blocks, GELU by tanh.
 
 use settling_core::{Gpt2, ModelSizes};
 use tch::Tensor;

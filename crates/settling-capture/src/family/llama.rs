@@ -1,4 +1,5 @@
-//! Llama and its relatives: separate projections, grouped heads of keys and values, rotary embedding of whole heads, a gated MLP.
+//! Llama and its relatives: separate projections, grouped heads of keys and values, rotary
+//! embedding of whole heads, a gated MLP.
 
 use settling_core::{Llama, LlamaNames, LlamaNorm, ModelSizes, RopeScaling, RotaryPairs};
 use tch::{Kind, TchError, Tensor};
@@ -131,8 +132,9 @@ fn stretched(frequencies: &Tensor, scaling: RopeScaling) -> Result<Tensor, TchEr
             high_freq_factor,
             original_max_position_embeddings,
         } => {
-            // How many times a pair turns over the original context, between the two bounds as a share of the way: 1 for
-            // whole frequencies, 0 for divided ones. In this order of operations, because that of f32 matters.
+            // How many times a pair turns over the original context, between the two bounds as a
+            // share of the way: 1 for whole frequencies, 0 for divided ones. In this order of
+            // operations, because that of f32 matters.
             let wavelength = frequencies.f_reciprocal()?.f_mul_scalar(std::f64::consts::TAU)?;
             let share = wavelength
                 .f_reciprocal()?

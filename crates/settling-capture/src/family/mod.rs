@@ -1,8 +1,9 @@
-//! The families: each says of which [parts](crate::parts) its models are made, and what its weights are called.
+//! The families: each says of which [parts](crate::parts) its models are made, and what its weights
+//! are called.
 //!
-//! A new family is one file here with one function from its description and the weights to a [`Network`], a variant of
-//! [`Architecture`], and a golden model in `tests/golden`. How a network is run, observed and differentiated it shares with the
-//! others.
+//! A new family is one file here with one function from its description and the weights to a
+//! [`Network`], a variant of [`Architecture`], and a golden model in `tests/golden`. How a network
+//! is run, observed and differentiated it shares with the others.
 
 use settling_core::Architecture;
 use tch::Kind;

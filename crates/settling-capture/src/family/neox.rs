@@ -1,4 +1,5 @@
-//! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of each head, exact GELU.
+//! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of
+//! each head, exact GELU.
 
 use settling_core::{GptNeox, ModelSizes};
 use tch::{Kind, TchError, Tensor};

@@ -11,25 +11,29 @@ use crate::tensor::to_host_f64;
 /// The rows that are multiplied at once, as in settling-cka.
 const BLOCK_ROWS: usize = 1024;
 
-/// Linear CKA of two streams of paired rows, on a device: [`LinearCka`](settling_cka::LinearCka) with its products elsewhere.
+/// Linear CKA of two streams of paired rows, on a device: [`LinearCka`](settling_cka::LinearCka)
+/// with its products elsewhere.
 ///
 /// # When to use it
 ///
-/// On a GPU, for wide features and many rows. On a CPU use [`LinearCka`](settling_cka::LinearCka), which needs no libtorch and
-/// whose bits depend on no number of threads; here [`Device::Cpu`] is for tests.
+/// On a GPU, for wide features and many rows. On a CPU use [`LinearCka`](settling_cka::LinearCka),
+/// which needs no libtorch and whose bits depend on no number of threads; here [`Device::Cpu`] is
+/// for tests.
 ///
 /// # Numerics
 ///
-/// The arithmetic is that of `LinearCka` in another order of summation: f64, every block of 1024 rows centred by its own mean
-/// before any product, means in twice the precision of f64. Both agree to 1e-11, far from zero too (features 10⁶ standard
-/// deviations off). On one device, the same rows in the same order are multiplied in the same blocks, however they are split
-/// into batches; merging changes the answer by rounding only.
+/// The arithmetic is that of `LinearCka` in another order of summation: f64, every block of 1024
+/// rows centred by its own mean before any product, means in twice the precision of f64. Both agree
+/// to 1e-11, far from zero too (features 10⁶ standard deviations off). On one device, the same rows
+/// in the same order are multiplied in the same blocks, however they are split into batches;
+/// merging changes the answer by rounding only.
 ///
 /// # Memory and cost
 ///
-/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes on the device however many rows are seen, up to four times that while a block is
-/// added or another accumulator merged, and some `40 (p + q)` bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of
-/// the gathered block on the host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
+/// For widths `p`, `q`: `8 (p² + q² + p q)` bytes on the device however many rows are seen, up to
+/// four times that while a block is added or another accumulator merged, and some `40 (p + q)`
+/// bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of the gathered block on the
+/// host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
 ///
 /// # Example
 ///
@@ -62,8 +66,9 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Device`](crate::ErrorKind::Device) if there is no such device, or it has no f64, as [`Device::Mps`];
-    /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a GPU has failed in this process.
+    /// [`ErrorKind::Device`](crate::ErrorKind::Device) if there is no such device, or it has no
+    /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
+    /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
         let torch = with_f64(device)?;
         Ok(Self { device, torch, widths: None, moments: None, pending: Default::default() })
@@ -75,14 +80,17 @@ impl DeviceCka {
         self.moments.as_ref().map_or(0, |moments| moments.rows) + self.pending_rows()
     }
 
-    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the same observation. `n` may be 0.
+    /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the
+    /// same observation. `n` may be 0.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`] as its source, if the numbers of rows
-    /// differ, a width is 0 or not that of the update before, or an element is not finite;
-    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory), [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed)
-    /// and [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) from the device. The accumulator is then as it was before.
+    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`] as its
+    /// source, if the numbers of rows differ, a width is 0 or not that of the update before, or an
+    /// element is not finite; [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
+    /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
+    /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) from the device. The accumulator is then
+    /// as it was before.
     pub fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Error> {
         check_pair(x, y, self.widths).map_err(refused)?;
         self.add(None, [x, y])
@@ -92,8 +100,9 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix) if the widths differ, [`ErrorKind::Config`](crate::ErrorKind::Config) if the
-    /// devices do, and from the device as [`update`](Self::update). The accumulator is then as it was before.
+    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix) if the widths differ,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the devices do, and from the device as
+    /// [`update`](Self::update). The accumulator is then as it was before.
     pub fn merge(&mut self, other: Self) -> Result<(), Error> {
         let Some(widths) = other.widths else { return Ok(()) };
         let rows = other.pending_rows();
@@ -139,7 +148,8 @@ impl DeviceCka {
         Cka::from_sums(all.sums(&to_host_f64(&numbers)?)).map_err(refused)
     }
 
-    /// Adds rows that have been checked. `moments` take the place of those of `self`, if there are any, once nothing can fail.
+    /// Adds rows that have been checked. `moments` take the place of those of `self`, if there are
+    /// any, once nothing can fail.
     fn add(&mut self, mut moments: Option<Moments>, [x, y]: [MatView<'_>; 2]) -> Result<(), Error> {
         let _guard = no_grad_guard();
         let (mut start, mut waiting) = (0, self.pending_rows());

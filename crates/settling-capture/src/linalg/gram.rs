@@ -1,15 +1,17 @@
 //! Gram matrices on a device that are nearly as exact as f64 can hold them.
 //!
-//! Singular values from the eigenvalues of `G = B Bᵀ` square the condition number, so nothing may be lost on the way to `G`. Let
-//! `B` be `(n, N)` with n <= N, elements of f32, scaled by a power of two so that the largest lies in [1, 2), and `u = 2^-53`.
+//! Singular values from the eigenvalues of `G = B Bᵀ` square the condition number, so nothing may
+//! be lost on the way to `G`. Let `B` be `(n, N)` with n <= N, elements of f32, scaled by a power
+//! of two so that the largest lies in [1, 2), and `u = 2^-53`.
 //!
 //! # The split
 //!
-//! `B = H + L`, where `H` is `B` rounded to multiples of `2^(1-q)`. So `H` is `2^(1-q)` times integers of at most `2^q`, a
-//! product of two of them is at most `2^2q`, and every partial sum of N such products, in whatever order, fused or not, is an
-//! integer of at most `N 2^2q` times a power of two. With `2 q + ceil(log2 N) <= 53` all of them are f64 numbers: `H Hᵀ` is
-//! computed without any rounding. `L = B - H` is exact too: it is at most half a unit of `H`, and a multiple of the last bit of
-//! `B` unless it is zero.
+//! `B = H + L`, where `H` is `B` rounded to multiples of `2^(1-q)`. So `H` is `2^(1-q)` times
+//! integers of at most `2^q`, a product of two of them is at most `2^2q`, and every partial sum of
+//! N such products, in whatever order, fused or not, is an integer of at most `N 2^2q` times a
+//! power of two. With `2 q + ceil(log2 N) <= 53` all of them are f64 numbers: `H Hᵀ` is computed
+//! without any rounding. `L = B - H` is exact too: it is at most half a unit of `H`, and a multiple
+//! of the last bit of `B` unless it is zero.
 //!
 //! # What is left
 //!
@@ -19,26 +21,29 @@
 //! G = H Hᵀ + (H Lᵀ + L Hᵀ + L Lᵀ) = H Hᵀ + W + Wᵀ
 //! ```
 //!
-//! so that one more product is enough. `B + H` is rounded once at most; any order of summation in `W` leaves
-//! (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition, section 3.1)
+//! so that one more product is enough. `B + H` is rounded once at most; any order of summation in
+//! `W` leaves (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd edition, section 3.1)
 //!
 //! ```text
 //! |fl(W) - W| <= g |S| |L|ᵀ,    g = (N + 1) u / (1 - (N + 1) u)
 //! ```
 //!
-//! element by element, and so `‖fl(W) - W‖ <= g ‖S‖ ‖L‖` in Frobenius norms, by Cauchy and Schwarz. `W` and its transpose are
-//! added, with an error of at most `u (‖fl(W)‖ + ‖fl(W)‖)`, and then `H Hᵀ`, with an error of at most `u ‖fl(G)‖`, since
-//! `fl(x + y) (1 + d) = x + y` for some `|d| <= u`. Together, to first order in u,
+//! element by element, and so `‖fl(W) - W‖ <= g ‖S‖ ‖L‖` in Frobenius norms, by Cauchy and Schwarz.
+//! `W` and its transpose are added, with an error of at most `u (‖fl(W)‖ + ‖fl(W)‖)`, and then
+//! `H Hᵀ`, with an error of at most `u ‖fl(G)‖`, since `fl(x + y) (1 + d) = x + y` for some
+//! `|d| <= u`. Together, to first order in u,
 //!
 //! ```text
 //! ‖fl(G) - G‖ <= u ‖fl(G)‖ + 2 (N + 3) u ‖S‖ ‖L‖
 //! ```
 //!
-//! `‖L‖` is some `2^-q ‖B‖`, so that the second term is well below the first: what is lost is the last rounding of each
-//! element. An ordinary product would lose N times as much. `fl(G)` is symmetric to the bit.
+//! `‖L‖` is some `2^-q ‖B‖`, so that the second term is well below the first: what is lost is the
+//! last rounding of each element. An ordinary product would lose N times as much. `fl(G)` is
+//! symmetric to the bit.
 //!
-//! All this supposes IEEE arithmetic. Where a GPU's library offers to emulate products of f64, that must be off, as it is by default.
-//! No product underflows: elements of f32 are multiples of `2^-149`, scaled of `2^-277` and more, their products of `2^-554`.
+//! All this supposes IEEE arithmetic. Where a GPU's library offers to emulate products of f64, that
+//! must be off, as it is by default. No product underflows: elements of f32 are multiples of
+//! `2^-149`, scaled of `2^-277` and more, their products of `2^-554`.
 
 use settling_core::MatView;
 use tch::{Device, Kind, TchError, Tensor};
@@ -54,7 +59,8 @@ pub(super) struct Grams {
 }
 
 impl Grams {
-    /// Of the smaller sides of `matrices`, each divided by two to its exponent, after which its largest element lies in [1, 2).
+    /// Of the smaller sides of `matrices`, each divided by two to its exponent, after which its
+    /// largest element lies in [1, 2).
     pub(super) fn new(
         matrices: &[MatView<'_>],
         exponents: &[i32],
@@ -79,8 +85,8 @@ impl Grams {
     }
 }
 
-/// The bound of the module, from `‖fl(G)‖`, `‖S‖`, `‖L‖` and `N`. The factor covers what is of second order in u, and the rounding of the
-/// norms themselves, for `n N < 2^46`.
+/// The bound of the module, from `‖fl(G)‖`, `‖S‖`, `‖L‖` and `N`. The factor covers what is of
+/// second order in u, and the rounding of the norms themselves, for `n N < 2^46`.
 pub(super) fn product_error(gram: f64, s: f64, l: f64, inner: usize) -> f64 {
     let u = f64::EPSILON / 2.0;
     (1.0 + 1.0 / 64.0) * (u * gram + 2.0 * (inner as f64 + 3.0) * u * (s * l))

@@ -1,4 +1,5 @@
-//! On a device what settling-rank and settling-cka do on one core of a CPU: singular values and CKA, in f64.
+//! On a device what settling-rank and settling-cka do on one core of a CPU: singular values and
+//! CKA, in f64.
 
 mod cka;
 mod gram;

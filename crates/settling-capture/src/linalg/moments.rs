@@ -1,7 +1,8 @@
 //! The sums behind CKA on a device, about the running mean, and how they move when the mean does.
 //!
-//! They are those of settling-cka, whose `moments.rs` derives the formulas. For a row of either side about its mean `a`, `b`, and
-//! `u = |a|²`, `v = |b|²`, the state of each of the pairs xx, xy and yy is
+//! They are those of settling-cka, whose `moments.rs` derives the formulas. For a row of either
+//! side about its mean `a`, `b`, and `u = |a|²`, `v = |b|²`, the state of each of the pairs xx, xy
+//! and yy is
 //!
 //! ```text
 //! C = Σ a bᵀ        S = Σ u v        P = Σ a v        Q = Σ b u
@@ -16,9 +17,10 @@
 //! S' = S + 2 d·P + 2 e·Q + 4 dᵀ C e + |d|² T_b + |e|² T_a + n |d|² |e|²
 //! ```
 //!
-//! Two states move to their common mean and add up; what that adds to `C` is `(n_A n_B / n) δ εᵀ` with the differences of the
-//! means (Chan, Golub & LeVeque 1983). All tensors are f64 and stay on the device, numbers too, so that the host never waits.
-//! Nothing is changed in place: a failure on the way leaves the state as it was.
+//! Two states move to their common mean and add up; what that adds to `C` is `(n_A n_B / n) δ εᵀ`
+//! with the differences of the means (Chan, Golub & LeVeque 1983). All tensors are f64 and stay on
+//! the device, numbers too, so that the host never waits. Nothing is changed in place: a failure on
+//! the way leaves the state as it was.
 
 use settling_cka::{CkaSums, SideSums};
 use tch::{Device, Kind, TchError, Tensor};
@@ -37,7 +39,8 @@ pub(super) struct Moments {
 /// One side.
 #[derive(Debug)]
 struct Side {
-    /// The mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the spread of the rows.
+    /// The mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse
+    /// beside the spread of the rows.
     high: Tensor,
     low: Tensor,
     /// `T`.
@@ -78,12 +81,13 @@ impl Centred {
     fn new(values: &[f32], rows: usize, device: Device) -> Result<Self, TchError> {
         let values = Tensor::f_from_slice(values)?.f_reshape([as_i64(rows), -1])?;
         let values = values.f_to_device(device)?.f_to_kind(Kind::Double)?;
-        // Divided by a tensor on the device: by a number, or in a mean, a GPU multiplies with the rounded reciprocal. The rows
-        // of a constant side would then keep a variance.
+        // Divided by a tensor on the device: by a number, or in a mean, a GPU multiplies with the
+        // rounded reciprocal. The rows of a constant side would then keep a variance.
         let count = Tensor::f_from_slice(&[rows as f64])?.f_to_device(device)?;
         let mean =
             |values: &Tensor| values.f_sum_dim_intlist(0, false, Kind::Double)?.f_div(&count);
-        // What the rounded mean leaves of the rows is small and has a mean of its own: the low part. Equal rows leave nothing.
+        // What the rounded mean leaves of the rows is small and has a mean of its own: the low
+        // part. Equal rows leave nothing.
         let high = mean(&values)?;
         let values = values.f_sub(&high)?;
         let low = mean(&values)?;
@@ -100,8 +104,8 @@ impl Side {
         other.high.f_sub(&self.high)?.f_add(&other.low.f_sub(&self.low)?)
     }
 
-    /// The side of two states, `delta` from the mean of the first to that of the second, which has the share `share` of the
-    /// rows; `weight` as in the module.
+    /// The side of two states, `delta` from the mean of the first to that of the second, which has
+    /// the share `share` of the rows; `weight` as in the module.
     fn merged(
         &self,
         other: &Self,

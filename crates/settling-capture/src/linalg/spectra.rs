@@ -12,40 +12,48 @@ use crate::batch::Walk;
 use crate::error::{Context, Error, ErrorKind};
 use crate::tensor::to_host_f64;
 
-/// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all unless one matrix alone has more.
+/// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all
+/// unless one matrix alone has more.
 const ELEMENTS_AT_ONCE: usize = 1 << 24;
 
-/// Singular values on a device, from eigenvalues of Gram matrices, each spectrum with a certificate of its error.
+/// Singular values on a device, from eigenvalues of Gram matrices, each spectrum with a certificate
+/// of its error.
 ///
 /// # When to use it
 ///
-/// On a GPU, for many matrices or large ones. On a CPU prefer [`settling_rank::singular_values`], which knows small singular values
-/// better, needs no libtorch, and gives the same bits on any number of threads; here [`Device::Cpu`] is for tests. What is
-/// wanted of a spectrum here is its effective rank. A single small singular value, and so a condition number, is known to its
-/// radius only.
+/// On a GPU, for many matrices or large ones. On a CPU prefer [`settling_rank::singular_values`],
+/// which knows small singular values better, needs no libtorch, and gives the same bits on any
+/// number of threads; here [`Device::Cpu`] is for tests. What is wanted of a spectrum here is its
+/// effective rank. A single small singular value, and so a condition number, is known to its radius
+/// only.
 ///
 /// # Method
 ///
-/// A matrix is scaled by a power of two, its Gram matrix of the smaller side formed in f64 with one rounding an element (from a
-/// leading part whose products are exact, and the small rest), and the device asked for its eigenvalues, whose roots are the
-/// singular values. From a bound of what was rounded (`linalg/gram.rs` derives it) [`GramEigenvalues`] has bounds of every value's
-/// error and of the effective rank's; it also checks the eigenvalues against trace and norm, the trace as the host summed it
-/// from the data before the device saw them. If the effective rank is certain to [`TOLERANCE`], the answer stands. If not, or if
-/// the device's routine fails, the CPU decomposes the matrix, in parallel over such matrices, as [`spectrum_within`] a tolerance of
-/// 0; [`Certified::method`] says which it was.
+/// A matrix is scaled by a power of two, its Gram matrix of the smaller side formed in f64 with one
+/// rounding an element (from a leading part whose products are exact, and the small rest), and the
+/// device asked for its eigenvalues, whose roots are the singular values. From a bound of what was
+/// rounded (`linalg/gram.rs` derives it) [`GramEigenvalues`] has bounds of every value's error and
+/// of the effective rank's; it also checks the eigenvalues against trace and norm, the trace as the
+/// host summed it from the data before the device saw them. If the effective rank is certain to
+/// [`TOLERANCE`], the answer stands. If not, or if the device's routine fails, the CPU decomposes
+/// the matrix, in parallel over such matrices, as [`spectrum_within`] a tolerance of 0;
+/// [`Certified::method`] says which it was.
 ///
-/// That computed eigenvalues are those of a matrix within `n eps ‖G‖` is a claim of LAPACK and cuSOLVER, not a theorem. Against
-/// matrices of known spectrum, libtorch on a CPU errs by up to 10 % of it for n = 64 and 5 % for n = 512 and 1024; a GPU has
-/// not been measured.
+/// That computed eigenvalues are those of a matrix within `n eps ‖G‖` is a claim of LAPACK and
+/// cuSOLVER, not a theorem. Against matrices of known spectrum, libtorch on a CPU errs by up to 10
+/// % of it for n = 64 and 5 % for n = 512 and 1024; a GPU has not been measured.
 ///
-/// It passes for square Gaussian matrices of width 1024, and for matrices of width 512 whose singular values fall evenly in their
-/// logarithm up to a thousandfold. A matrix of low rank never does, and so costs the attempt besides the SVD.
+/// It passes for square Gaussian matrices of width 1024, and for matrices of width 512 whose
+/// singular values fall evenly in their logarithm up to a thousandfold. A matrix of low rank never
+/// does, and so costs the attempt besides the SVD.
 ///
 /// # Cost and memory
 ///
-/// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs for games compute f64 at a
-/// 64th of their speed in f32. Matrices of one shape go through in batches of 2^24 elements or one matrix, with some 50 bytes an element
-/// (70 where a matrix is square; measured on a CPU); where a GPU's memory does not suffice, a batch is halved, again and again.
+/// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs
+/// for games compute f64 at a 64th of their speed in f32. Matrices of one shape go through in
+/// batches of 2^24 elements or one matrix, with some 50 bytes an element (70 where a matrix is
+/// square; measured on a CPU); where a GPU's memory does not suffice, a batch is halved, again and
+/// again.
 ///
 /// # Example
 ///
@@ -85,22 +93,26 @@ impl DeviceSpectra {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Device`](crate::ErrorKind::Device) if there is no such device, or it has no f64, as [`Device::Mps`];
-    /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a GPU has failed in this process.
+    /// [`ErrorKind::Device`](crate::ErrorKind::Device) if there is no such device, or it has no
+    /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
+    /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
         Ok(Self { device, torch: with_f64(device)? })
     }
 
-    /// The singular values of `matrices`, of any shapes `(rows, cols)`, in their order. Those of one shape go through the device
-    /// together, so pass many at once. An empty matrix has an empty spectrum, a zero matrix one of zeros.
+    /// The singular values of `matrices`, of any shapes `(rows, cols)`, in their order. Those of
+    /// one shape go through the device together, so pass many at once. An empty matrix has an empty
+    /// spectrum, a zero matrix one of zeros.
     ///
     /// # Errors
     ///
-    /// Of each matrix, by itself: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_rank::Error`] as its
-    /// source, if an element is not finite (the message has its row and column) or no method found singular values;
-    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory) if it does not fit the device alone;
-    /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) if the
-    /// device failed, for all matrices that were still to come.
+    /// Of each matrix, by itself: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
+    /// [`settling_rank::Error`] as its source, if an element is not finite (the message has its row
+    /// and column) or no method found singular values;
+    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory) if it does not fit the device
+    /// alone; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
+    /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) if the device failed, for all matrices
+    /// that were still to come.
     #[must_use]
     pub fn certified(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, Error>> {
         let scales: Vec<Option<Scale>> = matrices.par_iter().map(|&a| Scale::of(a)).collect();
@@ -193,7 +205,8 @@ impl DeviceSpectra {
 impl SingularValues for DeviceSpectra {
     type Error = Error;
 
-    /// As [`DeviceSpectra::certified`] of one matrix: one after the other, small ones leave a GPU idle.
+    /// As [`DeviceSpectra::certified`] of one matrix: one after the other, small ones leave a GPU
+    /// idle.
     fn singular_values(&self, a: MatView<'_>) -> Result<Spectrum, Error> {
         let found = self.certified(&[a]).pop().expect("an answer for each matrix");
         Ok(found?.into_spectrum())

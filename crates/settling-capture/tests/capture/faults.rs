@@ -1,5 +1,5 @@
-//! Bad input, and what goes wrong on the way: an error that says what, or what was asked for; and a model that can be used again.
-//! docs/RELIABILITY.md lists them.
+//! Bad input, and what goes wrong on the way: an error that says what, or what was asked for; and a
+//! model that can be used again. docs/RELIABILITY.md lists them.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -204,7 +204,8 @@ fn to_f16(value: f32) -> u16 {
     (sign | bits) as u16
 }
 
-/// Weights that are the largest numbers of f16 multiply with each other without overflow where arithmetic is f32.
+/// Weights that are the largest numbers of f16 multiply with each other without overflow where
+/// arithmetic is f32.
 #[test]
 fn the_largest_numbers_of_f16_overflow_in_f16_only() {
     let (architecture, batch) = (architecture("parallel"), tokens("parallel"));

@@ -1,4 +1,5 @@
-//! Against Hugging Face transformers, on the same weights: tests/golden/make.py wrote the expected values.
+//! Against Hugging Face transformers, on the same weights: tests/golden/make.py wrote the expected
+//! values.
 
 use crate::support::{
     CASES, Captured, File, activations, all_gradients, all_intermediates, all_sites, architecture,
@@ -7,8 +8,9 @@ use crate::support::{
 use settling_capture::{GradientRule, Options, Precision};
 use settling_core::{Component, Positions, Site, View};
 
-/// f32 products of inner dimension <= 24 in another order, through three layers: a few hundred roundings of 6e-8. What
-/// transformers computes lies within 3e-6 of the same in f64 (make.py checks it).
+/// f32 products of inner dimension <= 24 in another order, through three layers: a few hundred
+/// roundings of 6e-8. What transformers computes lies within 3e-6 of the same in f64 (make.py
+/// checks it).
 const TOLERANCE: f64 = 1e-5;
 
 /// As above in f64, a few hundred roundings of 1e-16.
@@ -49,7 +51,8 @@ fn is_neox(case: &str) -> bool {
     architecture(case).family() == "gpt_neox"
 }
 
-/// The heads of the layers that the golden files leave out: their sum is the layer's, but for the output projection's bias.
+/// The heads of the layers that the golden files leave out: their sum is the layer's, but for the
+/// output projection's bias.
 fn heads_add_up(case: &str, captured: &Captured) {
     let sizes = architecture(case).sizes();
     for (site, (rows, width)) in captured.iter().filter(|(site, _)| site.head.is_none()) {

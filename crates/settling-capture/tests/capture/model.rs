@@ -1,4 +1,5 @@
-//! What a model promises besides agreeing with the reference: repetition, errors with a cause, training.
+//! What a model promises besides agreeing with the reference: repetition, errors with a cause,
+//! training.
 
 use std::ops::ControlFlow;
 
@@ -22,7 +23,8 @@ fn a_second_pass_repeats_the_first() {
 
 #[test]
 fn the_token_behind_the_context_is_a_target_only() {
-    // 13 tokens in a context of 12 feed 12; the same rows without their last token feed the same 12.
+    // 13 tokens in a context of 12 feed 12; the same rows without their last token feed the same
+    // 12.
     let longer = tokens();
     let shorter: Vec<u32> =
         (0..longer.rows()).flat_map(|row| longer.row(row)[..12].to_vec()).collect();

@@ -1,4 +1,5 @@
-//! Arithmetic: what a micro-batch, a precision and a rule of gradients change, and what they do not.
+//! Arithmetic: what a micro-batch, a precision and a rule of gradients change, and what they do
+//! not.
 
 use crate::support::{
     CASES, File, activations, all_gradients, all_sites, architecture, gradients, load,
@@ -21,7 +22,8 @@ fn options(case: &str, precision: Precision, micro_batch: usize) -> Options {
     }
 }
 
-/// libtorch sums in another order for another shape: some ten roundings of 6e-8 that are not the same.
+/// libtorch sums in another order for another shape: some ten roundings of 6e-8 that are not the
+/// same.
 #[test]
 fn results_do_not_depend_on_the_micro_batch() {
     for case in CASES {
@@ -65,9 +67,10 @@ fn gradients_in_f64_do_not_depend_on_the_micro_batch() {
     }
 }
 
-/// In a layer a value is rounded some 12 times in a row: a norm, a projection, the rotation, the scores, their softmax, the mixing,
-/// a projection, a sum; again a norm, two projections, a sum. Three layers are 36 roundings forward, each of half a unit in the
-/// last place, and backward as many again of the value and of its gradient. If every one of them fell the same way:
+/// In a layer a value is rounded some 12 times in a row: a norm, a projection, the rotation, the
+/// scores, their softmax, the mixing, a projection, a sum; again a norm, two projections, a sum.
+/// Three layers are 36 roundings forward, each of half a unit in the last place, and backward as
+/// many again of the value and of its gradient. If every one of them fell the same way:
 const FORWARD: f64 = 36.0;
 const BACKWARD: f64 = 108.0;
 
@@ -108,7 +111,8 @@ fn every_precision_is_f64_but_for_its_roundings() {
     }
 }
 
-/// Sub-batches of one sequence each have as many targets: the sum of their means is five times the mean of all.
+/// Sub-batches of one sequence each have as many targets: the sum of their means is five times the
+/// mean of all.
 #[test]
 fn the_published_rule_sums_means() {
     for case in CASES {

@@ -1,5 +1,5 @@
-//! What is asked for, and nothing else: sites, intermediates, positions. A pass computes only what they need, and the numbers do
-//! not depend on it beyond rounding.
+//! What is asked for, and nothing else: sites, intermediates, positions. A pass computes only what
+//! they need, and the numbers do not depend on it beyond rounding.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,8 @@ use crate::support::{
 use settling_capture::{ErrorKind, Intermediate, Options, Transformer};
 use settling_core::{Capture, Component, Gradients, MatView, Positions, Site, TokenBatch, View};
 
-/// Fewer rows go through the same products in other shapes: some ten roundings of 6e-8 that are not the same.
+/// Fewer rows go through the same products in other shapes: some ten roundings of 6e-8 that are not
+/// the same.
 const TOLERANCE: f64 = 1e-6;
 
 const POSITIONS: [&str; 5] = ["last", "index:0", "index:7", "every:5", "every:12"];
@@ -41,7 +42,8 @@ fn positions_select_rows_of_every_site() {
     }
 }
 
-/// Nothing that comes later bears on a position, and a window is the same for rows shorter and longer than it.
+/// Nothing that comes later bears on a position, and a window is the same for rows shorter and
+/// longer than it.
 #[test]
 fn the_beginning_of_a_row_gives_its_first_positions() {
     for case in CASES {
@@ -62,8 +64,8 @@ fn the_beginning_of_a_row_gives_its_first_positions() {
     }
 }
 
-/// A pass ends with the last thing it is asked for, and narrows to the chosen positions where nothing else is read any more:
-/// for every site that is another place.
+/// A pass ends with the last thing it is asked for, and narrows to the chosen positions where
+/// nothing else is read any more: for every site that is another place.
 #[test]
 fn a_site_alone_is_what_it_is_among_all() {
     for case in CASES {

@@ -1,4 +1,5 @@
-//! Every setting of an architecture bears on the result: the golden models would show a forward pass that overlooks one.
+//! Every setting of an architecture bears on the result: the golden models would show a forward
+//! pass that overlooks one.
 
 use crate::support::{File, architecture, relative_error};
 use settling_capture::{Options, Transformer};
@@ -10,7 +11,8 @@ fn logits(architecture: &Architecture, weights: &File, case: &str) -> Vec<f32> {
     model.logits(&File::expected(case).tokens()).unwrap()
 }
 
-/// Fails unless the logits of the golden weights move by far more than golden.rs tolerates when `change` is made.
+/// Fails unless the logits of the golden weights move by far more than golden.rs tolerates when
+/// `change` is made.
 fn matters(case: &str, what: &str, change: impl Fn(&mut Architecture)) {
     let mut changed = architecture(case);
     change(&mut changed);
@@ -100,7 +102,8 @@ fn of_gpt2() {
     gpt2("gpt2_plain", "tied", |model| model.tie_word_embeddings = true);
 }
 
-/// No golden model leaves the scores unscaled. With heads of 4 the scale is a half, which queries can bear as well, exactly.
+/// No golden model leaves the scores unscaled. With heads of 4 the scale is a half, which queries
+/// can bear as well, exactly.
 #[test]
 fn scores_of_gpt2_may_be_left_unscaled() {
     for case in ["gpt2", "gpt2_plain"] {

@@ -60,7 +60,8 @@ fn it_agrees_with_the_cpu() {
     }
 }
 
-/// An offset that lets f32 keep a few bits of each row; and one that moves in the middle, so that blocks have other means.
+/// An offset that lets f32 keep a few bits of each row; and one that moves in the middle, so that
+/// blocks have other means.
 #[test]
 fn features_may_lie_far_from_zero() {
     for drift in [0.0, 1e6, -3e6] {
@@ -77,8 +78,8 @@ fn features_may_lie_far_from_zero() {
     }
 }
 
-/// Skewed integers with a trend, which f32 holds 15 million away from zero too: the answer is the same to 1e-13, the mean of a block known to
-/// 2^-30 only as one f64 would not do.
+/// Skewed integers with a trend, which f32 holds 15 million away from zero too: the answer is the
+/// same to 1e-13, the mean of a block known to 2^-30 only as one f64 would not do.
 #[test]
 fn an_exact_offset_costs_no_digits() {
     let (x, y) = pair(4, 10_000, 3, 2);

@@ -23,8 +23,8 @@ fn rank_error(found: &Spectrum, truth: &Spectrum) -> f64 {
     (effective_rank(found).unwrap() - truth).abs() / truth
 }
 
-/// Holds `found` to its own certificate; the values of `truth` are right to `slack` of the largest, its effective rank to
-/// `rank_slack`.
+/// Holds `found` to its own certificate; the values of `truth` are right to `slack` of the largest,
+/// its effective rank to `rank_slack`.
 fn assert_within(found: &Certified, truth: &Spectrum, slack: f64, rank_slack: f64, what: &str) {
     let largest = truth.values()[0];
     assert_eq!(found.radii().len(), truth.len(), "{what}");
@@ -58,8 +58,9 @@ fn trained(n: usize, condition: f64) -> Vec<f64> {
     (0..n).map(value).collect()
 }
 
-/// Matrices whose singular values are known exactly, from the 64 x 64 matrix H of signs in orthogonal rows of norm 8: those of
-/// `H diag(s)` are 8 s for any f32 numbers s, those of `H diag(s) Hᵀ` are 64 s where f32 holds the sums.
+/// Matrices whose singular values are known exactly, from the 64 x 64 matrix H of signs in
+/// orthogonal rows of norm 8: those of `H diag(s)` are 8 s for any f32 numbers s, those of
+/// `H diag(s) Hᵀ` are 64 s where f32 holds the sums.
 #[test]
 fn known_spectra_are_found_within_the_certificate() {
     let n = 64;
@@ -143,7 +144,8 @@ fn the_method_says_what_was_done() {
     assert!(low.effective_rank_error().unwrap() > 0.0);
 }
 
-/// Shapes in disorder, some of them in common, nothing among them: each answer is that of its matrix alone.
+/// Shapes in disorder, some of them in common, nothing among them: each answer is that of its
+/// matrix alone.
 #[test]
 fn answers_come_in_order() {
     let nan = Mat { values: vec![1.0, 2.0, f32::NAN, 4.0, f32::INFINITY, 6.0], rows: 2, cols: 3 };
@@ -210,7 +212,8 @@ fn devices_that_cannot_do_it_say_so() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Small integers, so that ranks are often low and values often equal; powers of two across the range of f32.
+    /// Small integers, so that ranks are often low and values often equal; powers of two across the
+    /// range of f32.
     #[test]
     fn any_matrix_keeps_its_certificate(
         (rows, cols, values) in (1..=20_usize, 1..=20_usize).prop_flat_map(|(rows, cols)| {

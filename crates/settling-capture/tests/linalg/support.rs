@@ -61,7 +61,8 @@ pub(crate) fn normals(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-/// `U diag(values) Vᵀ` rounded to f32, `(rows, cols)`, with orthogonal `U`, `V` from three reflections each.
+/// `U diag(values) Vᵀ` rounded to f32, `(rows, cols)`, with orthogonal `U`, `V` from three
+/// reflections each.
 pub(crate) fn with_spectrum(seed: u64, rows: usize, cols: usize, values: &[f64]) -> Mat {
     let mut normal = normals(seed);
     let mut a = vec![vec![0.0; cols]; rows];

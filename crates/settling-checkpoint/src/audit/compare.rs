@@ -21,7 +21,8 @@ pub(crate) struct Part {
     pub(crate) file: Option<String>,
 }
 
-/// Findings about identical, partly identical and constant weights. The greatest step is taken for the last of training.
+/// Findings about identical, partly identical and constant weights. The greatest step is taken for
+/// the last of training.
 pub(crate) fn compare(steps: &BTreeMap<Step, Hashed>, allowed: &BTreeSet<Step>) -> Vec<Finding> {
     let Some((&last, final_step)) = steps.last_key_value() else { return Vec::new() };
     let mut findings = Vec::new();
@@ -83,14 +84,15 @@ pub(crate) fn compare(steps: &BTreeMap<Step, Hashed>, allowed: &BTreeSet<Step>) 
     findings
 }
 
-/// Whether two steps are the same as far as both are there: one may have its weights in a second format that the other lacks.
+/// Whether two steps are the same as far as both are there: one may have its weights in a second
+/// format that the other lacks.
 fn same(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> bool {
     let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     !few.is_empty() && few.iter().all(|(name, hash)| many.get(name) == Some(hash))
 }
 
-/// Parts that every step has, with one hash, among three or more different checkpoints. Among two, one hash is no evidence that
-/// a part is constant.
+/// Parts that every step has, with one hash, among three or more different checkpoints. Among two,
+/// one hash is no evidence that a part is constant.
 fn constant(steps: &BTreeMap<Step, Hashed>) -> BTreeSet<&str> {
     let different: BTreeSet<_> = steps.values().map(|hashed| &hashed.all).collect();
     let Some(first) = steps.values().next().filter(|_| different.len() > 2) else {

@@ -18,7 +18,8 @@ pub(crate) struct Triple {
 }
 
 impl Triple {
-    /// How much longer the way through the middle is than the way past it; infinite if only the middle differs.
+    /// How much longer the way through the middle is than the way past it; infinite if only the
+    /// middle differs.
     pub(crate) fn detour(&self) -> Option<f64> {
         detour(self.distances)
     }
@@ -35,7 +36,8 @@ pub(crate) struct Distances {
     pub(crate) unreadable: BTreeMap<Step, String>,
 }
 
-/// Measures every three neighbours among `steps`, with three checkpoints open and three tensors in memory.
+/// Measures every three neighbours among `steps`, with three checkpoints open and three tensors in
+/// memory.
 pub(crate) fn measure<C>(series: &C, steps: &[Step], factor: f64) -> Distances
 where
     C: CheckpointSeries,

@@ -76,8 +76,8 @@ pub struct Finding {
 pub enum FindingKind {
     /// There is no step at all.
     Empty,
-    /// Steps that were expected are not there. Broken if the last of those expected is missing, for it is what the others are
-    /// compared with; else suspect.
+    /// Steps that were expected are not there. Broken if the last of those expected is missing, for
+    /// it is what the others are compared with; else suspect.
     MissingSteps {
         /// The missing ones.
         steps: Vec<Step>,
@@ -98,28 +98,32 @@ pub enum FindingKind {
         /// The last step.
         last: Step,
     },
-    /// Two or more steps before the last have the same weights. A note if they are among the steps 0, 1 and 2: mixed-precision
-    /// training skips updates until its loss scale fits. Suspect if they are a longer run from step 0 on, else broken.
+    /// Two or more steps before the last have the same weights. A note if they are among the steps
+    /// 0, 1 and 2: mixed-precision training skips updates until its loss scale fits. Suspect if
+    /// they are a longer run from step 0 on, else broken.
     IdenticalSteps {
         /// The steps.
         steps: Vec<Step>,
     },
-    /// Some weights of a step are those of another step and some are not, as when a shard was uploaded to the wrong revision.
-    /// Broken if the other is the last step, a note if both are among the steps 0, 1 and 2, else suspect.
+    /// Some weights of a step are those of another step and some are not, as when a shard was
+    /// uploaded to the wrong revision. Broken if the other is the last step, a note if both are
+    /// among the steps 0, 1 and 2, else suspect.
     MixedOrigin {
         /// The earlier step.
         step: Step,
-        /// The later step. Which of the two is wrong, the hashes cannot tell; but the last step is usually right.
+        /// The later step. Which of the two is wrong, the hashes cannot tell; but the last step is
+        /// usually right.
         other: Step,
         /// What is the same: matrices by name, or files where only files are known.
         shared: Vec<String>,
         /// How many other matrices, or files, there are to be compared.
         differing: usize,
-        /// The files of `step` in which everything that counts is the same. Empty where files are not known.
+        /// The files of `step` in which everything that counts is the same. Empty where files are
+        /// not known.
         files: Vec<String>,
     },
-    /// Matrices, or files, that are the same in every one of three or more different checkpoints: frozen, or a constant that the
-    /// model carries along.
+    /// Matrices, or files, that are the same in every one of three or more different checkpoints:
+    /// frozen, or a constant that the model carries along.
     Constant {
         /// Their names.
         names: Vec<String>,
@@ -140,7 +144,8 @@ pub enum FindingKind {
         /// The names of the matrices.
         tensors: Vec<String>,
     },
-    /// A step lies far off the way between its neighbours. A warning: read [`Audit`](crate::Audit) for what it can tell.
+    /// A step lies far off the way between its neighbours. A warning: read [`Audit`](crate::Audit)
+    /// for what it can tell.
     Discontinuity {
         /// The step.
         step: Step,

@@ -15,16 +15,18 @@ pub struct ListedFile {
     pub step: Step,
     /// The file's name in the revision.
     pub name: String,
-    /// The SHA-256 of its content: 64 hexadecimal digits. For a file in git LFS it is the object's id.
+    /// The SHA-256 of its content: 64 hexadecimal digits. For a file in git LFS it is the object's
+    /// id.
     pub sha256: String,
 }
 
 impl Audit {
-    /// Audits a series by the hashes of its files, before anything is downloaded: identical steps, single files of another step,
-    /// missing steps. Continuity cannot be judged so.
+    /// Audits a series by the hashes of its files, before anything is downloaded: identical steps,
+    /// single files of another step, missing steps. Continuity cannot be judged so.
     ///
-    /// Only files of weights count, by their names; what is the same in every revision, such as a tokenizer, may be in the list.
-    /// Two steps are the same if the files that both have are, so one of them may be there in a second format.
+    /// Only files of weights count, by their names; what is the same in every revision, such as a
+    /// tokenizer, may be in the list. Two steps are the same if the files that both have are, so
+    /// one of them may be there in a second format.
     ///
     /// ```
     /// use settling_checkpoint::{Audit, FindingKind, ListedFile};

@@ -20,11 +20,12 @@ pub use finding::{Finding, FindingKind, Severity, Verdict};
 pub use listing::ListedFile;
 pub use report::{AuditReport, AuditedStep};
 
-/// Checks that the checkpoints of a training run are what their names say, before numbers are computed from them.
+/// Checks that the checkpoints of a training run are what their names say, before numbers are
+/// computed from them.
 ///
-/// Published series have had the final weights under the names of early steps, one shard of the final model among the right
-/// ones of a middle step, the same file under three names, and gaps. None of this stops a study, and all of it shows in its
-/// figures as if it were a result.
+/// Published series have had the final weights under the names of early steps, one shard of the
+/// final model among the right ones of a middle step, the same file under three names, and gaps.
+/// None of this stops a study, and all of it shows in its figures as if it were a result.
 ///
 /// ```no_run
 /// use settling_checkpoint::{Audit, StepDirectories, Verdict, pythia_steps};
@@ -38,42 +39,48 @@ pub use report::{AuditReport, AuditedStep};
 ///
 /// # What is compared
 ///
-/// **Weights**: tensors of floating-point numbers, without the buffers `masked_bias` and `rotary_emb.inv_freq` that GPT-NeoX files carry
-/// along. Two steps are identical if all their weights are, by [`TensorHashes`]. A checkpoint that was converted to another
-/// element type is not recognised as the same.
+/// **Weights**: tensors of floating-point numbers, without the buffers `masked_bias` and
+/// `rotary_emb.inv_freq` that GPT-NeoX files carry along. Two steps are identical if all their
+/// weights are, by [`TensorHashes`]. A checkpoint that was converted to another element type is not
+/// recognised as the same.
 ///
-/// **Matrices**: weights with at least two dimensions. Only these tell whether a step is partly another one: biases and the
-/// weights of norms are legitimately equal in two checkpoints, at zero, at one, or because 16-bit numbers round small updates
-/// away. Matrices with one value throughout are left out for the same reason, and so is what is the same in every step
+/// **Matrices**: weights with at least two dimensions. Only these tell whether a step is partly
+/// another one: biases and the weights of norms are legitimately equal in two checkpoints, at zero,
+/// at one, or because 16-bit numbers round small updates away. Matrices with one value throughout
+/// are left out for the same reason, and so is what is the same in every step
 /// ([`FindingKind::Constant`]).
 ///
 /// # Continuity
 ///
-/// For every three neighbouring steps a, b, c, the relative Frobenius distance D(x, y) is the root mean square, over the
-/// matrices, of |x - y| / s with s² the mean of |a|², |b|² and |c|². The detour of b is (D(a, b) + D(b, c)) / D(a, c), at least
-/// 1 by the triangle inequality:
+/// For every three neighbouring steps a, b, c, the relative Frobenius distance D(x, y) is the root
+/// mean square, over the matrices, of |x - y| / s with s² the mean of |a|², |b|² and |c|². The
+/// detour of b is (D(a, b) + D(b, c)) / D(a, c), at least 1 by the triangle inequality:
 ///
 /// - weights that drift in one direction: 1;
 /// - a random walk: at most √2, as independent increments are orthogonal in high dimension;
 /// - noise around a fixed point, the three independent and equally strong: 2;
-/// - noise around a fixed point whose strength rises or falls (a learning rate that decays): at most 1 + √2 = 2.41. With
-///   variances A ≥ B ≥ C it is (√(A+B) + √(B+C)) / √(A+C) ≤ √(2A/(A+C)) + 1 ≤ √2 + 1, as B ≤ A.
+/// - noise around a fixed point whose strength rises or falls (a learning rate that decays): at
+///   most 1 + √2 = 2.41. With variances A ≥ B ≥ C it is (√(A+B) + √(B+C)) / √(A+C) ≤ √(2A/(A+C)) +
+///   1 ≤ √2 + 1, as B ≤ A.
 ///
-/// The 21 checkpoints of each of the two models of this workspace's demo have detours between 1.04 and 1.41, within what drift and
-/// random walk explain.
+/// The 21 checkpoints of each of the two models of this workspace's demo have detours between 1.04
+/// and 1.41, within what drift and random walk explain.
 ///
-/// So a detour above 3 (see [`Audit::detour_limit`]) has none of these causes: going to b and back again is the likeliest, as when
-/// b is a checkpoint of another time or another run. It is a warning all the same ([`Severity::Suspect`]). A loss spike that
-/// training recovers from looks alike, and so does a learning rate that peaks at b: equal noise before and after it and more
-/// than 3.5 times their variance at b. Where wrong checkpoints are close together, the right one between them may be named. And
-/// silence is no proof: the first and the last step have one neighbour only; two adjacent checkpoints from the same wrong place
-/// hide each other; and where neighbours are far apart, or training is slow, a checkpoint of a step not far away passes. Steps
+/// So a detour above 3 (see [`Audit::detour_limit`]) has none of these causes: going to b and back
+/// again is the likeliest, as when b is a checkpoint of another time or another run. It is a
+/// warning all the same ([`Severity::Suspect`]). A loss spike that training recovers from looks
+/// alike, and so does a learning rate that peaks at b: equal noise before and after it and more
+/// than 3.5 times their variance at b. Where wrong checkpoints are close together, the right one
+/// between them may be named. And silence is no proof: the first and the last step have one
+/// neighbour only; two adjacent checkpoints from the same wrong place hide each other; and where
+/// neighbours are far apart, or training is slow, a checkpoint of a step not far away passes. Steps
 /// that are the last one again are left out, so that they do not hide their neighbours.
 ///
 /// # Cost
 ///
-/// Every checkpoint is read once for its hashes and up to three times for distances ([`Audit::distances`]). In memory is one
-/// tensor, or three as f32; three checkpoints are open at a time.
+/// Every checkpoint is read once for its hashes and up to three times for distances
+/// ([`Audit::distances`]). In memory is one tensor, or three as f32; three checkpoints are open at
+/// a time.
 #[derive(Clone, Debug)]
 pub struct Audit {
     expected: Vec<Step>,
@@ -104,14 +111,16 @@ impl Audit {
         self
     }
 
-    /// Makes it a note, and no more, if one of these steps is the same as another, wholly or partly.
+    /// Makes it a note, and no more, if one of these steps is the same as another, wholly or
+    /// partly.
     #[must_use]
     pub fn allow(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.allowed.extend(steps);
         self
     }
 
-    /// Whether to measure distances (the default). Without, only hashes are compared, and every checkpoint is read once.
+    /// Whether to measure distances (the default). Without, only hashes are compared, and every
+    /// checkpoint is read once.
     #[must_use]
     pub fn distances(mut self, measure: bool) -> Self {
         self.distances = measure;
@@ -146,8 +155,8 @@ impl Audit {
         self.run_with(series, |_, _| None)
     }
 
-    /// Audits a series of checkpoints on disk, so that findings name files, too: of a sharded checkpoint, the shard that is
-    /// another step's.
+    /// Audits a series of checkpoints on disk, so that findings name files, too: of a sharded
+    /// checkpoint, the shard that is another step's.
     ///
     /// # Errors
     ///
@@ -300,7 +309,8 @@ pub fn pythia_steps() -> Vec<Step> {
     first_steps().chain((1..=143).map(|thousand| Step(1000 * thousand))).collect()
 }
 
-/// The 27 steps of *Tending Towards Stability*: 0, the powers of 2 up to 512, 1,000, and every 10,000 from 3,000 up to 143,000.
+/// The 27 steps of *Tending Towards Stability*: 0, the powers of 2 up to 512, 1,000, and every
+/// 10,000 from 3,000 up to 143,000.
 #[must_use]
 pub fn paper_steps() -> Vec<Step> {
     let late = (0..=14).map(|index| Step(3000 + 10_000 * index));

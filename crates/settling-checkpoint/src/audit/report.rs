@@ -5,7 +5,8 @@ use settling_core::Step;
 
 use super::finding::{Finding, Severity, Verdict};
 
-/// What an [`Audit`](crate::Audit) found. It displays as a table of the steps with the findings and the verdict below.
+/// What an [`Audit`](crate::Audit) found. It displays as a table of the steps with the findings and
+/// the verdict below.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AuditReport {
@@ -23,14 +24,16 @@ pub struct AuditedStep {
     pub step: Step,
     /// How many tensors, or files of weights, it has.
     pub parts: usize,
-    /// The size of its tensors in bytes; `None` where only hashes of files are known, or it cannot be read.
+    /// The size of its tensors in bytes; `None` where only hashes of files are known, or it cannot
+    /// be read.
     pub bytes: Option<u64>,
-    /// The [`content_hash`](crate::content_hash), or of a single file the file's; `None` if there is none.
+    /// The [`content_hash`](crate::content_hash), or of a single file the file's; `None` if there
+    /// is none.
     pub sha256: Option<String>,
     /// The relative distance from the step before it with which it was compared.
     pub distance: Option<f64>,
-    /// How much longer the way from the step before to the step after is through this one than past it: at least 1, infinite if
-    /// those two are the same.
+    /// How much longer the way from the step before to the step after is through this one than past
+    /// it: at least 1, infinite if those two are the same.
     pub detour: Option<f64>,
 }
 
@@ -48,7 +51,8 @@ impl AuditReport {
         self.findings.iter().map(|finding| finding.severity.into()).max().unwrap_or(Verdict::Sound)
     }
 
-    /// The steps that no finding worse than a note calls into question: those a study can use as they are.
+    /// The steps that no finding worse than a note calls into question: those a study can use as
+    /// they are.
     #[must_use]
     pub fn sound_steps(&self) -> Vec<Step> {
         let steps = self.steps.iter().map(|audited| audited.step);
@@ -60,7 +64,8 @@ impl AuditReport {
         about.map(|finding| finding.severity).max()
     }
 
-    /// The whole report as JSON, with every name and number. `detour` is null if it is infinite or unknown.
+    /// The whole report as JSON, with every name and number. `detour` is null if it is infinite or
+    /// unknown.
     #[must_use]
     pub fn to_json(&self) -> String {
         let steps = self.steps.iter().map(|audited| {

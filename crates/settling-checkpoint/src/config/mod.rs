@@ -26,11 +26,13 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
     ("pico_decoder", "PicoDecoderHF", |settings| llama::pico(settings).map(Into::into)),
 ];
 
-/// Reads the architecture of a model from the text of its `config.json`, as transformers 4 or 5 writes it.
+/// Reads the architecture of a model from the text of its `config.json`, as transformers 4 or 5
+/// writes it.
 ///
-/// Supported are the model types `gpt_neox`, `gpt2`, `llama`, `mistral`, `olmo`, `olmo2` and `pico_decoder`; a file without a
-/// `model_type` is recognised by its `architectures`. Settings that older files leave out have transformers' defaults; sizes
-/// have none. Settings that do not bear on the forward pass of a trained model are not looked at.
+/// Supported are the model types `gpt_neox`, `gpt2`, `llama`, `mistral`, `olmo`, `olmo2` and
+/// `pico_decoder`; a file without a `model_type` is recognised by its `architectures`. Settings
+/// that older files leave out have transformers' defaults; sizes have none. Settings that do not
+/// bear on the forward pass of a trained model are not looked at.
 ///
 /// ```
 /// use settling_checkpoint::parse_config;
@@ -50,9 +52,10 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 ///
 /// # Errors
 ///
-/// If the text is not JSON, describes another architecture or a variant that is not supported (another activation function,
-/// another scaling of rotary embedding), lacks a size, has a setting of another type, or its sizes do not fit each other. The
-/// message names the setting, what was found and what was expected.
+/// If the text is not JSON, describes another architecture or a variant that is not supported
+/// (another activation function, another scaling of rotary embedding), lacks a size, has a setting
+/// of another type, or its sizes do not fit each other. The message names the setting, what was
+/// found and what was expected.
 pub fn parse_config(text: &str) -> Result<Architecture, Error> {
     let fault = |message: String| Error::new(ErrorKind::Config, message);
     let json: Value =

@@ -39,7 +39,8 @@ pub(super) fn gpt_neox(settings: &Settings<'_>) -> Result<GptNeox, Error> {
     })
 }
 
-/// The `config.json` of a model with f32 weights, in the spelling of Pythia's own files, which every transformers reads.
+/// The `config.json` of a model with f32 weights, in the spelling of Pythia's own files, which
+/// every transformers reads.
 #[must_use]
 pub fn gpt_neox_json(config: &GptNeox) -> String {
     let json = json!({

@@ -12,7 +12,8 @@ pub(super) struct Rope {
 }
 
 impl Rope {
-    /// Reads `rope_parameters`, as transformers 5 writes it, and `rope_scaling` with `rope_theta`, as transformers 4 did.
+    /// Reads `rope_parameters`, as transformers 5 writes it, and `rope_scaling` with `rope_theta`,
+    /// as transformers 4 did.
     pub(super) fn read(settings: &Settings<'_>, context: usize) -> Result<Self, Error> {
         let new = settings.object("rope_parameters")?;
         let old = settings.object("rope_scaling")?;
@@ -53,7 +54,8 @@ fn scaling(settings: &Settings<'_>, context: usize) -> Result<RopeScaling, Error
                 .unwrap_or(context),
         },
         Some(_) => RopeScaling::Default,
-        // Without a type these would be settings of something else, such as one set for each type of layer.
+        // Without a type these would be settings of something else, such as one set for each type
+        // of layer.
         None if settings
             .names()
             .any(|name| name != "rope_theta" && name != "partial_rotary_factor") =>

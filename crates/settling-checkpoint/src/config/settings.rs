@@ -2,7 +2,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 
-/// The settings of a `config.json`, or of an object in it. A setting that is `null` counts as absent.
+/// The settings of a `config.json`, or of an object in it. A setting that is `null` counts as
+/// absent.
 pub(super) struct Settings<'a> {
     settings: &'a Map<String, Value>,
     /// What the names have before them in messages: nothing, or `rope_scaling.`.

@@ -157,7 +157,8 @@ impl Machine<'_, '_> {
         }
     }
 
-    /// What BINPERSID stands for: `("storage", class, key, device, length)`, in legacy files with `None` behind it.
+    /// What BINPERSID stands for: `("storage", class, key, device, length)`, in legacy files with
+    /// `None` behind it.
     pub(super) fn storage(&self, id: Id) -> Result<Storage, Fault> {
         let refuse = || Err("a reference to something else than a storage".into());
         let Node::Tuple(parts) = self.node(id) else { return refuse() };
@@ -187,8 +188,8 @@ impl Machine<'_, '_> {
         Ok(Storage { element, place: Place::Key(key.clone()), length })
     }
 
-    /// The storage in a string of bytes, which is a whole legacy file. Each string is used once, so that the work is bounded by
-    /// the length of the pickle.
+    /// The storage in a string of bytes, which is a whole legacy file. Each string is used once, so
+    /// that the work is bounded by the length of the pickle.
     fn embedded_storage(&mut self, bytes: Id) -> Result<Node, Fault> {
         let spent = &mut self.nodes[bytes as usize];
         let Node::Bytes { start, length } = *spent else {

@@ -1,4 +1,5 @@
-//! A cursor over pickles in a file that nobody vouches for, of which only a small window is in memory.
+//! A cursor over pickles in a file that nobody vouches for, of which only a small window is in
+//! memory.
 
 use crate::error::Fault;
 use crate::folder::Source;

@@ -1,5 +1,6 @@
-//! What `torch.save` wrote before PyTorch 1.6, and still writes into other pickles: five pickles one after the other (a magic
-//! number, a version, facts about the machine, the object, the keys of its storages), and then the storages.
+//! What `torch.save` wrote before PyTorch 1.6, and still writes into other pickles: five pickles
+//! one after the other (a magic number, a version, facts about the machine, the object, the keys of
+//! its storages), and then the storages.
 
 use std::collections::HashMap;
 

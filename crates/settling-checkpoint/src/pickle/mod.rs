@@ -1,13 +1,15 @@
-//! A machine for the pickles that `torch.save` writes. It builds dictionaries of tensors' descriptions, and can do nothing else.
+//! A machine for the pickles that `torch.save` writes. It builds dictionaries of tensors'
+//! descriptions, and can do nothing else.
 //!
-//! A pickle is a program, and Python's own machine calls whatever function the program names. This one knows the few functions in
-//! [`calls`] by name, has a description of a tensor as the result of each, and stops at every other name. Values are nodes of an
-//! arena that refer to each other by number: a value used a million times is there once, nothing is copied however often the
-//! program asks, and nothing but a storage within a pickle (one level) recurses, so neither a small program that describes a huge
-//! value nor one that nests it deeply costs more than its own length.
+//! A pickle is a program, and Python's own machine calls whatever function the program names. This
+//! one knows the few functions in [`calls`] by name, has a description of a tensor as the result of
+//! each, and stops at every other name. Values are nodes of an arena that refer to each other by
+//! number: a value used a million times is there once, nothing is copied however often the program
+//! asks, and nothing but a storage within a pickle (one level) recurses, so neither a small program
+//! that describes a huge value nor one that nests it deeply costs more than its own length.
 //!
-//! A pickle may hold the storages themselves, gigabytes of them. It is therefore read through a small window, and a string of bytes
-//! is not read but remembered as a place in the file.
+//! A pickle may hold the storages themselves, gigabytes of them. It is therefore read through a
+//! small window, and a string of bytes is not read but remembered as a place in the file.
 
 mod calls;
 mod input;
@@ -39,8 +41,8 @@ pub(crate) fn load_record(record: &Source) -> Result<Values, Fault> {
     Ok(values)
 }
 
-/// Runs a file that is a pickle and has its storages itself: what `pickle.dump` makes of tensors, and what `torch.save` wrote before
-/// PyTorch 1.6.
+/// Runs a file that is a pickle and has its storages itself: what `pickle.dump` makes of tensors,
+/// and what `torch.save` wrote before PyTorch 1.6.
 ///
 /// # Errors
 ///
@@ -70,7 +72,8 @@ mod tests {
     use super::values::ELEMENTS;
     use super::*;
 
-    /// Runs the pickle in both of its possible places, and as the object of a legacy file and of a storage within a pickle.
+    /// Runs the pickle in both of its possible places, and as the object of a legacy file and of a
+    /// storage within a pickle.
     fn run(pickle: &[u8]) {
         const START: &[u8] =
             b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\

@@ -16,7 +16,8 @@ pub(crate) enum Node {
     },
     /// The integer at the start of a legacy file.
     Magic,
-    /// A leaf that is no tensor, nor part of the description of one: `None`, a float, a large integer.
+    /// A leaf that is no tensor, nor part of the description of one: `None`, a float, a large
+    /// integer.
     Other,
     Bool(bool),
     Tuple(Box<[Id]>),
@@ -28,7 +29,8 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Whether it is a value beside the tensors, complete in itself: a setting, a step, an element type.
+    /// Whether it is a value beside the tensors, complete in itself: a setting, a step, an element
+    /// type.
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::Int(_) | Self::Str(_) | Self::Bool(_) | Self::Bytes { .. } => true,

@@ -12,7 +12,8 @@ pub(crate) struct Mat {
 }
 
 impl Mat {
-    /// Independent standard normal elements, rounded to multiples of 2^-20, so that integer offsets below 2^30 are exact.
+    /// Independent standard normal elements, rounded to multiples of 2^-20, so that integer offsets
+    /// below 2^30 are exact.
     pub(crate) fn normal(seed: u64, rows: usize, cols: usize) -> Self {
         let mut state = seed;
         let mut uniform = || {
@@ -77,7 +78,8 @@ pub(crate) fn cka(x: &Mat, y: &Mat) -> Cka {
     linear_cka(x.view(), y.view()).unwrap()
 }
 
-/// The rows cut at `cuts`, each part in an accumulator of its own that multiplies `block_rows` rows at a time.
+/// The rows cut at `cuts`, each part in an accumulator of its own that multiplies `block_rows` rows
+/// at a time.
 pub(crate) fn parts(x: &Mat, y: &Mat, cuts: &[usize], block_rows: usize) -> Vec<LinearCka> {
     let mut edges = vec![0];
     edges.extend_from_slice(cuts);
@@ -101,7 +103,8 @@ pub(crate) fn in_blocks(x: &Mat, y: &Mat, block_rows: usize) -> Cka {
 pub(crate) struct Reference {
     pub(crate) biased: f64,
     pub(crate) debiased: f64,
-    /// By how much a relative error of the terms of the debiased estimates is magnified in their ratio.
+    /// By how much a relative error of the terms of the debiased estimates is magnified in their
+    /// ratio.
     pub(crate) condition: f64,
 }
 
@@ -113,8 +116,8 @@ impl Reference {
         let (a, b) = (u_centred(&k), u_centred(&l));
         let (ab, aa, bb) = (inner(&a, &b), inner(&a, &a), inner(&b, &b));
         let (kl, kk, ll) = (inner(&k, &l), inner(&k, &k), inner(&l, &l));
-        // Each estimate is `inner(k, l) - n / (n - 2) s + t`, with `s` and `t` sums of positive terms that `inner(k, k)` bounds:
-        // s <= inner, t <= n s / ((n - 1) (n - 2)).
+        // Each estimate is `inner(k, l) - n / (n - 2) s + t`, with `s` and `t` sums of positive
+        // terms that `inner(k, k)` bounds: s <= inner, t <= n s / ((n - 1) (n - 2)).
         let spread = 1.0 + n / (n - 2.0) + n / ((n - 1.0) * (n - 2.0));
         let debiased = ratio(ab, aa, bb);
         let condition =

@@ -5,7 +5,8 @@ use settling_cka::{
 use settling_cka::{linear_cka_features, linear_cka_gram, rbf_cka};
 use settling_core::MatView;
 
-/// What the field's implementations make of the same rows: `tests/golden/estimators.py`. `biased` is the published pipeline's value.
+/// What the field's implementations make of the same rows: `tests/golden/estimators.py`. `biased`
+/// is the published pipeline's value.
 #[test]
 fn agrees_with_the_fields_implementations() {
     let cases: Vec<Value> =

@@ -32,7 +32,8 @@ fn agrees_with_exact_gram_matrices() {
             ("y_participation", py, expected("y_participation")),
             ("floor", cka.floor().unwrap(), floor),
         ] {
-            // One row far from all others makes the debiased form cancel; only `outlier_row` needs the second bound.
+            // One row far from all others makes the debiased form cancel; only `outlier_row` needs
+            // the second bound.
             let tolerance = match key {
                 "debiased" => f64::max(1e-12, f64::EPSILON * case["condition"].as_f64().unwrap()),
                 _ => 1e-12 * expected.abs().max(1.0),

@@ -13,7 +13,8 @@ fn related(seed: u64, rows: usize, cols: usize, share: f64) -> (Mat, Mat) {
     (x, y)
 }
 
-/// Both forms, and blocks: what a draw is, is CKA of rows in another order. The mean over all orders is known exactly.
+/// Both forms, and blocks: what a draw is, is CKA of rows in another order. The mean over all
+/// orders is known exactly.
 #[test]
 fn draws_scatter_about_the_floor() {
     for (rows, cols) in [(30, 40), (200, 5), (3000, 4)] {
@@ -101,7 +102,8 @@ fn nulls_without_a_value_say_why() {
     assert_eq!(none.summary(|cka| cka.biased()).unwrap().p_value, 1.0);
 }
 
-/// 90 % intervals of 60 samples hold the value of the population 54 ± 2.3 times; bootstrap intervals of few rows a little less often.
+/// 90 % intervals of 60 samples hold the value of the population 54 ± 2.3 times; bootstrap
+/// intervals of few rows a little less often.
 #[test]
 fn intervals_cover_the_value_of_the_population() {
     let population = {
@@ -118,7 +120,8 @@ fn intervals_cover_the_value_of_the_population() {
         values.push(interval.observed);
     }
     assert!((46..=60).contains(&covered), "{covered}");
-    // The standard error is the standard deviation over samples, known from 60 of them to some 10 %.
+    // The standard error is the standard deviation over samples, known from 60 of them to some 10
+    // %.
     let mean = values.iter().sum::<f64>() / 60.0;
     let deviation = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 59.0).sqrt();
     let error = errors.iter().sum::<f64>() / 60.0;

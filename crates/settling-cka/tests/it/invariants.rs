@@ -4,8 +4,8 @@ use settling_core::{MatView, PairAccumulator};
 
 use crate::data::{Mat, Reference, cka, in_blocks, parts};
 
-/// A pair with a common part, so that CKA is neither near 0 nor near 1. At least 12 rows: with fewer, the debiased terms may
-/// cancel to almost nothing, and 1e-12 would test the draw.
+/// A pair with a common part, so that CKA is neither near 0 nor near 1. At least 12 rows: with
+/// fewer, the debiased terms may cancel to almost nothing, and 1e-12 would test the draw.
 fn pairs() -> impl Strategy<Value = (Mat, Mat)> {
     (any::<u64>(), 12..60_usize, 1..20_usize, 1..20_usize).prop_map(|(seed, n, p, q)| {
         let (x, mut y) = (Mat::normal(seed, n, p), Mat::normal(!seed, n, q));
@@ -151,8 +151,8 @@ fn long_matrices_are_cut_inside() {
     assert_eq!(found, in_blocks(&x, &y, 1024));
 }
 
-/// Millions and billions of standard deviations from zero, in inputs that f64 (and at the end f32) hold exactly: all error is
-/// ours.
+/// Millions and billions of standard deviations from zero, in inputs that f64 (and at the end f32)
+/// hold exactly: all error is ours.
 #[test]
 fn offsets_cost_nothing() {
     let (x, mut y) = (Mat::normal(1, 2048, 32), Mat::normal(2, 2048, 32));

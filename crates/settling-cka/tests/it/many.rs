@@ -23,7 +23,8 @@ fn finish(sites: [&[Mat]; 2], batch: usize) -> Vec<Vec<settling_cka::Cka>> {
     matrix.finish()
 }
 
-/// Few rows (rows with rows), many (features with features), and widths between which both forms occur in one matrix.
+/// Few rows (rows with rows), many (features with features), and widths between which both forms
+/// occur in one matrix.
 #[test]
 fn every_pair_has_the_bits_of_its_own_accumulator() {
     for (rows, x_widths, y_widths) in

@@ -139,8 +139,8 @@ fn vanishing_variance_is_undefined() {
     assert_eq!(error.undefined(), undefined.err());
 }
 
-/// Unit vectors are equally far from each other: off the diagonal the centred Gram matrix is constant, and the unbiased
-/// estimate of its square is 0. Rounding must not make it a denominator.
+/// Unit vectors are equally far from each other: off the diagonal the centred Gram matrix is
+/// constant, and the unbiased estimate of its square is 0. Rounding must not make it a denominator.
 #[test]
 fn equidistant_rows_have_no_debiased_value() {
     for n in [4, 5, 7, 50] {

@@ -104,7 +104,8 @@ fn features_at_right_angles_are_zero() {
     }
     let right_angle = cka(&x, &y).angular_distance().unwrap();
     assert!((right_angle - std::f64::consts::FRAC_PI_2).abs() <= 1e-15);
-    // Debiased, less than chance: -(16/14) 64 + 32² / (15 · 14) over 2 · 16² - (16/14) 64 + 32² / (15 · 14), with u = v = 2.
+    // Debiased, less than chance: -(16/14) 64 + 32² / (15 · 14) over 2 · 16² - (16/14) 64 + 32² /
+    // (15 · 14), with u = v = 2.
     let (diagonal, total) = (16.0 / 14.0 * 64.0, 1024.0 / 210.0);
     let expected = (total - diagonal) / (512.0 - diagonal + total);
     assert!((cka(&x, &y).debiased().unwrap() - expected).abs() <= 1e-14);
@@ -117,10 +118,12 @@ fn fewer_rows_than_features_have_a_value() {
     let (found, expected) = (cka(&x, &y), Reference::new(&x, &y));
     assert!((found.biased().unwrap() - expected.biased).abs() <= 1e-12);
     assert!((found.debiased().unwrap() - expected.debiased).abs() <= 1e-12);
-    // All of the twelve rows' eleven dimensions are in either side: correlations say nothing, and that is said.
+    // All of the twelve rows' eleven dimensions are in either side: correlations say nothing, and
+    // that is said.
     let error = Svcca { variance: 1.0 }.similarity(x.view(), y.view()).unwrap_err();
     assert_eq!(error.undefined(), Some(Undefined::TooFewRows { needed: 13, found: 12 }));
-    // Of 5 and 8 directions in eleven dimensions two are common whatever the data: variates, and so weights, are any of many.
+    // Of 5 and 8 directions in eleven dimensions two are common whatever the data: variates, and so
+    // weights, are any of many.
     let (x, y) = (Mat::normal(1, 12, 5), Mat::normal(2, 12, 8));
     let error = Pwcca.similarity(x.view(), y.view()).unwrap_err();
     assert_eq!(error.undefined(), Some(Undefined::TooFewRows { needed: 13, found: 12 }));

@@ -72,7 +72,8 @@ fn the_floor_is_what_independent_features_reach() {
     }
 }
 
-/// The forecast leaves out terms of relative size 1/n and 1/P; 3 standard errors of the simulation come on top.
+/// The forecast leaves out terms of relative size 1/n and 1/P; 3 standard errors of the simulation
+/// come on top.
 #[test]
 fn the_forecast_of_the_floor_agrees_with_simulation() {
     let flat = |_| 1.0;
@@ -96,7 +97,8 @@ fn the_forecast_of_the_floor_agrees_with_simulation() {
     }
 }
 
-/// The documented bias of the participation ratio of few rows: P (n - 1) / (P + n) for Gaussian rows, to relative order 1/n.
+/// The documented bias of the participation ratio of few rows: P (n - 1) / (P + n) for Gaussian
+/// rows, to relative order 1/n.
 #[test]
 fn participation_ratios_of_few_rows_are_low() {
     let (mean, error) =

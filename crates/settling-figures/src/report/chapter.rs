@@ -14,7 +14,8 @@ use crate::{
     percentile_figure, settling_figure, surface_figure,
 };
 
-/// The thresholds of the figure of settling steps: that of early convergence, and one close to the end.
+/// The thresholds of the figure of settling steps: that of early convergence, and one close to the
+/// end.
 const SETTLED: [f64; 2] = [0.45, 0.9];
 
 /// A section of figures.
@@ -276,7 +277,8 @@ fn overview(protocol: &str, records: &[Record], summary: &Summary<'_>) -> String
     html::paragraph(&text) + &summary.table()
 }
 
-/// `layers-2-pythia-70m`: the number keeps models apart whose names differ only in what no file name should have.
+/// `layers-2-pythia-70m`: the number keeps models apart whose names differ only in what no file
+/// name should have.
 fn file_name(kind: &str, index: usize, model: &str) -> String {
     let allowed = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
     let model: String =

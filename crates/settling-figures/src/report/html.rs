@@ -1,6 +1,7 @@
 //! Writing HTML: the only place where text from records becomes markup.
 
-/// `text` with what HTML would read as markup written as characters, fit for content and for quoted attributes.
+/// `text` with what HTML would read as markup written as characters, fit for content and for quoted
+/// attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {

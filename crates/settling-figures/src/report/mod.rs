@@ -12,12 +12,13 @@ mod words;
 
 use chapter::Chapter;
 
-/// Everything that the tables of a study say, in one document: tables, every figure, definitions, and what the numbers do and do not
-/// support.
+/// Everything that the tables of a study say, in one document: tables, every figure, definitions,
+/// and what the numbers do and do not support.
 ///
-/// The document is made from records alone, so that it can be made from anybody's `records.csv`. What the records have no data for is
-/// left out, with a sentence that says why. Records of several protocols get a part each. Nothing in the records is taken for
-/// markup, and the document loads nothing: no network, no scripts, no fonts.
+/// The document is made from records alone, so that it can be made from anybody's `records.csv`.
+/// What the records have no data for is left out, with a sentence that says why. Records of several
+/// protocols get a part each. Nothing in the records is taken for markup, and the document loads
+/// nothing: no network, no scripts, no fonts.
 ///
 /// # Example
 ///
@@ -56,7 +57,8 @@ pub struct Report<'a> {
 /// A figure of a [`Report`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReportFigure {
-    /// Fit for the name of a file, without an extension: ASCII letters, digits, `-`, `_` and `.`, where the report made it.
+    /// Fit for the name of a file, without an extension: ASCII letters, digits, `-`, `_` and `.`,
+    /// where the report made it.
     pub name: String,
     /// What it shows, as plain text.
     pub caption: String,
@@ -69,8 +71,9 @@ impl Report<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoData`] if there are neither records nor rows; [`ErrorKind::InvalidRecords`] if two records of a protocol give
-    /// the same number, a value is not finite, or a row of `mcc` is not possible.
+    /// [`ErrorKind::NoData`] if there are neither records nor rows; [`ErrorKind::InvalidRecords`]
+    /// if two records of a protocol give the same number, a value is not finite, or a row of `mcc`
+    /// is not possible.
     pub fn html(&self) -> Result<String, Error> {
         let chapters = self.chapters()?;
         let title = if self.title.is_empty() { "Report of a study" } else { self.title };

@@ -1,4 +1,5 @@
-//! Every figure of a whole study: legible, well-formed, the same twice. With `GALLERY=folder` they are saved there, to be looked at.
+//! Every figure of a whole study: legible, well-formed, the same twice. With `GALLERY=folder` they
+//! are saved there, to be looked at.
 
 use std::path::Path;
 use std::{env, fs};

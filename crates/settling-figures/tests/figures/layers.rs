@@ -178,8 +178,8 @@ fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
     assert_eq!((count("0.50"), count("0.25"), count("1.00")), (10, 10, 4));
     assert_eq!((count("\u{2212}0.20"), count("–")), (2, 2));
     assert!(figure.svg().contains("Undefined and left out: 2 of 28 values."));
-    // As dark as 0, and no path for what is undefined: 3 colours a table. 0.5 is half-way between the stops #2c718e and #21908d,
-    // 0.25 three quarters of the way from #472c7a to #3b518b.
+    // As dark as 0, and no path for what is undefined: 3 colours a table. 0.5 is half-way between
+    // the stops #2c718e and #21908d, 0.25 three quarters of the way from #472c7a to #3b518b.
     let tables = svg
         .descendants()
         .filter(|node| node.has_tag_name("g") && node.attribute("shape-rendering").is_some());

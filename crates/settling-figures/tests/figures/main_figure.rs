@@ -201,7 +201,8 @@ fn other_records_are_ignored() {
     assert_eq!(main_figure(&more).expect("a figure"), figure);
 }
 
-/// The published protocol looks at circuits in the place of what Attention writes: it has a figure too, which says so.
+/// The published protocol looks at circuits in the place of what Attention writes: it has a figure
+/// too, which says so.
 #[test]
 fn attention_is_seen_through_the_view_that_there_is() {
     let written = records(&["m"], &STEPS);

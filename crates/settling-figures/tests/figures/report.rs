@@ -174,7 +174,8 @@ fn what_cannot_be_reported_is_an_error() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is missing or undefined, there is a report without NaN, or an error that says what is wrong.
+    /// Whatever is missing or undefined, there is a report without NaN, or an error that says what
+    /// is wrong.
     #[test]
     fn any_part_of_a_study_has_a_report(
         kept in prop::collection::vec(0_u8..8, 180),

@@ -51,7 +51,8 @@ pub(crate) fn parse(figure: &Figure) -> Document<'_> {
     Document::parse(figure.svg()).expect("well-formed XML")
 }
 
-/// The groups of the curves of `model`, in drawing order: by column, then by row, then from back to front.
+/// The groups of the curves of `model`, in drawing order: by column, then by row, then from back to
+/// front.
 pub(crate) fn curves<'a>(svg: &'a Document<'_>, model: &str) -> Vec<Node<'a, 'a>> {
     svg.descendants().filter(|node| node.attribute("data-series") == Some(model)).collect()
 }

@@ -1,4 +1,5 @@
-//! Records as a study of a suite of models would write them: invented, but shaped like measured ones.
+//! Records as a study of a suite of models would write them: invented, but shaped like measured
+//! ones.
 
 use settling_core::{Component, Positions, Signal, Site, Step};
 use settling_records::Record;

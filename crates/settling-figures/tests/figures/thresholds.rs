@@ -103,8 +103,9 @@ fn records_of_weights() -> Record {
 
 #[test]
 fn a_surface_counts_where_its_correlation_is_positive() {
-    // The early layer is the small one: MCC is -1 wherever thresholds tell them apart. CKA 0.3 to 0.7 has 9 thresholds from 0.3 on up
-    // to 0.7, of which 0.3 itself is reached by both; PER 0.85 to 0.9 likewise 5 of 0.86 to 0.90.
+    // The early layer is the small one: MCC is -1 wherever thresholds tell them apart. CKA 0.3 to
+    // 0.7 has 9 thresholds from 0.3 on up to 0.7, of which 0.3 itself is reached by both; PER 0.85
+    // to 0.9 likewise 5 of 0.86 to 0.90.
     let records = associated(&[(0.3, Some(0.905)), (0.7, Some(0.855))]);
     let figure = surface_figure(&records, "m").expect("a figure");
     let undefined = 260 - 8 * 5;

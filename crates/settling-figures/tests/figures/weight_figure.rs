@@ -46,7 +46,8 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
             |path: &&roxmltree::Node<'_, '_>| path.attribute("stroke-dasharray") == Some(dashes);
         paths.iter().filter(|path| of(path)).count()
     };
-    // Two lines in two pieces, and two samples in the legend beside a third; two yardsticks, and their sample.
+    // Two lines in two pieces, and two samples in the legend beside a third; two yardsticks, and
+    // their sample.
     assert_eq!(dashed("none"), 2 * 2 + 3);
     assert_eq!(dashed("1.2 2.6"), 2 + 1);
     let texts = texts(&svg);

@@ -50,7 +50,8 @@ fn a_download_that_breaks_off_goes_on_where_it_stopped() {
     let model = Hub::new(settings).unwrap().model(MODEL).unwrap();
     let path = model.fetch_path("main", "model.safetensors").unwrap();
     assert_eq!(fs::read(path).unwrap(), content);
-    // What was on its way when the connection broke may be lost; nothing that arrived is fetched twice.
+    // What was on its way when the connection broke may be lost; nothing that arrived is fetched
+    // twice.
     let ranges: Vec<_> = fixture
         .server
         .log()

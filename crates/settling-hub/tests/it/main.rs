@@ -1,4 +1,5 @@
-//! The crate against a local server that speaks the hub's protocol (and is itself checked with the official Python client).
+//! The crate against a local server that speaks the hub's protocol (and is itself checked with the
+//! official Python client).
 
 mod access;
 mod cache;

@@ -1,4 +1,5 @@
-//! The cache, shared with the official Python client. Skipped where its packages are not: `cargo xtask test` installs them.
+//! The cache, shared with the official Python client. Skipped where its packages are not:
+//! `cargo xtask test` installs them.
 
 use std::path::Path;
 use std::process::Command;

@@ -87,7 +87,8 @@ fn byte(at: u64) -> u8 {
     (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }
 
-/// A data set of the real one's sizes, that does not exist but for the bytes that are asked for: 600 GB in 21 shards.
+/// A data set of the real one's sizes, that does not exist but for the bytes that are asked for:
+/// 600 GB in 21 shards.
 fn preshuffled() -> HubServer {
     let mut repo = Repo::dataset("EleutherAI/pile-deduped-pythia-preshuffled");
     let total = 143_000_u64 * 1024 * 2049 * 2;

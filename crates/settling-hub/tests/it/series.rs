@@ -70,7 +70,8 @@ fn an_audit_needs_no_download() {
 
 #[test]
 fn a_stale_copy_in_another_format_is_not_read_and_is_told_of() {
-    // As one published model has them: the .bin of each step, beside it in some the safetensors of the last.
+    // As one published model has them: the .bin of each step, beside it in some the safetensors of
+    // the last.
     let mut repo = Repo::model(MODEL);
     for step in [1000, 2000, 3000] {
         let files = [
@@ -237,7 +238,8 @@ fn a_revision_without_weights_is_named() {
     let error = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("step3000"), "{error}");
-    // The others are there for who asks for them... but for the last, which everything is compared with.
+    // The others are there for who asks for them... but for the last, which everything is compared
+    // with.
     let error =
         HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(0)])).unwrap_err();
     assert!(error.to_string().contains("step3000"), "{error}");

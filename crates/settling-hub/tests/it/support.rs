@@ -86,7 +86,8 @@ pub(crate) fn weights(step: u8) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// A model with weights at the steps 0, 1, 1000 and 2000, of which 0 and 1 are the same, and `main` at the last.
+/// A model with weights at the steps 0, 1, 1000 and 2000, of which 0 and 1 are the same, and `main`
+/// at the last.
 pub(crate) fn suite() -> Repo {
     let mut repo = Repo::model(MODEL);
     for (step, value) in [(0, 0), (1, 0), (1000, 10), (2000, 20)] {

@@ -1,7 +1,7 @@
 use settling_mcc::{Bootstrap, BootstrapMethod, ErrorKind};
 
-/// The largest of many numbers, one of which is far above the others: the acceleration is nearly 1/6, so that normal quantiles beyond
-/// 6 have no place.
+/// The largest of many numbers, one of which is far above the others: the acceleration is nearly
+/// 1/6, so that normal quantiles beyond 6 have no place.
 #[test]
 fn a_level_beyond_the_acceleration_is_an_error() {
     let largest = |units: &[usize]| Some(if units.contains(&0) { 1.0 } else { 0.0 });

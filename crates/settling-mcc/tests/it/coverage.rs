@@ -1,4 +1,5 @@
-//! How often the profile-likelihood interval holds the truth: exactly, over every table of n observations.
+//! How often the profile-likelihood interval holds the truth: exactly, over every table of n
+//! observations.
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,8 @@ fn cases() -> Vec<Case> {
 fn mcc_is_within_one_ulp_or_undefined() {
     for case in cases() {
         let found = case.table.mcc().value();
-        // The 25 digits of the file, read, are the nearest f64; the documentation promises one unit in the last place.
+        // The 25 digits of the file, read, are the nearest f64; the documentation promises one unit
+        // in the last place.
         match (found, case.number("mcc")) {
             (Some(found), Some(expected)) => {
                 let ulps = found.abs().to_bits().abs_diff(expected.abs().to_bits());
@@ -56,7 +57,8 @@ fn mcc_agrees_with_scikit_learn() {
     for case in cases() {
         let Some(expected) = case.number("sklearn") else { continue };
         let found = case.table.mcc().value().unwrap();
-        // scikit-learn subtracts products of up to 10^12 in f64, exactly, and rounds half a dozen times after.
+        // scikit-learn subtracts products of up to 10^12 in f64, exactly, and rounds half a dozen
+        // times after.
         assert!((found - expected).abs() <= 8.0 * f64::EPSILON, "{:?}", case.table);
         compared += 1;
     }
@@ -70,7 +72,8 @@ fn fisher_p_values_have_thirteen_digits() {
         let found = case.table.fisher_exact();
         let expected = [two_sided, case.number("greater").unwrap(), case.number("less").unwrap()];
         for (found, expected) in [found.two_sided, found.greater, found.less].iter().zip(expected) {
-            // Documented as measured here. Where digits are lost, below 1e-290, the least normal number is the measure.
+            // Documented as measured here. Where digits are lost, below 1e-290, the least normal
+            // number is the measure.
             assert!(
                 (found - expected).abs() <= 1e-13 * expected + f64::MIN_POSITIVE,
                 "{:?}: {found:e}, expected {expected:e}",
@@ -86,8 +89,8 @@ fn fisher_agrees_with_scipy() {
     for case in cases() {
         let Some(expected) = case.number("scipy") else { continue };
         let found = case.table.fisher_exact().two_sided;
-        // SciPy's probabilities are exponentials of differences of log-factorials, which are up to 10^7 here and so off by
-        // 10^7 eps = 2e-9 each; nine of them.
+        // SciPy's probabilities are exponentials of differences of log-factorials, which are up to
+        // 10^7 here and so off by 10^7 eps = 2e-9 each; nine of them.
         assert!(
             (found - expected).abs() <= 2e-8 * expected + f64::MIN_POSITIVE,
             "{:?}",

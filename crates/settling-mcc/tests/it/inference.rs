@@ -152,7 +152,8 @@ fn bootstrap_intervals_are_scipys_of_the_same_resamples() {
             };
             let found = found.unwrap();
             assert_eq!(found.undefined, 0);
-            // The quantile of the normal distribution, 1e-14, times the distance between two of 999 resamples.
+            // The quantile of the normal distribution, 1e-14, times the distance between two of 999
+            // resamples.
             assert_close(found.estimate, number(&case["estimate"]), 1e-14, case);
             assert_close(found.low, number(&case[name][0]), 1e-11, case);
             assert_close(found.high, number(&case[name][1]), 1e-11, case);

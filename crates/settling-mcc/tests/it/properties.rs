@@ -86,7 +86,8 @@ proptest! {
 
     #[test]
     fn multiplying_all_counts_changes_nothing(cells in [0..1_000_u64, 0..1_000, 0..1_000, 0..1_000], k in 1..=u64::MAX / 1_000) {
-        // Exact before rounding, and rounded with 2^-100 to spare: equal unless that close to a tie, so one ulp is allowed.
+        // Exact before rounding, and rounded with 2^-100 to spare: equal unless that close to a
+        // tie, so one ulp is allowed.
         let (few, many) = (table(cells).mcc().value(), table(cells.map(|cell| cell * k)).mcc().value());
         prop_assert_eq!(few.is_some(), many.is_some());
         if let (Some(few), Some(many)) = (few, many) {
@@ -101,7 +102,8 @@ proptest! {
         prop_assert_eq!(counted, pairs.iter().copied().collect());
         prop_assert_eq!(counted.total(), pairs.len() as u128);
         if let Some(mcc) = counted.mcc().value() {
-            // Sums of up to 300 terms below 1, each rounded, over a sum of squares of at least 299/300.
+            // Sums of up to 300 terms below 1, each rounded, over a sum of squares of at least
+            // 299/300.
             let tolerance = 4.0 * 300.0 * f64::EPSILON;
             prop_assert!((mcc - pearson(&pairs)).abs() <= tolerance);
         }
@@ -152,8 +154,8 @@ proptest! {
 
 #[test]
 fn equally_likely_tables_count_although_rounding_sets_them_apart() {
-    // 5 of 7 from 6 and 11: C(6, 5) C(11, 2) = 330 = C(6, 0) C(11, 7), and C(6, 6) C(11, 1) = 11 is rarer still; of
-    // C(17, 7) = 19448. Without a tolerance for ties the second 330 is missed.
+    // 5 of 7 from 6 and 11: C(6, 5) C(11, 2) = 330 = C(6, 0) C(11, 7), and C(6, 6) C(11, 1) = 11 is
+    // rarer still; of C(17, 7) = 19448. Without a tolerance for ties the second 330 is missed.
     let p = table([5, 1, 2, 9]).fisher_exact().two_sided;
     // Seven tables, the documented bound.
     assert!((p - 671.0 / 19448.0).abs() <= 8.0 * 7.0 * f64::EPSILON / 2.0 * p, "{p}");

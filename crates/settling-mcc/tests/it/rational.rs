@@ -1,4 +1,5 @@
-//! The MCC against integers: m is within an ulp of n / sqrt(d) if (m - ulp)^2 d <= n^2 <= (m + ulp)^2 d, without any rounding.
+//! The MCC against integers: m is within an ulp of n / sqrt(d) if (m - ulp)^2 d <= n^2 <= (m +
+//! ulp)^2 d, without any rounding.
 
 use proptest::prelude::*;
 use settling_mcc::{Confusion, Contingency};

@@ -28,7 +28,8 @@ fn thresholds_say_what_equality_means() {
 
 #[test]
 fn both_protocols_can_be_said() {
-    // The ten-percent step of Pythia is 14300: the text takes any step up to it, the code step 13000 alone.
+    // The ten-percent step of Pythia is 14300: the text takes any step up to it, the code step
+    // 13000 alone.
     let cka = trajectory(&[
         (1_000, Some(0.46)),
         (13_000, Some(0.45)),

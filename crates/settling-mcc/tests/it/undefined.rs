@@ -41,7 +41,8 @@ fn a_table_too_unlikely_for_f64_has_p_zero_on_its_side() {
     assert!(p.two_sided.is_sign_positive() && p.greater.is_sign_positive(), "\"-0\" in a record");
     let p = table([0, 3_000, 3_000, 0]).fisher_exact();
     assert_eq!(p, PValues { two_sided: 0.0, greater: 1.0, less: 0.0 });
-    // 60 standard deviations out, about exp(-1800), where neighbouring probabilities are nearly equal.
+    // 60 standard deviations out, about exp(-1800), where neighbouring probabilities are nearly
+    // equal.
     let p = table([265_000, 235_000, 235_000, 265_000]).fisher_exact();
     assert_eq!(p, PValues { two_sided: 0.0, greater: 0.0, less: 1.0 });
 }

@@ -83,7 +83,8 @@ fn a_rank_deficient_matrix_has_a_bound_by_svd() {
         .collect();
     let found = spectrum(MatView::new(&product, 60, 200)).unwrap();
     assert_eq!(found.method(), Method::Svd);
-    // 40 zeros known to 4 * 200 eps: sqrt(40) * 1.8e-13 * ||A|| / sigma_1 * ln of it all, over a sum of some 10: 1e-10.
+    // 40 zeros known to 4 * 200 eps: sqrt(40) * 1.8e-13 * ||A|| / sigma_1 * ln of it all, over a
+    // sum of some 10: 1e-10.
     assert!(found.effective_rank_error().unwrap() < 1e-9);
     match found.condition_number().unwrap() {
         ConditionNumber::AtLeast(least) => assert!(least > 1e11),
@@ -145,11 +146,13 @@ fn any_scale() {
     }
 }
 
-/// What is left of the second column is a small multiple of `rows * eps`, where a QR decomposition that looks for the rank drops it.
+/// What is left of the second column is a small multiple of `rows * eps`, where a QR decomposition
+/// that looks for the rank drops it.
 #[test]
 fn nearly_equal_columns_of_a_tall_matrix_are_within_the_bound() {
     for (rows, k) in [(40, 6.0), (40, 12.0), (40, 15.0), (200, 12.0)] {
-        // (1, 0, ...) and (1, d, 0, ...): with t = 2 + d^2, the squared values are (t +- sqrt(t^2 - 4 d^2)) / 2.
+        // (1, 0, ...) and (1, d, 0, ...): with t = 2 + d^2, the squared values are (t +- sqrt(t^2 -
+        // 4 d^2)) / 2.
         let apart = k * f64::from(rows) * f64::EPSILON;
         let mut a = vec![0.0; rows as usize * 2];
         (a[0], a[1], a[3]) = (1.0, 1.0, apart);

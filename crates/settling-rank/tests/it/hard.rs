@@ -2,7 +2,8 @@
 
 use settling_rank::{ErrorKind, MatView, effective_rank, singular_values};
 
-/// The singular values of a matrix, checked against known ones to the documented bound, in any order.
+/// The singular values of a matrix, checked against known ones to the documented bound, in any
+/// order.
 #[track_caller]
 fn assert_singular_values(a: &[f64], rows: usize, cols: usize, mut expected: Vec<f64>) {
     expected.sort_by(|a, b| b.total_cmp(a));
@@ -21,7 +22,8 @@ fn matrix(rows: usize, cols: usize, element: impl Fn(usize, usize) -> f64) -> Ve
     (0..rows * cols).map(|index| element(index / cols, index % cols)).collect()
 }
 
-/// The second difference on a circle: -2 on the diagonal, 1 beside it, times `factor`. Singular values by Fourier.
+/// The second difference on a circle: -2 on the diagonal, 1 beside it, times `factor`. Singular
+/// values by Fourier.
 fn circulant(n: usize, factor: f64) -> (Vec<f64>, Vec<f64>) {
     let a = matrix(n, n, |row, col| {
         let beside = (row + 1) % n == col || (col + 1) % n == row;
@@ -74,13 +76,14 @@ fn duplicated_rows() {
 
 #[test]
 fn identities() {
-    // 128 is where faer starts to recurse; at the sizes around 300 its results have been seen to depend on its threads.
+    // 128 is where faer starts to recurse; at the sizes around 300 its results have been seen to
+    // depend on its threads.
     for n in [1, 2, 127, 128, 129, 299, 300, 316, 330, 500] {
         let a = matrix(n, n, |row, col| f64::from(u8::from(row == col)));
         assert_singular_values(&a, n, n, vec![1.0; n]);
         let spectrum = singular_values(MatView::new(&a, n, n)).unwrap();
-        // Each value is within 4 n eps of 1, so the sum of their ratios to the first is within 8 n^2 eps of n; equal shares
-        // maximise the entropy, so it moves to second order only.
+        // Each value is within 4 n eps of 1, so the sum of their ratios to the first is within 8
+        // n^2 eps of n; equal shares maximise the entropy, so it moves to second order only.
         let tolerance = 8.0 * (n * n) as f64 * f64::EPSILON;
         assert!((effective_rank(&spectrum).unwrap() - n as f64).abs() <= tolerance);
     }
@@ -154,8 +157,8 @@ fn non_finite_elements_are_named() {
 fn any_scale_of_f64() {
     let (unit, _) = circulant(9, 1.0);
     let expected = singular_values(MatView::new(&unit, 9, 9)).unwrap();
-    // Small integers times a power of two: exact from the smallest subnormal to the largest exponent. The results round to
-    // a multiple of 2^-1074 where they are subnormal themselves.
+    // Small integers times a power of two: exact from the smallest subnormal to the largest
+    // exponent. The results round to a multiple of 2^-1074 where they are subnormal themselves.
     for k in [-1074_i32, -1073, -1022, -600, 0, 600, 1000, 1020] {
         let power = |x: f64| x * 2.0_f64.powi(k / 2) * 2.0_f64.powi(k - k / 2);
         let a: Vec<f64> = unit.iter().map(|&x| power(x)).collect();

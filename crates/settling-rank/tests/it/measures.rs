@@ -62,8 +62,8 @@ fn the_ends_of_the_range_lose_nothing() {
         // 64 + 16 + 4 + 4 = 88.
         let power = scaled[0] / 8.0;
         let frobenius = frobenius_norm(&spectrum(&scaled)) / power;
-        // One quotient, one root, one product, a sum, and where the norm is subnormal (2^-1070 * 9.4, four bits below the
-        // leading one being lost) half a unit of 2^-1074.
+        // One quotient, one root, one product, a sum, and where the norm is subnormal (2^-1070 *
+        // 9.4, four bits below the leading one being lost) half a unit of 2^-1074.
         let tolerance = if k == -1070 { 2.0_f64.powi(-5) } else { 4.0 * f64::EPSILON * 10.0 };
         assert!((frobenius - 88.0_f64.sqrt()).abs() <= tolerance);
         assert_eq!(nuclear_norm(&spectrum(&scaled)) / power, 16.0);
@@ -80,10 +80,11 @@ fn the_ends_of_the_range_lose_nothing() {
 
 #[test]
 fn tiny_values_neither_vanish_nor_disturb() {
-    // p = (1, e) / (1 + e) with e = 1e-20: the entropy is e (1 + 20 ln 10) to first order, below eps. The rank stays 1.
+    // p = (1, e) / (1 + e) with e = 1e-20: the entropy is e (1 + 20 ln 10) to first order, below
+    // eps. The rank stays 1.
     assert_eq!(effective_rank(&spectrum(&[1.0, 1e-20])).unwrap(), 1.0);
-    // With e = 1e-10: exp(H) - 1 = e (1 + 10 ln 10) to first order; the rest is of order e^2 = 1e-20 times about 600, and
-    // the subtraction of 1 leaves eps.
+    // With e = 1e-10: exp(H) - 1 = e (1 + 10 ln 10) to first order; the rest is of order e^2 =
+    // 1e-20 times about 600, and the subtraction of 1 leaves eps.
     let above_one = effective_rank(&spectrum(&[1.0, 1e-10])).unwrap() - 1.0;
     let expected = 1e-10 * (1.0 + 10.0 * 10.0_f64.ln());
     assert!((above_one - expected).abs() <= 2.0 * f64::EPSILON + 1e-17);
@@ -92,7 +93,8 @@ fn tiny_values_neither_vanish_nor_disturb() {
 
 #[test]
 fn ten_thousand_values_against_a_sum_in_closed_form() {
-    // sigma_k = 2^-k, k = 0 to n - 1, n large: S = 2, sum(p_k k ln 2) = ln 2, H = ln 2 + ln 2, exp(H) = 4.
+    // sigma_k = 2^-k, k = 0 to n - 1, n large: S = 2, sum(p_k k ln 2) = ln 2, H = ln 2 + ln 2,
+    // exp(H) = 4.
     let geometric: Vec<f64> = (0..10_000).map(|k| 2.0_f64.powi(-k.min(1080))).collect();
     let found = effective_rank(&spectrum(&geometric)).unwrap();
     assert!((found - 4.0).abs() <= 4.0 * 1e-14, "{found}: the documented relative error");

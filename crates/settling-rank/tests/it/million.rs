@@ -10,7 +10,8 @@ use std::f64::consts::FRAC_PI_3;
 use rayon::prelude::*;
 use settling_rank::{MatView, Method, effective_rank, spectrum_within};
 
-/// The structures on which iterations have been seen to stall, of 2 to 24 rows and columns, by number.
+/// The structures on which iterations have been seen to stall, of 2 to 24 rows and columns, by
+/// number.
 fn matrix(number: u64) -> (Vec<f64>, usize, usize) {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
     let mut draw = |below: u64| {

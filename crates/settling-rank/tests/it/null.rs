@@ -37,7 +37,8 @@ fn gaussian_matrices_have_the_expected_per() {
 
 #[test]
 fn the_quadrature_agrees_with_another() {
-    // The midpoint rule converges geometrically for a periodic analytic integrand, faster the less square the matrix is.
+    // The midpoint rule converges geometrically for a periodic analytic integrand, faster the less
+    // square the matrix is.
     for (rows, cols) in [(10, 20), (50, 200), (512, 2048), (30, 1000)] {
         let (c, size) = (rows as f64 / cols as f64, rows as f64);
         let n = 2000;

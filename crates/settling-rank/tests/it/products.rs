@@ -68,14 +68,15 @@ fn product(left: &[f32], right: &[f32], (rows, inner, cols): (usize, usize, usiz
     (0..rows * cols).map(|index| element(index / cols, index % cols)).collect()
 }
 
-/// `found` against the singular values of the formed matrix, which may have more, all rounding errors.
+/// `found` against the singular values of the formed matrix, which may have more, all rounding
+/// errors.
 #[track_caller]
 fn assert_formed(found: &Certified, formed: &[f64], rows: usize, cols: usize) {
     let expected = spectrum_within(MatView::new(formed, rows, cols), 0.0).unwrap();
     let count = found.spectrum().len();
     let largest = expected.spectrum().values()[0];
-    // The elements of the formed matrix are sums of at most 40 rounded products of numbers below 1: each off by 40 eps * 40, and
-    // the matrix by sqrt(rows * cols) times that.
+    // The elements of the formed matrix are sums of at most 40 rounded products of numbers below 1:
+    // each off by 40 eps * 40, and the matrix by sqrt(rows * cols) times that.
     let formed = 1600.0 * f64::EPSILON * ((rows * cols) as f64).sqrt();
     let radii = found.radii().into_iter().zip(expected.radii());
     let pairs = found.spectrum().values().iter().zip(expected.spectrum().values());

@@ -5,7 +5,8 @@ use settling_rank::{
     stable_rank,
 };
 
-/// A matrix of small integers times a power of two, of any shape up to 24 x 24; every other one of reduced rank.
+/// A matrix of small integers times a power of two, of any shape up to 24 x 24; every other one of
+/// reduced rank.
 #[derive(Clone, Debug)]
 struct Matrix {
     rows: usize,
@@ -34,7 +35,8 @@ impl Matrix {
         flipped.map(|row, col| self.at(col, row))
     }
 
-    /// How far two computations of one singular value may be apart: each within 4 n eps of the true one.
+    /// How far two computations of one singular value may be apart: each within 4 n eps of the true
+    /// one.
     fn tolerance(&self) -> f64 {
         let largest = spectral_norm(&spectrum(self));
         8.0 * self.rows.max(self.cols) as f64 * f64::EPSILON * largest
@@ -159,13 +161,15 @@ proptest! {
         let total: f64 = spectrum.values().iter().sum();
         let shares = spectrum.values().iter().map(|value| value / total).filter(|&p| p > 0.0);
         let expected = (-shares.map(|p| p * p.ln()).sum::<f64>()).exp();
-        // Plain sums of up to 200 terms: an entropy of at most ln 200 = 5.3 off by 200 eps of itself, 2.4e-13.
+        // Plain sums of up to 200 terms: an entropy of at most ln 200 = 5.3 off by 200 eps of
+        // itself, 2.4e-13.
         prop_assert!((effective_rank(&spectrum).unwrap() - expected).abs() <= 2.4e-13 * expected);
     }
 
     #[test]
     fn singular_values_are_the_roots_of_the_gram_matrix(matrix in matrix()) {
-        // tr((A^T A)^2) = sum(sigma^4). The elements of the Gram matrix and the trace are integers below 2^53: exact.
+        // tr((A^T A)^2) = sum(sigma^4). The elements of the Gram matrix and the trace are integers
+        // below 2^53: exact.
         let gram = |i: usize, j: usize| -> f64 {
             (0..matrix.rows).map(|r| f64::from(matrix.at(r, i)) * f64::from(matrix.at(r, j))).sum()
         };
@@ -174,7 +178,8 @@ proptest! {
             .map(|(i, j)| gram(i, j).powi(2))
             .sum();
         let found: f64 = spectrum(&matrix).values().iter().map(|value| value.powi(4)).sum();
-        // d(sum sigma^4) <= 4 sum(sigma^3) 4 n eps sigma_1 <= 16 n^2 eps sigma_1^4, and sigma_1^4 <= trace.
+        // d(sum sigma^4) <= 4 sum(sigma^3) 4 n eps sigma_1 <= 16 n^2 eps sigma_1^4, and sigma_1^4
+        // <= trace.
         let n = matrix.rows.max(matrix.cols) as f64;
         prop_assert!((found - trace).abs() <= 16.0 * n * n * f64::EPSILON * trace);
     }

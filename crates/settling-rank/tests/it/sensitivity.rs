@@ -38,9 +38,10 @@ proptest! {
         };
         let difference = (at(step) - at(-step)) / (2.0 * step);
         let found = sensitivity(&values)[k];
-        // step^2 / 6 times the third derivative. The n-th derivative of ln ER is a sum of a few terms (1 + |excess|) / S over
-        // powers of S and sigma_k <= S, so that of ER is at most some (1 + |excess|)^3 ER / (S sigma_k^2): 1e-8 / 6 of
-        // (1 + |excess|)^3 ER / S, with 20 for "a few" and "some". Then the rounding of both ranks, 1e-14 each, over twice the step.
+        // step^2 / 6 times the third derivative. The n-th derivative of ln ER is a sum of a few
+        // terms (1 + |excess|) / S over powers of S and sigma_k <= S, so that of ER is at most some
+        // (1 + |excess|)^3 ER / (S sigma_k^2): 1e-8 / 6 of (1 + |excess|)^3 ER / S, with 20 for "a
+        // few" and "some". Then the rounding of both ranks, 1e-14 each, over twice the step.
         let total: f64 = values.iter().sum();
         let scale = rank(&values) / total;
         let truncation = 20.0 * 1e-8 / 6.0 * (1.0 + (found / scale).abs()).powi(3) * scale;
@@ -52,8 +53,8 @@ proptest! {
     fn a_common_factor_changes_nothing(values in values()) {
         let terms = sensitivity(&values);
         let sum: f64 = terms.iter().zip(&values).map(|(term, value)| term * value).sum();
-        // The terms are p_k (-ln p_k - H) ER, known to 1e-14 of p_k (1 + |ln p_k| + H) ER. 60 values over two decades have
-        // -ln p <= ln(6000) < 9 and H < 5; with that, 15e-14.
+        // The terms are p_k (-ln p_k - H) ER, known to 1e-14 of p_k (1 + |ln p_k| + H) ER. 60
+        // values over two decades have -ln p <= ln(6000) < 9 and H < 5; with that, 15e-14.
         prop_assert!(sum.abs() <= 15e-14 * rank(&values), "{sum:e}");
     }
 
@@ -72,7 +73,8 @@ proptest! {
         );
     }
 
-    /// Radii from nothing to far beyond the values, values of zero among them, and true values anywhere within.
+    /// Radii from nothing to far beyond the values, values of zero among them, and true values
+    /// anywhere within.
     #[test]
     fn no_spectrum_within_the_radii_leaves_the_bound(
         values in values(),
@@ -108,8 +110,9 @@ proptest! {
             pairs.map(|((value, radius), slope)| value + radius * slope.signum()).collect();
         let change = rank(&truth) / rank(&values) - 1.0;
         let bound = effective_rank_error(&spectrum(&values), &radii).unwrap();
-        // The second order is 1e-12 in the bound and in the rank; that the largest value is at least twice the smallest makes
-        // the first order larger than 1e-6 ln(2) / 2 times the smallest share, 1 / 6000 at the least.
+        // The second order is 1e-12 in the bound and in the rank; that the largest value is at
+        // least twice the smallest makes the first order larger than 1e-6 ln(2) / 2 times the
+        // smallest share, 1 / 6000 at the least.
         prop_assert!(change <= bound + 2e-14 && bound <= 1.001 * change + 1e-11, "{change:e} {bound:e}");
     }
 }
@@ -148,8 +151,8 @@ fn what_is_known_exactly_has_no_error() {
 
 #[test]
 fn a_zero_known_to_a_radius_is_bounded() {
-    // True values (1, e): ER - 1 = e (1 - ln e) to first order; the bound takes two steps by way of (1, e), to (1, 2e) and to
-    // (1, 0), each e (-ln e) plus e of second order.
+    // True values (1, e): ER - 1 = e (1 - ln e) to first order; the bound takes two steps by way of
+    // (1, e), to (1, 2e) and to (1, 0), each e (-ln e) plus e of second order.
     let e: f64 = 1e-12;
     let bound = effective_rank_error(&spectrum(&[1.0, 0.0]), &[0.0, e]).unwrap();
     assert!((bound - 2.0 * e * (1.0 - e.ln())).abs() <= 1e-3 * bound, "{bound:e}");

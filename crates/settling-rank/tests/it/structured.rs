@@ -1,4 +1,5 @@
-//! Against mpmath with 60 digits on 252 adversarial matrices made by formula: tests/golden/make_structured.py.
+//! Against mpmath with 60 digits on 252 adversarial matrices made by formula:
+//! tests/golden/make_structured.py.
 
 use settling_rank::{MatView, Method, effective_rank, spectrum, spectrum_within};
 
@@ -111,7 +112,8 @@ fn effective_ranks_by_svd_agree_to_thirteen_digits() {
         let by_svd = spectrum_within(case.view(), 0.0).unwrap();
         assert_ne!(by_svd.method(), Method::Gram);
         let error = effective_rank(by_svd.spectrum()).unwrap() / case.effective_rank - 1.0;
-        // The target of the project; golden.rs has the reason why rounding stays below it for such sizes.
+        // The target of the project; golden.rs has the reason why rounding stays below it for such
+        // sizes.
         assert!(error.abs() <= 1e-13, "{}: off by {error:e}", case.name);
         let bound = by_svd.effective_rank_error().unwrap();
         assert!(error.abs() <= bound, "{}: off by {error:e}, bound {bound:e}", case.name);

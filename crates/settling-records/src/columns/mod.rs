@@ -1,7 +1,8 @@
 //! `records.parquet`: the columns of `records.csv` in Parquet.
 //!
-//! What no study needs is not written, so that little has to be believed when a file is read: nothing is compressed, every row has its
-//! step in eight bytes of its own, and the whole file is sealed.
+//! What no study needs is not written, so that little has to be believed when a file is read:
+//! nothing is compressed, every row has its step in eight bytes of its own, and the whole file is
+//! sealed.
 
 mod read;
 mod seal;

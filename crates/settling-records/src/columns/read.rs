@@ -18,19 +18,21 @@ use crate::record::{COLUMNS, Record};
 /// What a row takes at least: its step, which is neither in a dictionary nor compressed.
 const BYTES_A_ROW: usize = 8;
 
-/// Reads a `records.parquet` as [`write_records_parquet`](crate::write_records_parquet) wrote it. Needs the crate feature `parquet`.
+/// Reads a `records.parquet` as [`write_records_parquet`](crate::write_records_parquet) wrote it.
+/// Needs the crate feature `parquet`.
 ///
-/// A file carries a hash of all its bytes, so that one which was cut or damaged is an error and never another number. A file that
-/// another program wrote, or wrote anew, has no such hash and is refused; read such tables as CSV, which takes them from anywhere.
+/// A file carries a hash of all its bytes, so that one which was cut or damaged is an error and
+/// never another number. A file that another program wrote, or wrote anew, has no such hash and is
+/// refused; read such tables as CSV, which takes them from anywhere.
 ///
-/// The hash tells damage, not intent: who makes a file that is meant to do harm can make its hash too. What the file says of its
-/// length is held against its size, and a panic of the decoder becomes an error (unless the program is built with
-/// `panic = "abort"`).
+/// The hash tells damage, not intent: who makes a file that is meant to do harm can make its hash
+/// too. What the file says of its length is held against its size, and a panic of the decoder
+/// becomes an error (unless the program is built with `panic = "abort"`).
 ///
 /// # Errors
 ///
-/// If `input` cannot be read, the file is not as it was written, the columns are not those of this schema, or a cell does not hold
-/// what its column asks for; the message names the row, from 0.
+/// If `input` cannot be read, the file is not as it was written, the columns are not those of this
+/// schema, or a cell does not hold what its column asks for; the message names the row, from 0.
 pub fn read_records_parquet(mut input: impl Read) -> Result<Vec<Record>, Error> {
     let mut bytes = Vec::new();
     input

@@ -1,7 +1,8 @@
 //! A hash of the whole file within it, so that damage is found before a decoder sees it.
 //!
-//! Between the last page and the footer lie a mark and the SHA-256 of everything else. Readers of Parquet go from the end of the file
-//! to the footer and from there to the pages, and do not look at what lies between.
+//! Between the last page and the footer lie a mark and the SHA-256 of everything else. Readers of
+//! Parquet go from the end of the file to the footer and from there to the pages, and do not look
+//! at what lies between.
 
 use sha2::{Digest, Sha256};
 

@@ -16,15 +16,18 @@ use crate::record::{Record, finite};
 /// Few enough that a reader needs little memory at a time.
 const ROWS_A_GROUP: usize = 1 << 16;
 
-/// Writes `records` as a Parquet file with the columns of `records.csv`, in that order: integers in 64 bits, numbers in f64, text in
-/// dictionaries, and null where CSV has nothing. Needs the crate feature `parquet`.
+/// Writes `records` as a Parquet file with the columns of `records.csv`, in that order: integers in
+/// 64 bits, numbers in f64, text in dictionaries, and null where CSV has nothing. Needs the crate
+/// feature `parquet`.
 ///
-/// The same records give the same bytes. pandas, polars and everything else that reads Parquet reads the file.
+/// The same records give the same bytes. pandas, polars and everything else that reads Parquet
+/// reads the file.
 ///
 /// # Errors
 ///
-/// If `out` cannot be written, a value is not finite (an undefined value has a reason instead), or a step, layer, head or count is above
-/// 2^63 - 1: a signed integer is what readers of CSV take it for too.
+/// If `out` cannot be written, a value is not finite (an undefined value has a reason instead), or
+/// a step, layer, head or count is above 2^63 - 1: a signed integer is what readers of CSV take it
+/// for too.
 pub fn write_records_parquet<'a>(
     mut out: impl Write,
     records: impl IntoIterator<Item = &'a Record>,

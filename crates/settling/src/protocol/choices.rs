@@ -13,7 +13,8 @@ use super::spelling;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CkaEstimator {
-    /// Kornblith et al. 2019. With few observations for the width it is far above 0 even for unrelated features.
+    /// Kornblith et al. 2019. With few observations for the width it is far above 0 even for
+    /// unrelated features.
     Biased,
     /// The U-statistic of Song et al. 2012: 0 on average for independent features.
     Debiased,
@@ -34,7 +35,8 @@ impl CkaEstimator {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
-    /// How many of the evaluation rows, from the first on; `None`, in a file `"all"`, for every one.
+    /// How many of the evaluation rows, from the first on; `None`, in a file `"all"`, for every
+    /// one.
     #[serde(with = "spelling::count")]
     pub sequences: Option<usize>,
     /// How much of a row is fed: `context` or `whole`.
@@ -92,7 +94,8 @@ pub struct Gradients {
 pub enum GradientBatches {
     /// One: the evaluation rows.
     Evaluation,
-    /// Batches of the training around the step, counted from 0: the checkpoint of step N has seen those before N.
+    /// Batches of the training around the step, counted from 0: the checkpoint of step N has seen
+    /// those before N.
     Training {
         /// The first, relative to the step; batches before the first of the training do not count.
         from: i64,
@@ -105,7 +108,8 @@ pub enum GradientBatches {
 }
 
 impl GradientBatches {
-    /// The numbers of the batches of the training for a step, where there are `available`. None for the evaluation rows.
+    /// The numbers of the batches of the training for a step, where there are `available`. None for
+    /// the evaluation rows.
     ///
     /// ```
     /// use settling::GradientBatches;
@@ -138,8 +142,8 @@ impl GradientBatches {
 pub enum SubBatches {
     /// Of the mean over all target tokens: each weighs the same.
     Whole,
-    /// Of the sum of the means over sub-batches of 1, 2, 4, ... sequences, the rest in the last: what the published code adds up on a
-    /// GPU that never runs out of memory.
+    /// Of the sum of the means over sub-batches of 1, 2, 4, ... sequences, the rest in the last:
+    /// what the published code adds up on a GPU that never runs out of memory.
     Doubling,
     /// The same of sub-batches that grow to this many sequences, where a GPU ran out of memory.
     DoublingUpTo(usize),

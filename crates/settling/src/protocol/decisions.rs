@@ -8,7 +8,8 @@ use settling_mcc::Threshold;
 
 use super::spelling;
 
-/// When a layer has converged early: the CKA of its activations with the last checkpoint's reaches a threshold in a window.
+/// When a layer has converged early: the CKA of its activations with the last checkpoint's reaches
+/// a threshold in a window.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Early {
@@ -30,7 +31,8 @@ pub enum EarlyWindow {
     LastUpTo(f64),
     /// This step.
     Step(u64),
-    /// The step at this place among the studied ones, counted from 0: of the paper's 27, 13 is step 13,000.
+    /// The step at this place among the studied ones, counted from 0: of the paper's 27, 13 is step
+    /// 13,000.
     Index(usize),
 }
 
@@ -55,7 +57,8 @@ pub struct Large {
     /// What the PER of a weight must reach: `{ at_least = X }` or `{ above = X }`.
     #[serde(with = "spelling::ThresholdSpelling")]
     pub weight_per: Threshold,
-    /// What the PER of a gradient must reach, as a share of the largest of any layer of either component.
+    /// What the PER of a gradient must reach, as a share of the largest of any layer of either
+    /// component.
     #[serde(with = "spelling::ThresholdSpelling")]
     pub gradient_per_share: Threshold,
 }

@@ -9,13 +9,15 @@ use super::Protocol;
 use crate::{Error, ErrorKind};
 
 impl Protocol {
-    /// Reads a protocol of its own name from TOML. Keys that are missing have the values of the protocol that the key `base` names,
-    /// `corrected` or `published`; without `base` every key must be there, as [`to_toml`](Self::to_toml) writes them.
+    /// Reads a protocol of its own name from TOML. Keys that are missing have the values of the
+    /// protocol that the key `base` names, `corrected` or `published`; without `base` every key
+    /// must be there, as [`to_toml`](Self::to_toml) writes them.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], with the key, what was expected and what was found. A protocol that differs from a built-in one must not
-    /// have its name: numbers of different definitions would look alike.
+    /// [`ErrorKind::Usage`], with the key, what was expected and what was found. A protocol that
+    /// differs from a built-in one must not have its name: numbers of different definitions would
+    /// look alike.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let wrong = |message: String| Error::new(ErrorKind::Usage, message);
         let mut table: Table = text
@@ -111,7 +113,8 @@ mod tests {
         }
     }
 
-    /// Every choice of either protocol can be made in the other: row by row of the list of differences.
+    /// Every choice of either protocol can be made in the other: row by row of the list of
+    /// differences.
     #[test]
     fn a_file_turns_each_built_in_protocol_into_the_other() {
         for [from, to] in [[0, 1], [1, 0]] {

@@ -23,7 +23,8 @@ fn unit(value: f64) -> Unit {
     Unit { records: vec![record], spectra: vec![("0.mlp.weight".to_owned(), spectrum)] }
 }
 
-/// Without cutting the file to nothing first, which file systems take for a sign to write it to disk at once.
+/// Without cutting the file to nothing first, which file systems take for a sign to write it to
+/// disk at once.
 fn overwrite(path: &Path, bytes: &[u8]) {
     use io::Write as _;
     let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();

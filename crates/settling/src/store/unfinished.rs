@@ -1,6 +1,8 @@
-//! What is being written, under a name of its own until it is whole, and what killed processes have left of it.
+//! What is being written, under a name of its own until it is whole, and what killed processes have
+//! left of it.
 //!
-//! No lock is needed, and none is trusted: several machines may share the folder, and not every file system keeps locks.
+//! No lock is needed, and none is trusted: several machines may share the folder, and not every
+//! file system keeps locks.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
@@ -8,7 +10,8 @@ use std::{fs, io};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often somebody else may be first. Each of them is done with what they wrote, so this is more than there are processes.
+/// How often somebody else may be first. Each of them is done with what they wrote, so this is more
+/// than there are processes.
 const ATTEMPTS: usize = 100;
 
 /// A name beside `name` that nobody else has, on no machine.
@@ -17,8 +20,8 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!(".{name}.{random:016x}.partial"))
 }
 
-/// Lets `write` make something under the name it is given and move it to its place in `folder`, which is called `name`. Then nothing
-/// unfinished of that name is left, whoever began it.
+/// Lets `write` make something under the name it is given and move it to its place in `folder`,
+/// which is called `name`. Then nothing unfinished of that name is left, whoever began it.
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
@@ -39,7 +42,8 @@ pub(super) fn write_aside(
     Ok(synced?)
 }
 
-/// Whether another process has removed what was being written, since it was done with the same, or has filled the place.
+/// Whether another process has removed what was being written, since it was done with the same, or
+/// has filled the place.
 fn others_were_first(error: &(dyn std::error::Error + 'static)) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
     std::iter::successors(Some(error), |error| error.source())
@@ -47,7 +51,8 @@ fn others_were_first(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
 
-/// Removes what is unfinished of something that is complete now. Who is still at it, on the same, notices and looks again.
+/// Removes what is unfinished of something that is complete now. Who is still at it, on the same,
+/// notices and looks again.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let of = |file: &str| {
         let random = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
@@ -56,7 +61,8 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            // At once, by another name: who is still writing it must not move it to its place when half of it is gone.
+            // At once, by another name: who is still writing it must not move it to its place when
+            // half of it is gone.
             let gone = unfinished(folder, name);
             if fs::rename(entry.path(), &gone).is_ok() {
                 remove(&gone);

@@ -1,4 +1,5 @@
-//! Each call that reads or changes the output folder, in turn, fails, or is the last of its process.
+//! Each call that reads or changes the output folder, in turn, fails, or is the last of its
+//! process.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,8 +59,9 @@ fn whole() -> Tree {
     tree(folder.path())
 }
 
-/// Runs studies with the first, second, third... call going wrong, until one ends that had fewer, and hands each to `check` with the number
-/// of the call and what was in the folder before. Then the next study must complete it. Gives the number of calls.
+/// Runs studies with the first, second, third... call going wrong, until one ends that had fewer,
+/// and hands each to `check` with the number of the call and what was in the folder before. Then
+/// the next study must complete it. Gives the number of calls.
 fn at_every_call(
     how: impl Fn(usize) -> String,
     before: Before,
@@ -161,7 +163,8 @@ const EACCES: i32 = 13;
 const ENOSPC: i32 = 28;
 const EDQUOT: i32 = 122;
 
-/// What `study` reports of a call that failed: the sort, a path, and the system's words. Only removing what is left over may fail in silence.
+/// What `study` reports of a call that failed: the sort, a path, and the system's words. Only
+/// removing what is left over may fail in silence.
 fn check_failure(child: &Child, status: ExitStatus, errno: i32, call: &str, context: &str) {
     let report = child.report();
     if status.success() {

@@ -1,4 +1,5 @@
-//! The studies that go wrong: a small one, in a process of its own, and the library that makes its calls go wrong.
+//! The studies that go wrong: a small one, in a process of its own, and the library that makes its
+//! calls go wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,7 +147,8 @@ impl Child {
     }
 }
 
-/// The library of shim.c. What the studies need anyway, libtorch's glue, is built by the same compiler.
+/// The library of shim.c. What the studies need anyway, libtorch's glue, is built by the same
+/// compiler.
 fn shim() -> &'static Path {
     static SHIM: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
         let folder = TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! A disk that is full in earnest, as far as one process can have it: files cannot grow beyond a limit.
+//! A disk that is full in earnest, as far as one process can have it: files cannot grow beyond a
+//! limit.
 
 use crate::child::{Child, scratch};
 use crate::tree::{assert_same, tree, unfinished};

@@ -77,7 +77,8 @@ fn folders_of_any_name_and_links_to_folders_are_as_good_as_others() {
     assert_same(&tree(&path(b"real")), &whole, "the folder that the link leads to");
 }
 
-/// A path may have 4095 bytes. Shorter by what a study puts below it, it works; else it is an error, whichever file is too much.
+/// A path may have 4095 bytes. Shorter by what a study puts below it, it works; else it is an
+/// error, whichever file is too much.
 #[test]
 fn paths_of_any_length_work_or_are_refused() {
     let (whole, mut worked, mut failed) = (scratch(), 0, 0);

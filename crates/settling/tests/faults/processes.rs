@@ -31,7 +31,8 @@ impl Random {
     }
 }
 
-/// Kills so many studies at random times, up to ten on one folder, each of which goes on where the last was killed.
+/// Kills so many studies at random times, up to ten on one folder, each of which goes on where the
+/// last was killed.
 fn kill(kills: usize, seed: u64) {
     let (whole, mut random) = (whole("test"), Random(seed));
     let (mut killed, mut deaths) = (0, 0);
@@ -102,8 +103,8 @@ fn several_processes_with_the_same_settings_make_the_bytes_of_one() {
     }
 }
 
-/// No table mixes them: each process takes what it has computed itself, or found with its own settings. A folder is for one study all
-/// the same: which of the two a file is of, chance decides.
+/// No table mixes them: each process takes what it has computed itself, or found with its own
+/// settings. A folder is for one study all the same: which of the two a file is of, chance decides.
 #[test]
 fn processes_with_different_settings_do_not_mix() {
     let (one, other) = (whole("test"), whole("other"));

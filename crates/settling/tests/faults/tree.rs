@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Every path below a folder: what a file holds, `None` of a folder. Of a manifest, without what may differ between runs: timings, and what
-/// was found done.
+/// Every path below a folder: what a file holds, `None` of a folder. Of a manifest, without what
+/// may differ between runs: timings, and what was found done.
 pub(crate) type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 pub(crate) fn tree(folder: &Path) -> Tree {
@@ -59,7 +59,8 @@ pub(crate) fn finished(mut tree: Tree) -> Tree {
     tree
 }
 
-/// Checks that every table in `found` is one of those of the `whole` trees, and every unit one of their units, with all its files.
+/// Checks that every table in `found` is one of those of the `whole` trees, and every unit one of
+/// their units, with all its files.
 pub(crate) fn assert_whole(found: &Tree, whole: &[&Tree], context: &str) {
     let found = finished(found.clone());
     for (path, bytes) in &found {
