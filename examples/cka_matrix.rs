@@ -80,7 +80,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         sites.iter().copied().filter(|site| site.component == component).collect()
     };
     for part in batch.parts(args.at_once.max(1)) {
-        let (x, y) = (Activations::of(&mut a, &part)?, Activations::of(&mut b, &part)?);
+        let (x, y) = (Activations::capture(&mut a, &part)?, Activations::of(&mut b, &part)?);
         for (component, matrix) in components.into_iter().zip(&mut matrices) {
             let xs = views(&x, &sites(a.sites(), component))?;
             let ys = views(&y, &sites(b.sites(), component))?;

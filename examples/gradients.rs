@@ -27,7 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use settling::capture::{GradientRule, Options, Transformer};
-use settling::core::{Capture, Gradients, MatView, ModelSizes, Site, View};
+use settling::core::{Capture, Gradients, MatView, Site, View};
+use settling::models::ModelSizes;
 use settling::rank::{self, Denominator};
 
 /// Takes the gradients of a local model on token rows.

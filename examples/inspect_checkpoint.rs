@@ -13,8 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use settling::checkpoint::{Checkpoint, ErrorKind, Inventory};
-use settling::core::{Architecture, CanonicalNames, Component, TensorSource, WeightBlock};
+use settling::checkpoint::{Checkpoint, ErrorKind};
+use settling::core::{Component, TensorSource};
+use settling::models::Inventory;
+use settling::models::{Architecture, CanonicalNames, WeightBlock};
 
 /// Shows what is in a checkpoint.
 #[derive(Parser)]

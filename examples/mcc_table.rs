@@ -17,10 +17,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use settling::analysis::{Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window};
 use settling::core::{Component, Step};
 use settling::mcc::{
-    Bootstrap, BootstrapMethod, Contingency, Measure, Permutation, Pooling, Sweep, SweepGrid,
-    SweepUnit, Threshold, Trajectory, Window, association, stratified_exact, stratified_mcc,
+    Bootstrap, BootstrapMethod, Contingency, Measure, Permutation, Pooling, association,
+    stratified_exact, stratified_mcc,
 };
 use settling::records::{MccRow, Record, read_records, write_mcc};
 use settling::{CkaEstimator, Protocol, layer_trajectories, mcc_table};

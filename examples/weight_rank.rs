@@ -17,9 +17,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use settling::checkpoint::Checkpoint;
-use settling::core::{
-    Architecture, CanonicalNames, Component, MatView, Signal, Site, Step, TensorSource, WeightBlock,
-};
+use settling::core::{Component, MatView, Signal, Site, Step, TensorSource};
+use settling::models::{Architecture, CanonicalNames, WeightBlock};
 use settling::rank::{
     Certified, Denominator, Error as RankError, effective_rank, marchenko_pastur_per,
     product_spectra, proportional_effective_rank, spectra, stable_rank,

@@ -17,9 +17,7 @@ use settling::{
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
 
-mod tiny;
-
-use tiny::{STEPS, batch, config, train};
+use settling_testkit::{TINY_STEPS, tiny_batch, tiny_config, train_tiny};
 
 const MODEL: &str = "owner/tiny";
 
@@ -49,15 +47,15 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        train(&folder.path().join("m"));
+        train_tiny(&folder.path().join("m"));
         let mut repo = Repo::model(MODEL);
-        for step in STEPS {
+        for step in TINY_STEPS {
             let place = folder.path().join(format!("m/step{step}"));
             let file = |name: &str| File::new(name, fs::read(place.join(name)).unwrap());
             let files = [file("config.json"), file("model.safetensors")];
             repo.replace(&format!("step{step}"), "Add weights", files);
         }
-        write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
+        write_npy(folder.path().join("rows.npy"), &tiny_batch(99)).unwrap();
         let server = HubServer::start();
         server.add(repo);
         Self { folder, server }
@@ -78,7 +76,7 @@ impl Fixture {
     {
         let settings = settings();
         let options = Options { micro_batch: Some(4), ..Options::default() };
-        let subject = TransformerSubject { architecture: config().into(), options };
+        let subject = TransformerSubject { architecture: tiny_config().into(), options };
         let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
         let store = Store::open(out).unwrap();
         study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()
@@ -150,8 +148,8 @@ fn what_is_left_is_told_before_it_is_done() {
     };
     let series = fixture.series(cache.path());
     let left = told(&series);
-    assert_eq!(left.opened(), STEPS.map(Step));
-    assert_eq!((left.steps, left.rows.len()), (STEPS.len(), 1));
+    assert_eq!(left.opened(), TINY_STEPS.map(Step));
+    assert_eq!((left.steps, left.rows.len()), (TINY_STEPS.len(), 1));
     assert!(left.missing.iter().all(|(_, protocols)| protocols == &["corrected"]));
     let bytes = series.missing_size(&left.opened());
     assert_eq!((bytes, fixture.served()), (series.size(), 0));

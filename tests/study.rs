@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use settling::capture::Options;
 use settling::checkpoint::{StepDirectories, write_safetensors};
 use settling::core::{
-    Architecture, CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData,
-    TensorSource, TokenBatch,
+    CheckpointSeries, Component, Positions, Signal, Site, Step, TensorData, TensorSource,
+    TokenBatch,
 };
+use settling::models::Architecture;
 use settling::records::{Record, read_mcc, read_records, read_settling};
 use settling::tokens::{NpyTokens, write_npy};
 use settling::{
@@ -19,12 +20,10 @@ use settling::{
 };
 use tempfile::TempDir;
 
-mod tiny;
-
-use tiny::{STEPS, batch, config, train};
+use settling_testkit::{TINY_STEPS, tiny_batch, tiny_config, train_tiny};
 
 fn architecture() -> Architecture {
-    config().into()
+    tiny_config().into()
 }
 
 fn all_positions(mut protocol: Protocol) -> Protocol {
@@ -40,8 +39,8 @@ struct Suite {
 impl Suite {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        train(&folder.path().join("m"));
-        write_npy(folder.path().join("rows.npy"), &batch(99)).unwrap();
+        train_tiny(&folder.path().join("m"));
+        write_npy(folder.path().join("rows.npy"), &tiny_batch(99)).unwrap();
         Self { folder }
     }
 
@@ -123,8 +122,8 @@ fn a_reference_that_does_not_fit_gives_the_same_bytes() {
 fn every_number_is_there_and_the_tables_read_back() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());
     let study = suite.study(out.path(), |_, _| {}).unwrap();
-    assert_eq!(study.steps.iter().map(|step| step.step.0).collect::<Vec<_>>(), STEPS);
-    for step in STEPS {
+    assert_eq!(study.steps.iter().map(|step| step.step.0).collect::<Vec<_>>(), TINY_STEPS);
+    for step in TINY_STEPS {
         for site in architecture().write_sites() {
             for estimator in ["biased", "debiased", "floor"] {
                 let cka = find(&study.records, step, site, Signal::Activation, "cka", estimator);
@@ -237,7 +236,7 @@ fn reused(
 #[test]
 fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());
-    assert_eq!(reused(&suite, out.path(), |_, _| {}), STEPS.map(|step| (step, false)));
+    assert_eq!(reused(&suite, out.path(), |_, _| {}), TINY_STEPS.map(|step| (step, false)));
     let whole = fs::read(out.path().join("records.csv")).unwrap();
 
     // As after a kill: one unit was never written, one is half written under its temporary name.
@@ -345,7 +344,7 @@ fn a_signal_ends_a_study_that_the_next_run_completes() {
 #[test]
 fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());
-    let all = |done: bool| STEPS.map(|step| (step, done));
+    let all = |done: bool| TINY_STEPS.map(|step| (step, done));
     assert_eq!(reused(&suite, out.path(), |_, _| {}), all(false));
     assert_eq!(
         reused(&suite, out.path(), |settings, _| settings.protocols[0].rows.positions =
@@ -382,7 +381,7 @@ fn changed_settings_weights_or_tokens_are_not_mixed_with_old_results() {
     assert_eq!(reused(&suite, out.path(), five), [(0, true), (1, true), (4, false), (12, true)]);
     copy("step0", "step12");
     assert_eq!(reused(&suite, out.path(), five), all(false));
-    write_npy(suite.path().join("rows.npy"), &batch(1)).unwrap();
+    write_npy(suite.path().join("rows.npy"), &tiny_batch(1)).unwrap();
     assert_eq!(reused(&suite, out.path(), five), all(false));
 }
 
@@ -537,7 +536,7 @@ fn what_cannot_be_studied_is_refused_with_the_cause() {
     let bad = TokenBatch::new(vec![96; 13], 13).unwrap();
     write_npy(suite.path().join("rows.npy"), &bad).unwrap();
     refused(|_, _| {}, ErrorKind::Compute, "outside the vocabulary of 96");
-    write_npy(suite.path().join("rows.npy"), &batch(0)).unwrap();
+    write_npy(suite.path().join("rows.npy"), &tiny_batch(0)).unwrap();
 
     let weights = suite.path().join("m/step4/model.safetensors");
     let whole = fs::read(&weights).unwrap();

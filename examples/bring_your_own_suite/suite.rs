@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use settling::core::{
     Capture, CaptureSink, CheckpointSeries, Component, Dtype, MatView, Site, Step, TensorData,
-    TensorMeta, TensorSource, TokenBatch, TokenSource, WeightBlock,
+    TensorMeta, TensorSource, TokenBatch, TokenSource,
 };
+use settling::models::WeightBlock;
 use settling::{Protocol, SiteWeight, Subject};
 
 use crate::model::{CONTEXT, HIDDEN, LAYERS, Model, WIDTH};

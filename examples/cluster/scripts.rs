@@ -10,10 +10,7 @@ use std::process::{Command, Output};
 use settling::tokens::write_npy;
 use tempfile::TempDir;
 
-#[path = "../../tests/tiny.rs"]
-mod tiny;
-
-use tiny::{STEPS, batch, train};
+use settling_testkit::{TINY_STEPS, tiny_batch, train_tiny};
 
 /// Runs an array job's tasks one after the other, and a job that depends on one only if none of its
 /// tasks failed. Options are noted in `calls`.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use settling::tokens::SourceTree;
+use settling_testkit::SourceTree;
 
 /// The folders of every package of the workspace's dependency graph on Linux x86-64, whatever this
 /// machine is, so that the text is the same; each labelled `name-version`.

@@ -23,7 +23,7 @@ use clap::Parser;
 use settling::Protocol;
 use settling::capture::{Device, Precision};
 use settling::core::Positions;
-use settling::tokens::read_documents;
+use settling_testkit::read_documents;
 
 /// Trains a small suite of language models, then studies how their layers settle.
 #[derive(Parser)]

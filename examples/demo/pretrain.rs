@@ -5,10 +5,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use settling::capture::{AdamW, Device, Trainer};
-use settling::checkpoint::{gpt_neox_json, write_safetensors};
-use settling::core::{GptNeox, Step, TensorSource, TokenBatch};
+use settling::capture::Device;
+use settling::checkpoint::write_safetensors;
+use settling::core::{Step, TensorSource, TokenBatch};
+use settling::models::GptNeox;
 use settling::tokens::{Document, Tokenizer, write_npy};
+use settling_testkit::gpt_neox_json;
+use settling_testkit::{AdamW, Trainer};
 
 use crate::support;
 

@@ -4,10 +4,8 @@ use std::num::NonZeroUsize;
 
 use settling::capture::{Device, DeviceCka, DeviceSpectra, Options, Precision, Transformer};
 use settling::cka::linear_cka;
-use settling::core::{
-    Activations, Architecture, Component, Gpt2, GptNeox, Gradients, Llama, MatView, Positions,
-    Site, TokenBatch,
-};
+use settling::core::{Activations, Component, Gradients, MatView, Positions, Site, TokenBatch};
+use settling::models::{Architecture, Gpt2, GptNeox, Llama};
 
 use settling::rank::{Method, effective_rank, singular_values};
 
@@ -153,7 +151,7 @@ fn model(
     };
     // Exact references on the CPU: what a precision is off is its own rounding.
     let mut exact = load(Device::Cpu, Precision::F64, None)?;
-    let rows = Activations::of(&mut exact, batch)?;
+    let rows = Activations::capture(&mut exact, batch)?;
     let (loss, gradients) = gradients(&mut exact, batch)?;
     let logits = exact.logits(batch)?;
 
@@ -167,7 +165,7 @@ fn model(
             continue;
         }
         let mut here = load(device, precision, None)?;
-        let found = Activations::of(&mut here, batch)?;
+        let found = Activations::capture(&mut here, batch)?;
         check(&format!("{precision}: activations"), difference(&rows, &found), off);
         let found = largest_difference(&logits, &here.logits(batch)?);
         check(&format!("{precision}: logits"), found, off);
@@ -203,8 +201,10 @@ fn model(
     for micro_batch in [1, 3] {
         let mut whole = load(device, Precision::F32, Some(8))?;
         let mut split = load(device, Precision::F32, Some(micro_batch))?;
-        let found =
-            difference(&Activations::of(&mut whole, batch)?, &Activations::of(&mut split, batch)?);
+        let found = difference(
+            &Activations::capture(&mut whole, batch)?,
+            &Activations::of(&mut split, batch)?,
+        );
         check(&format!("f32: activations, {micro_batch} at a time against 8"), found, 1e-5);
         let (a, b) = (self::gradients(&mut whole, batch)?.1, self::gradients(&mut split, batch)?.1);
         check(
@@ -245,8 +245,8 @@ fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Re
         allowed: 1e-5,
         note: String::new(),
     });
-    let small = Activations::of(&mut load(256)?, &batch)?;
-    let large = Activations::of(&mut load(batch.rows())?, &batch)?;
+    let small = Activations::capture(&mut load(256)?, &batch)?;
+    let large = Activations::capture(&mut load(batch.rows())?, &batch)?;
     tell(Check {
         name: "large micro-batch: activations, 16384 sequences against 256".to_owned(),
         found: difference(&small, &large),

@@ -5,7 +5,8 @@ use std::f64::consts::TAU;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
-use settling::core::{Architecture, Dtype, TensorData, TensorMeta, TensorSource, TokenBatch};
+use settling::core::{Dtype, TensorData, TensorMeta, TensorSource, TokenBatch};
+use settling::models::Architecture;
 
 /// Matrices of standard deviation 1/sqrt(inputs), so that nothing grows or dies out over the
 /// layers; normalisations near the identity; small biases.

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use settling::capture::{Device, DeviceCka, DeviceSpectra, Options, Precision, Transformer};
 use settling::cka::linear_cka;
-use settling::core::{
-    Architecture, Capture, GptNeox, Gradients, MatView, Positions, Site, TokenBatch,
-};
+use settling::core::{Capture, Gradients, MatView, Positions, Site, TokenBatch};
+use settling::models::{Architecture, GptNeox};
 use settling::rank::spectra;
 
 use crate::Result;

@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::path::Path;
 
-use settling::checkpoint::{Audit, AuditReport, StepDirectories, Verdict, parse_config};
-use settling::core::{Architecture, CheckpointSeries, Step};
+use settling::checkpoint::{Audit, AuditReport, StepDirectories, Verdict};
+use settling::core::{CheckpointSeries, Step};
 use settling::hub::{Hub, HubSeries};
+use settling::models::Architecture;
+use settling::models::parse_config;
 
 use super::some_steps::SomeSteps;
 use super::{Failure, Place, Plan};

@@ -97,8 +97,9 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use settling::capture::{Device, Options, Transformer};
-    use settling::checkpoint::{Checkpoint, StepDirectories, parse_config};
+    use settling::checkpoint::{Checkpoint, StepDirectories};
     use settling::core::{CheckpointSeries as _, Positions, Step, TokenBatch};
+    use settling::models::parse_config;
     use settling::tokens::{NpyTokens, write_npy};
     use settling::{Protocol, Settings, Store, TransformerSubject, study_model};
 

@@ -9,10 +9,7 @@ use settling::tokens::{NpyTokens, write_npy};
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
 
-#[path = "../../tests/tiny.rs"]
-mod tiny;
-
-use tiny::{STEPS, batch, train};
+use settling_testkit::{TINY_STEPS, tiny_batch, train_tiny};
 
 /// The example, which `cargo test` builds before this.
 fn study(arguments: &[&str]) -> Command {

@@ -1,8 +1,9 @@
 //! What must hold of any bytes whatever, a function for each format of checkpoints. Each gives how
 //! many bytes of tensors it read, or `None` if the bytes were refused.
 
-use settling_checkpoint::{Checkpoint, Error, parse_config};
+use settling_checkpoint::{Checkpoint, Error};
 use settling_core::{Dtype, ReadRange, TensorSource};
+use settling_models::parse_config;
 
 /// What is read of one checkpoint: a view of few bytes may have many elements.
 const MOST_BYTES: usize = 4 << 20;

@@ -5,12 +5,13 @@ use settling_core::{Capture, CaptureSink, MatView, Site, TokenBatch};
 use tch::{Tensor, no_grad_guard};
 
 use crate::batch::Walk;
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::network::{Chosen, Pass};
 use crate::point::Intermediate;
 use crate::record::{Arrived, Deliver, Packed, Plan, Recorder};
 use crate::tensor::{as_i64, ids};
 use crate::{Device, Transformer};
+use crate::{Error, ErrorKind};
 
 impl Capture for Transformer {
     type Error = Error;
@@ -68,7 +69,7 @@ impl Transformer {
         batch: &TokenBatch,
         deliver: &mut Deliver<'_>,
     ) -> Result<(), Error> {
-        self.options.device.still_usable()?;
+        self.options.engine.device.still_usable()?;
         let fed = self.fed(batch)?;
         let chosen = self.chosen(fed)?;
         let observed = Observed { model: self, plan, batch, fed, chosen: &chosen };
@@ -76,7 +77,7 @@ impl Transformer {
         let _guard = no_grad_guard();
         // A CPU delivers while it runs, so that it need not hold more than one site; a device that
         // works beside the host delivers one micro-batch while it runs the next, in one transfer.
-        match self.options.device {
+        match self.options.engine.device {
             Device::Cpu => observed.one_by_one(walk, deliver),
             _ => observed.side_by_side(walk, deliver),
         }
@@ -185,7 +186,8 @@ impl Observed<'_> {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use settling_core::{GptNeox, Positions};
+    use settling_core::Positions;
+    use settling_models::GptNeox;
 
     use super::*;
     use crate::{AdamW, Options, Trainer};
@@ -201,7 +203,7 @@ mod tests {
             ..GptNeox::default()
         };
         let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, Device::Cpu).unwrap();
-        let mut sites = settling_core::Architecture::from(config.clone()).write_sites();
+        let mut sites = settling_models::Architecture::from(config.clone()).write_sites();
         sites.extend([Site::ov(1), Site::ov(2).of_head(1)]);
         let options = Options { positions, sites: Some(sites), ..Options::default() };
         Transformer::load(&config.into(), &trainer, &options).unwrap()

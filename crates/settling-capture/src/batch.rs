@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use settling_core::{Inputs, ModelSizes, TokenBatch};
+use settling_core::{Inputs, TokenBatch};
+use settling_models::ModelSizes;
 
 use crate::Device;
-use crate::error::{Error, ErrorKind};
+use crate::{Error, ErrorKind};
 
 /// Checks a batch against the vocabulary and the context length.
 fn check(sizes: &ModelSizes, batch: &TokenBatch) -> Result<(), Error> {
@@ -116,7 +117,7 @@ impl Walk {
                 format!("{more} sequences at a time do not fit: use a smaller micro_batch; {error}")
             }
         };
-        Error::new(ErrorKind::OutOfMemory, message).with_source(error)
+        Error::new(ErrorKind::OutOfMemory, message)
     }
 
     pub(crate) fn size(&self) -> usize {

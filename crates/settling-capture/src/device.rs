@@ -1,11 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
-use crate::error::Context as _;
+use crate::failure::{self, Context as _};
 use crate::{Error, ErrorKind, Precision};
 
 /// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as
@@ -14,9 +13,10 @@ use crate::{Error, ErrorKind, Precision};
 /// ```no_run
 /// use settling_capture::Device;
 ///
-/// assert_eq!("cuda:1".parse(), Ok(Device::Cuda(1)));
+/// assert_eq!("cuda:1".parse::<Device>()?, Device::Cuda(1));
 /// assert_eq!(Device::Cpu.to_string(), "cpu");
 /// assert!("gpu".parse::<Device>().is_err());
+/// # Ok::<(), settling_capture::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -29,10 +29,6 @@ pub enum Device {
     /// The GPU of an Apple processor.
     Mps,
 }
-
-/// The first failure of a GPU in this process. CUDA does not recover from one: everything that is
-/// asked of it afterwards fails too, or worse, does not.
-static FAILED: OnceLock<String> = OnceLock::new();
 
 impl Device {
     /// The first CUDA device if this libtorch sees one, else Apple's GPU, else the CPU.
@@ -108,7 +104,7 @@ impl Device {
 
     /// Refuses a GPU after one has failed in this process.
     pub(crate) fn still_usable(self) -> Result<(), Error> {
-        match FAILED.get() {
+        match failure::first_of_a_gpu() {
             Some(failure) if self != Self::Cpu => {
                 let message = format!(
                     "a GPU has failed in this process and cannot be used again: start a new one. It failed with: {failure}"
@@ -139,11 +135,6 @@ fn why_no_gpu(index: usize, has_cuda: bool, found: usize) -> Option<String> {
     }
 }
 
-/// Keeps in mind that a GPU has failed.
-pub(crate) fn mark_failed(message: &str) {
-    let _ = FAILED.set(message.to_owned());
-}
-
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -155,32 +146,22 @@ impl fmt::Display for Device {
 }
 
 impl FromStr for Device {
-    type Err = ParseDeviceError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseDeviceError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match (text, text.strip_prefix("cuda:").map(str::parse)) {
             ("auto", _) => Ok(Self::auto()),
             ("cpu", _) => Ok(Self::Cpu),
             ("mps", _) => Ok(Self::Mps),
             (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
-            _ => Err(ParseDeviceError { text: text.to_owned() }),
+            _ => {
+                let message =
+                    format!("`{text}` names no device: expected `auto`, `cpu`, `cuda:N` or `mps`");
+                Err(Error::new(ErrorKind::Config, message))
+            }
         }
     }
 }
-
-/// The error of parsing a [`Device`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParseDeviceError {
-    text: String,
-}
-
-impl fmt::Display for ParseDeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` names no device: expected `auto`, `cpu`, `cuda:N` or `mps`", self.text)
-    }
-}
-
-impl std::error::Error for ParseDeviceError {}
 
 /// Sets how many threads libtorch uses inside one operation, for calls made from this thread.
 ///

@@ -1,33 +1,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use settling_core::{
-    CaptureSink, Component, Gradients, MatView, ModelSizes, Site, TokenBatch, View,
-};
+use settling_core::{CaptureSink, Component, MatView, Site, TokenBatch, View};
+use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
 use crate::Transformer;
 use crate::batch::{Walk, targets};
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::loss::{Scratch, next_token_loss};
 use crate::network::{Pass, Projections};
 use crate::parts::oriented;
 use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows};
+use crate::{Error, ErrorKind};
 
-impl Gradients for Transformer {
-    type Error = Error;
-
-    /// Delivers the gradients of the weights of the sites: of a write site that of its weight; of
-    /// one head that of the head's columns; of an output-value circuit `O V` the change that the
-    /// gradients make to it, `dO V + O dV` (the product rule), `(width, width)`, summed over the
-    /// heads for a whole layer. Only the weights that are needed require gradients.
+impl Transformer {
+    /// Delivers, for every site once, the gradient of the next-token loss on `batch` with respect to
+    /// the site's weight, in the weight's shape `(outputs, inputs)` as f32. Returns that loss, in
+    /// nats: the mean over all target tokens, or what [`Options::loss_reduction`] makes of it. For
+    /// several batches, call it once for each.
     ///
-    /// Returns the loss whose gradient it is: the mean over all target tokens, or under
-    /// [`GradientRule::Published`] the sum of the sub-batches' means. For several batches, call it
-    /// once for each.
+    /// The gradient of a write site is that of its weight; of one head that of the head's columns;
+    /// of an output-value circuit `O V` the change that the gradients make to it, `dO V + O dV` (the
+    /// product rule), `(width, width)`, summed over the heads for a whole layer. Only the weights
+    /// that are needed require gradients. The split into micro-batches changes nothing beyond
+    /// rounding.
     ///
-    /// [`GradientRule::Published`]: crate::GradientRule::Published
-    fn gradients(&mut self, batch: &TokenBatch, sink: &mut dyn CaptureSink) -> Result<f64, Error> {
+    /// # Errors
+    ///
+    /// As [`Capture::activations`](settling_core::Capture::activations), and if the rows are too
+    /// short to have a target.
+    ///
+    /// [`Options::loss_reduction`]: crate::Options::loss_reduction
+    pub fn gradients(
+        &mut self,
+        batch: &TokenBatch,
+        sink: &mut dyn CaptureSink,
+    ) -> Result<f64, Error> {
         let mut names = BTreeSet::new();
         for site in &self.sites {
             names.extend(self.weights_of(site));
@@ -49,14 +58,14 @@ impl Gradients for Transformer {
 
 impl Transformer {
     /// The gradients of any parameters, by the names of
-    /// [`Architecture::parameters`](settling_core::Architecture::parameters), each in the shape in
+    /// [`Architecture::parameters`](settling_models::Architecture::parameters), each in the shape in
     /// which it is stored (a vector as one row), added up in f32, or in f64 at that precision. The
     /// factors of the gradient of an output-value circuit, for one, whose spectrum needs no matrix
-    /// as wide as the model. Returns the loss, as [`Gradients::gradients`] does.
+    /// as wide as the model. Returns the loss, as [`gradients`](Self::gradients) does.
     ///
     /// # Errors
     ///
-    /// As [`Gradients::gradients`], and if the model has no parameter of that name.
+    /// As [`gradients`](Self::gradients), and if the model has no parameter of that name.
     pub fn parameter_gradients(
         &mut self,
         batch: &TokenBatch,
@@ -86,13 +95,13 @@ impl Transformer {
         batch: &TokenBatch,
         names: &[&str],
     ) -> Result<(f64, Vec<Tensor>), Error> {
-        self.options.device.still_usable()?;
+        self.options.engine.device.still_usable()?;
         let fed = targets(&self.net.sizes, batch)?;
         let weights = names.iter().map(|name| self.parameters.of(name)).collect();
         let tracked = Tracked::new(weights)?;
         let mut sum = Sum { loss: 0.0, gradients: None, scratch: Scratch::default() };
         let (mut start, mut size) = (0, self.micro_batch(fed));
-        for rows in self.options.gradient_rule.sub_batches(batch.rows()) {
+        for rows in self.options.loss_reduction.sub_batches(batch.rows()) {
             // Each token contributes its share of the mean over its sub-batch, whatever the
             // micro-batch it is run in.
             let scale = 1.0 / (rows * fed) as f64;
@@ -129,7 +138,7 @@ impl Transformer {
             let x = self.run(&inputs, &mut Pass::whole(false))?;
             let x = flatten_rows(&x.expect("nothing ends the pass early"))?;
             self.backward(&x, &targets, scale, tracked, &mut sum.scratch)
-                .context(|| format!("computing gradients on {}", self.options.device))
+                .context(|| format!("computing gradients on {}", self.options.engine.device))
         };
         // The caller may have turned gradients off in this thread.
         let (loss, gradients) = tch::with_grad(backward)?;

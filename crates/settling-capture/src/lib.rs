@@ -14,21 +14,21 @@
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use settling_capture::{Device, Options, Transformer};
+//! use settling_capture::{Options, Transformer};
 //! use settling_core::{Capture, MatView, Positions, Site, TokenBatch};
-//! # fn checkpoint() -> (settling_core::GptNeox, impl settling_core::TensorSource<Error = std::io::Error>) {
+//! # fn checkpoint() -> (settling_models::GptNeox, impl settling_core::TensorSource<Error = std::io::Error>) {
 //! #     struct Empty;
 //! #     impl settling_core::TensorSource for Empty {
 //! #         type Error = std::io::Error;
 //! #         fn tensors(&self) -> &[settling_core::TensorMeta] { &[] }
 //! #         fn read(&self, _: &str) -> Result<settling_core::TensorData<'_>, std::io::Error> { unreachable!() }
 //! #     }
-//! #     (settling_core::GptNeox::default(), Empty)
+//! #     (settling_models::GptNeox::default(), Empty)
 //! # }
 //! // From settling-checkpoint, or any TensorSource of your own.
 //! let (config, source) = checkpoint();
 //!
-//! let options = Options { device: Device::auto(), positions: Positions::Last, ..Options::default() };
+//! let options = Options { positions: Positions::Last, ..Options::default() };
 //! let mut model = Transformer::load(&config.into(), &source, &options)?;
 //! let batch = TokenBatch::new(vec![12, 7, 4, 9], 4)?;
 //! model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
@@ -79,6 +79,7 @@ mod activations;
 mod batch;
 mod device;
 mod error;
+mod failure;
 mod family;
 mod gradients;
 mod linalg;
@@ -90,15 +91,13 @@ mod parts;
 mod point;
 mod record;
 mod tensor;
-mod train;
 mod transformer;
 
-pub use device::{Device, ParseDeviceError, set_threads};
+pub use device::{Device, set_threads};
 pub use error::{Error, ErrorKind};
 pub use linalg::{DeviceCka, DeviceSpectra};
-pub use options::{GradientRule, Options, ParsePrecisionError, Precision};
-pub use point::{Intermediate, ParseIntermediateError};
-pub use train::{AdamW, Trainer};
+pub use options::{Engine, Options, Precision};
+pub use point::Intermediate;
 pub use transformer::Transformer;
 
 /// The version of libtorch that this crate is bound to.

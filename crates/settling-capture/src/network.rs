@@ -1,10 +1,10 @@
 //! The forward pass of a decoder-only transformer. A family says of which parts one is made; how it
 //! is run is here, once.
 
-use settling_core::ModelSizes;
+use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
-use crate::error::Error;
+use crate::Error;
 use crate::parts::{Linear, Mlp, Norm, Rotary};
 use crate::point::{Point, Tap};
 use crate::tensor::as_i64;

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
-use settling_core::{Architecture, CanonicalNames, TensorSource};
+use settling_core::{BoxError, TensorSource};
+use settling_models::{Architecture, CanonicalNames};
 use tch::{Device, Kind, Tensor};
 
-use crate::error::{Error, ErrorKind};
 use crate::tensor::weight;
+use crate::{Error, ErrorKind};
 
 /// The weights of a model by their canonical names, in the shapes in which they are stored. What a
 /// network is built from shares them: a gradient is taken with respect to these tensors.
@@ -21,15 +22,15 @@ impl Parameters {
     ) -> Result<Self, Error>
     where
         S: TensorSource + ?Sized,
-        S::Error: std::error::Error + Send + Sync + 'static,
     {
         let source = CanonicalNames::new(source, architecture);
         let mut weights = BTreeMap::new();
         for (name, shape) in architecture.parameters() {
             let stored = source.stored_name(&name);
             let data = source.read(&name).map_err(|error| {
+                let error: BoxError = error.into();
                 let message = format!("weight `{stored}` cannot be read: {error}");
-                Error::new(ErrorKind::Weights, message).with_source(error)
+                Error::new(ErrorKind::Weights, message)
             })?;
             if data.shape() != shape {
                 let found = data.shape();

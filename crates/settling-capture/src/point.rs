@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::{Error, ErrorKind};
+
 /// A tensor inside one layer.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Tap {
@@ -50,7 +52,7 @@ pub(crate) enum Point {
 /// let hidden: Intermediate = "layer3.mlp.hidden".parse()?;
 /// assert_eq!(hidden.to_string(), "layer3.mlp.hidden");
 /// assert!("layer3.mlp.write".parse::<Intermediate>().is_err(), "that is a site");
-/// # Ok::<(), settling_capture::ParseIntermediateError>(())
+/// # Ok::<(), settling_capture::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Intermediate {
@@ -96,9 +98,9 @@ impl fmt::Display for Intermediate {
 }
 
 impl FromStr for Intermediate {
-    type Err = ParseIntermediateError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseIntermediateError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let point = || match text {
             "embedding" => Some(Point::Layer(0, Tap::Input)),
             "final_norm" => Some(Point::FinalNorm),
@@ -111,30 +113,19 @@ impl FromStr for Intermediate {
         };
         match point() {
             Some(point) => Ok(Self { point }),
-            None => Err(ParseIntermediateError { text: text.to_owned() }),
+            None => {
+                let names: Vec<String> =
+                    NAMES.iter().map(|(_, name)| format!("`layerL.{name}`")).collect();
+                let message = format!(
+                    "`{text}` names no intermediate: expected `embedding`, `final_norm`, or with the \
+                     number of a layer for L {}",
+                    names.join(", ")
+                );
+                Err(Error::new(ErrorKind::Config, message))
+            }
         }
     }
 }
-
-/// The error of parsing an [`Intermediate`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParseIntermediateError {
-    text: String,
-}
-
-impl fmt::Display for ParseIntermediateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = NAMES.iter().map(|(_, name)| format!("`layerL.{name}`")).collect();
-        write!(
-            f,
-            "`{}` names no intermediate: expected `embedding`, `final_norm`, or with the number of a layer for L {}",
-            self.text,
-            names.join(", ")
-        )
-    }
-}
-
-impl std::error::Error for ParseIntermediateError {}
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,12 @@
 
 use std::ops::{ControlFlow, Range};
 
-use settling_core::{Component, MatView, ModelSizes, Site, View};
+use settling_core::{Component, MatView, Site, View};
+use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
-use crate::error::{Context, Error};
+use crate::Error;
+use crate::failure::Context;
 use crate::network::{Attention, Chosen, Halt, Network, Observer};
 use crate::parts::Linear;
 use crate::point::{Intermediate, Point, Tap};

@@ -1,19 +1,20 @@
-use settling_core::{Architecture, Site, TensorSource, TokenBatch, View};
+use settling_core::{Site, TensorSource, TokenBatch, View};
+use settling_models::Architecture;
 use tch::{Tensor, no_grad_guard};
 
 use crate::batch::{Walk, fed_tokens, suitable};
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::family;
 use crate::network::{Halt, Network, Pass};
 use crate::options::Options;
 use crate::parameters::Parameters;
 use crate::tensor::{as_usize, flatten_rows, ids, to_host};
+use crate::{Error, ErrorKind};
 
 /// A language model in memory, ready to be observed.
 ///
 /// [`Capture`](settling_core::Capture) delivers the activations of the sites that
-/// [`Options::sites`] names, and [`Gradients`](settling_core::Gradients) the gradients of their
-/// weights; [`intermediates`](Self::intermediates) and
+/// [`Options::sites`] names, and [`gradients`](Self::gradients) the gradients of their weights; [`intermediates`](Self::intermediates) and
 /// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up
 /// to `context + 1` tokens; the last one of such a row is a target only, unless [`Options::inputs`]
 /// feeds it where activations are taken.
@@ -39,7 +40,7 @@ impl Transformer {
     /// Reads the weights of `architecture` from `source`, one after the other, onto the device, in
     /// the precision asked for.
     ///
-    /// Names are those of [`CanonicalNames`](settling_core::CanonicalNames): wrapped, bare and
+    /// Names are those of [`CanonicalNames`](settling_models::CanonicalNames): wrapped, bare and
     /// renamed checkpoints are recognised. Tensors that are not weights of the architecture (the
     /// buffers in Pythia's files) are not read.
     ///
@@ -55,12 +56,11 @@ impl Transformer {
     ) -> Result<Self, Error>
     where
         S: TensorSource + ?Sized,
-        S::Error: std::error::Error + Send + Sync + 'static,
     {
-        if options.micro_batch == Some(0) {
+        if options.engine.micro_batch == Some(0) {
             return Err(Error::new(ErrorKind::Config, "micro_batch must be at least 1, found 0"));
         }
-        let device = options.device.check(options.precision)?;
+        let device = options.engine.device.check(options.engine.precision)?;
         architecture
             .validate()
             .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
@@ -69,7 +69,7 @@ impl Transformer {
             None => architecture.write_sites(),
             Some(wanted) => chosen_sites(architecture, wanted)?,
         };
-        let kind = options.precision.kind();
+        let kind = options.engine.precision.kind();
         let parameters = Parameters::read(architecture, source, kind, device)?;
         let net = family::network(architecture, &parameters, kind)?;
         let (architecture, options) = (architecture.clone(), options.clone());
@@ -99,7 +99,7 @@ impl Transformer {
     ///
     /// As [`Capture::activations`](settling_core::Capture::activations).
     pub fn logits(&self, batch: &TokenBatch) -> Result<Vec<f32>, Error> {
-        self.options.device.still_usable()?;
+        self.options.engine.device.still_usable()?;
         let fed = self.fed(batch)?;
         let _guard = no_grad_guard();
         let mut logits = Vec::new();
@@ -134,7 +134,7 @@ impl Transformer {
             Ok(x) => Ok(Some(x)),
             Err(Halt::Done) => Ok(None),
             Err(Halt::Libtorch(error)) => {
-                Err(error).context(|| format!("running a model on {}", self.options.device))
+                Err(error).context(|| format!("running a model on {}", self.options.engine.device))
             }
             Err(Halt::Other(error)) => Err(error),
         }
@@ -149,7 +149,10 @@ impl Transformer {
     }
 
     pub(crate) fn micro_batch(&self, tokens: usize) -> usize {
-        self.options.micro_batch.unwrap_or_else(|| suitable(self.options.device, tokens))
+        self.options
+            .engine
+            .micro_batch
+            .unwrap_or_else(|| suitable(self.options.engine.device, tokens))
     }
 }
 

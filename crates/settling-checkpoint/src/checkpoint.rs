@@ -4,9 +4,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use settling_core::{Architecture, GptNeox, ReadRange, TensorData, TensorMeta, TensorSource};
+use settling_core::{BoxError, ReadRange, TensorData, TensorMeta, TensorSource};
+use settling_models::{Architecture, GptNeox, ModelSource, parse_config};
 
-use crate::config::parse_config;
 use crate::error::{Error, ErrorKind};
 use crate::folder::{Folder, Source};
 use crate::pytorch_file::PytorchFile;
@@ -385,10 +385,16 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// If the file is missing, or [`parse_config`](crate::parse_config) refuses it.
+    /// If the file is missing, or [`parse_config`] refuses it.
     pub fn architecture(&self) -> Result<Architecture, Error> {
         let text = self.folder.read_text(CONFIG)?;
-        parse_config(&text).map_err(|error| self.in_config(error.kind(), error))
+        parse_config(&text).map_err(|error| {
+            let kind = match error.kind() {
+                settling_models::ErrorKind::Unsupported => ErrorKind::UnsupportedArchitecture,
+                _ => ErrorKind::Config,
+            };
+            self.in_config(kind, error)
+        })
     }
 
     /// The architecture, from `config.json`, of a model that is a GPT-NeoX.
@@ -433,6 +439,12 @@ fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> &'a str {
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
+}
+
+impl ModelSource for Checkpoint {
+    fn architecture(&self) -> Result<Architecture, BoxError> {
+        Ok(Self::architecture(self)?)
+    }
 }
 
 impl TensorSource for Checkpoint {

@@ -25,21 +25,16 @@
 //!   published series have had the final weights, or one shard of them, under the names of other
 //!   steps.
 //! - [`content_hash`] and [`TensorHashes`]: what makes two checkpoints the same.
-//! - [`parse_config`] and [`gpt_neox_json`]: the architecture in a `config.json`, in both spellings
-//!   that transformers has had.
-//! - [`Inventory`]: whether the tensors of a checkpoint are those of its architecture.
 //! - [`write_safetensors`]: writes a file that appears whole or not at all.
 #![forbid(unsafe_code)]
 
 mod audit;
 mod bytes;
 mod checkpoint;
-mod config;
 mod error;
 mod folder;
 mod hash;
 mod hub_cache;
-mod inventory;
 mod other_format;
 mod pattern;
 mod pickle;
@@ -58,11 +53,9 @@ pub use audit::{
     paper_steps, pythia_steps,
 };
 pub use checkpoint::Checkpoint;
-pub use config::{gpt_neox_json, parse_config};
 pub use error::{Error, ErrorKind};
 pub use hash::{TensorHash, TensorHashes, content_hash};
 pub use hub_cache::HubCache;
-pub use inventory::{Inventory, WrongShape};
 pub use pattern::StepPattern;
 pub use pico::{PicoCommit, PicoContent, PicoDynamics, PicoSplit};
 pub use steps::StepDirectories;

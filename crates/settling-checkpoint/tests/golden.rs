@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use settling_checkpoint::{Checkpoint, gpt_neox_json, parse_config};
-use settling_core::{Dtype, GptNeox, TensorSource};
+use settling_checkpoint::Checkpoint;
+use settling_core::{Dtype, TensorSource};
+use settling_models::GptNeox;
+use settling_models::parse_config;
+use settling_testkit::gpt_neox_json;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)

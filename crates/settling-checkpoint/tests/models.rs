@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use settling_checkpoint::{Checkpoint, Inventory, parse_config};
-use settling_core::{
-    Architecture, CanonicalNames, Component, Dtype, Gpt2, GptNeox, Llama, LlamaNames, LlamaNorm,
-    RopeScaling, RotaryPairs, TensorMeta, TensorSource, WeightBlock,
+use settling_checkpoint::Checkpoint;
+use settling_core::{Component, Dtype, TensorMeta, TensorSource};
+use settling_models::{
+    Architecture, CanonicalNames, Gpt2, GptNeox, Llama, LlamaNames, LlamaNorm, RopeScaling,
+    RotaryPairs, WeightBlock,
 };
+use settling_models::{Inventory, parse_config};
 
 const FOLDERS: [&str; 9] =
     ["gpt2", "gpt2_bare", "llama", "llama_v4", "mistral", "neox", "neox_v4", "olmo", "olmo2"];

@@ -4,12 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use settling_checkpoint::{
-    Checkpoint, Error, ErrorKind, StepDirectories, parse_config, write_safetensors,
-};
-use settling_core::{
-    Architecture, CheckpointSeries, Dtype, GptNeox, ReadRange, Step, TensorData, TensorSource,
-};
+use settling_checkpoint::{Checkpoint, Error, ErrorKind, StepDirectories, write_safetensors};
+use settling_core::{CheckpointSeries, Dtype, ReadRange, Step, TensorData, TensorSource};
+use settling_models::parse_config;
+use settling_models::{Architecture, GptNeox};
 use tempfile::TempDir;
 
 /// A file with this header and this many bytes of data.

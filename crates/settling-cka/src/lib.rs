@@ -86,7 +86,9 @@ mod similarity;
 mod stream;
 mod svd;
 
-pub use accumulator::{LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram};
+pub use accumulator::{
+    CkaAccumulator, LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram,
+};
 pub use bootstrap::{Bootstrap, Interval, bootstrap};
 pub use cca::{Pwcca, Svcca};
 pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};

@@ -1,4 +1,4 @@
-use settling_core::{MatView, PairAccumulator};
+use settling_core::MatView;
 
 use crate::accumulator::{check_pair, check_widths, linear_cka};
 use crate::cka::Undefined;
@@ -107,17 +107,5 @@ impl MinibatchCka {
             }
         }
         Ok(xy / (xx.sqrt() * yy.sqrt()))
-    }
-}
-
-impl PairAccumulator for MinibatchCka {
-    type Error = Error;
-
-    fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Error> {
-        Self::update(self, x, y)
-    }
-
-    fn merge(&mut self, other: Self) -> Result<(), Error> {
-        Self::merge(self, other)
     }
 }

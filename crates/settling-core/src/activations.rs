@@ -19,7 +19,7 @@ use crate::{Capture, CaptureSink, MatView, Site, TokenBatch};
 ///     sequences: usize,
 /// ) -> Result<(), A::Error> {
 ///     for part in batch.parts(sequences) {
-///         let (x, y) = (Activations::of(a, &part)?, Activations::of(b, &part)?);
+///         let (x, y) = (Activations::capture(a, &part)?, Activations::capture(b, &part)?);
 ///         for (site, x) in x.iter() {
 ///             let Some(y) = y.get(site) else { continue };
 ///             // For example `cka[site].update(x, y)` of settling-cka.
@@ -53,7 +53,10 @@ impl Activations {
     /// # Errors
     ///
     /// As [`Capture::activations`].
-    pub fn of<C: Capture + ?Sized>(model: &mut C, batch: &TokenBatch) -> Result<Self, C::Error> {
+    pub fn capture<C: Capture + ?Sized>(
+        model: &mut C,
+        batch: &TokenBatch,
+    ) -> Result<Self, C::Error> {
         let mut kept = Self::new();
         model.activations(batch, &mut kept)?;
         Ok(kept)

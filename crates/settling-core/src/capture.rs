@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use crate::{MatView, Site, TokenBatch};
+use crate::{BoxError, MatView, Site, TokenBatch};
 
 /// Takes captured rows as a model produces them. Every closure of the right shape is one.
 ///
@@ -68,7 +68,7 @@ impl<F: FnMut(&Site, MatView<'_>) -> ControlFlow<()>> CaptureSink for F {
 /// ```
 pub trait Capture {
     /// Why the pass failed.
-    type Error;
+    type Error: Into<BoxError>;
 
     /// The sites that a pass delivers, in order of delivery.
     fn sites(&self) -> &[Site];
@@ -84,27 +84,6 @@ pub trait Capture {
         batch: &TokenBatch,
         sink: &mut dyn CaptureSink,
     ) -> Result<(), Self::Error>;
-}
-
-/// A model whose weight gradients can be taken.
-pub trait Gradients {
-    /// Why the pass failed.
-    type Error;
-
-    /// Delivers, for every site once, the gradient of the mean next-token cross-entropy over *all*
-    /// target tokens of `batch` with respect to the site's weight, in the weight's shape
-    /// `(outputs, inputs)` as f32. Returns that loss, in nats.
-    ///
-    /// The split into micro-batches must not change the result beyond floating-point rounding.
-    ///
-    /// # Errors
-    ///
-    /// As [`Capture::activations`], and if the rows are too short to have a target.
-    fn gradients(
-        &mut self,
-        batch: &TokenBatch,
-        sink: &mut dyn CaptureSink,
-    ) -> Result<f64, Self::Error>;
 }
 
 impl<C: Capture + ?Sized> Capture for &mut C {
@@ -136,29 +115,5 @@ impl<C: Capture + ?Sized> Capture for Box<C> {
         sink: &mut dyn CaptureSink,
     ) -> Result<(), C::Error> {
         (**self).activations(batch, sink)
-    }
-}
-
-impl<G: Gradients + ?Sized> Gradients for &mut G {
-    type Error = G::Error;
-
-    fn gradients(
-        &mut self,
-        batch: &TokenBatch,
-        sink: &mut dyn CaptureSink,
-    ) -> Result<f64, G::Error> {
-        (**self).gradients(batch, sink)
-    }
-}
-
-impl<G: Gradients + ?Sized> Gradients for Box<G> {
-    type Error = G::Error;
-
-    fn gradients(
-        &mut self,
-        batch: &TokenBatch,
-        sink: &mut dyn CaptureSink,
-    ) -> Result<f64, G::Error> {
-        (**self).gradients(batch, sink)
     }
 }

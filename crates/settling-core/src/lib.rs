@@ -17,10 +17,9 @@
 //! | [`View`] | which map of the component is looked at |
 //! | [`Site`] | layer, component and view: one place in a model where something is measured |
 //! | [`Signal`] | activation, weight or gradient |
-//! | [`Architecture`] | what a model is besides its weights: a [`GptNeox`], a [`Llama`] or a [`Gpt2`], its sizes, the names and shapes of its weights |
-//! | [`WeightBlock`] | a weight matrix, or the part of it that belongs to one attention head |
 //! | [`Positions`] | which token positions of a sequence count as observations |
 //! | [`Inputs`] | how much of a token row is fed |
+//! | [`LossReduction`] | how the losses of a batch become one |
 //!
 //! # The traits
 //!
@@ -30,24 +29,17 @@
 //! | [`CheckpointSeries`] | which steps are there, and how is one opened? | `settling-checkpoint` |
 //! | [`ReadRange`] | which bytes are where, in a file here or on a server? | [`LocalFile`], `settling-hub` |
 //! | [`TokenSource`] | which token rows are evaluated? | `settling-tokens` |
-//! | [`Capture`], [`Gradients`] | what does the model write, and how would training change it? | `settling-capture` |
+//! | [`Capture`] | what does the model write? | `settling-capture` |
 //! | [`CaptureSink`] | who takes the captured rows? | any closure, [`Activations`] |
-//! | [`SingularValues`] | what is the spectrum of this matrix? | `settling-rank` |
-//! | [`PairAccumulator`] | how similar are two streams of rows? | `settling-cka` |
 //!
 //! Matrices are row-major with rows as observations everywhere: [`MatView`].
 #![forbid(unsafe_code)]
 
 mod activations;
-mod architecture;
 mod capture;
-mod gpt2;
-mod layout;
-mod llama;
+mod error;
+mod loss;
 mod mat;
-mod measure;
-mod names;
-mod neox;
 mod ranges;
 mod series;
 mod site;
@@ -55,27 +47,19 @@ mod spectrum;
 mod step;
 mod tensor;
 mod tokens;
-mod validate;
-mod weight_block;
 
 pub use activations::Activations;
-pub use architecture::{Architecture, ModelSizes};
-pub use capture::{Capture, CaptureSink, Gradients};
-pub use gpt2::Gpt2;
-pub use llama::{Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
+pub use capture::{Capture, CaptureSink};
+pub use error::{BoxError, Error, ErrorKind};
+pub use loss::LossReduction;
 pub use mat::MatView;
-pub use measure::{PairAccumulator, SingularValues};
-pub use names::CanonicalNames;
-pub use neox::GptNeox;
 pub use ranges::{LocalFile, ReadRange};
 pub use series::CheckpointSeries;
-pub use site::{Component, ParsePositionsError, ParseSiteError, Positions, Signal, Site, View};
-pub use spectrum::{Spectrum, SpectrumError};
-pub use step::{ParseStepError, Step};
-pub use tensor::{Dtype, TensorData, TensorDataError, TensorMeta, TensorSource};
-pub use tokens::{Inputs, ParseInputsError, TokenBatch, TokenBatchError, TokenSource};
-pub use validate::ArchitectureError;
-pub use weight_block::WeightBlock;
+pub use site::{Component, Positions, Signal, Site, View};
+pub use spectrum::Spectrum;
+pub use step::Step;
+pub use tensor::{Dtype, TensorData, TensorMeta, TensorSource};
+pub use tokens::{Inputs, TokenBatch, TokenSource};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-use crate::{Step, TensorSource};
+use crate::{BoxError, Step, TensorSource};
 
 /// The checkpoints of one training run.
 ///
@@ -8,7 +8,7 @@ pub trait CheckpointSeries {
     /// One opened checkpoint.
     type Source: TensorSource;
     /// Why the series or a checkpoint could not be read.
-    type Error;
+    type Error: Into<BoxError>;
 
     /// The steps that can be opened: ascending, without repetition, at least one.
     ///
@@ -24,12 +24,12 @@ pub trait CheckpointSeries {
     /// If there is no such step, or its files are missing or malformed.
     fn open(&self, step: Step) -> Result<Self::Source, Self::Error>;
 
-    /// A hash of the weights of `step`, if the series knows one without opening it, as a hub does.
-    /// Who keeps results by what they were computed from can then tell that a step is done before
-    /// gigabytes of it are fetched.
+    /// A hash of everything that a model is made of at `step`, its weights and its configuration, if
+    /// the series knows one without opening the checkpoint, as a hub does. A caller that caches
+    /// results can then skip a finished step without downloading it.
     ///
-    /// Two steps with the same fingerprint have the same weights. The reverse need not hold: the
-    /// same weights in other files may have another one.
+    /// Two steps with the same fingerprint are the same model. The reverse need not hold: the same
+    /// weights in other files may have another one.
     ///
     /// # Errors
     ///
@@ -37,6 +37,13 @@ pub trait CheckpointSeries {
     fn fingerprint(&self, step: Step) -> Result<Option<String>, Self::Error> {
         let _ = step;
         Ok(None)
+    }
+
+    /// How many bytes of the weights of `steps` have to be fetched before they can be read: 0 of a
+    /// series on this machine.
+    fn bytes_to_fetch(&self, steps: &[Step]) -> u64 {
+        let _ = steps;
+        0
     }
 
     /// A hint that `step` will be opened soon: a series that fetches its checkpoints may begin to.
@@ -62,6 +69,10 @@ impl<S: CheckpointSeries + ?Sized> CheckpointSeries for &S {
         (**self).fingerprint(step)
     }
 
+    fn bytes_to_fetch(&self, steps: &[Step]) -> u64 {
+        (**self).bytes_to_fetch(steps)
+    }
+
     fn prefetch(&self, step: Step) {
         (**self).prefetch(step);
     }
@@ -81,6 +92,10 @@ impl<S: CheckpointSeries + ?Sized> CheckpointSeries for Box<S> {
 
     fn fingerprint(&self, step: Step) -> Result<Option<String>, S::Error> {
         (**self).fingerprint(step)
+    }
+
+    fn bytes_to_fetch(&self, steps: &[Step]) -> u64 {
+        (**self).bytes_to_fetch(steps)
     }
 
     fn prefetch(&self, step: Step) {

@@ -2,6 +2,8 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use crate::{Error, ErrorKind};
+
 /// One of the two modules of a transformer layer that write to the residual stream.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -56,7 +58,7 @@ impl Signal {
 /// Which map of a component is looked at.
 ///
 /// Below, V and O are the value projection and the columns of the output projection of an attention
-/// head, see [`Architecture`](crate::Architecture); x is what Attention reads, at one position.
+/// head, see `settling_models::Architecture`; x is what Attention reads, at one position.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum View {
@@ -93,16 +95,31 @@ impl View {
     }
 }
 
-macro_rules! display_by_name {
-    ($($type:ty),*) => {$(
+macro_rules! by_name {
+    ($($type:ty, $what:literal, $expected:literal;)*) => {$(
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.name())
             }
         }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| {
+                    let message = format!("`{text}` names no {}: expected {}", $what, $expected);
+                    Error::new(ErrorKind::Parse, message)
+                })
+            }
+        }
     )*};
 }
-display_by_name!(Component, Signal, View);
+by_name! {
+    Component, "component", "`attention` or `mlp`";
+    Signal, "signal", "`activation`, `weight` or `gradient`";
+    View, "view", "`write`, `ov` or `ov_flat`";
+}
 
 /// One place in a model where something is measured.
 ///
@@ -121,7 +138,7 @@ display_by_name!(Component, Signal, View);
 /// let head: Site = "layer0.attention.ov.head2".parse()?;
 /// assert_eq!(head, Site::ov(0).of_head(2));
 /// assert!("layer0.mlp.ov".parse::<Site>().is_err(), "the MLP has no output-value circuit");
-/// # Ok::<(), settling_core::ParseSiteError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Site {
@@ -166,17 +183,14 @@ impl fmt::Display for Site {
 }
 
 impl FromStr for Site {
-    type Err = ParseSiteError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseSiteError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let parse = || {
             let mut parts = text.split('.');
             let layer = number(parts.next()?.strip_prefix("layer")?)?;
-            let name = parts.next()?;
-            let component =
-                Component::ALL.into_iter().find(|component| component.name() == name)?;
-            let name = parts.next()?;
-            let view = View::ALL.into_iter().find(|view| view.name() == name)?;
+            let component: Component = parts.next()?.parse().ok()?;
+            let view: View = parts.next()?.parse().ok()?;
             let head = match parts.next() {
                 Some(part) => Some(number(part.strip_prefix("head")?)?),
                 None => None,
@@ -185,7 +199,14 @@ impl FromStr for Site {
             let exists = component == Component::Attention || whole_mlp;
             (exists && parts.next().is_none()).then_some(Self { layer, component, view, head })
         };
-        parse().ok_or_else(|| ParseSiteError { text: text.to_owned() })
+        parse().ok_or_else(|| {
+            let message = format!(
+                "`{text}` names no site: expected `layerL.attention.write`, `layerL.mlp.write`, \
+                 `layerL.attention.ov` or `layerL.attention.ov_flat`, with `.headH` after it for one \
+                 attention head"
+            );
+            Error::new(ErrorKind::Parse, message)
+        })
     }
 }
 
@@ -194,25 +215,6 @@ fn number(text: &str) -> Option<usize> {
     let number: usize = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }
-
-/// The error of parsing a [`Site`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParseSiteError {
-    text: String,
-}
-
-impl fmt::Display for ParseSiteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` names no site: expected `layerL.attention.write`, `layerL.mlp.write`, `layerL.attention.ov` or \
-             `layerL.attention.ov_flat`, with `.headH` behind it for one attention head",
-            self.text
-        )
-    }
-}
-
-impl std::error::Error for ParseSiteError {}
 
 /// Which token positions of a sequence count as observations.
 ///
@@ -227,7 +229,7 @@ impl std::error::Error for ParseSiteError {}
 /// assert_eq!("all".parse::<Positions>()?.indices(3), [0, 1, 2]);
 /// assert_eq!("index:2".parse::<Positions>()?.to_string(), "index:2");
 /// assert!("index:2".parse::<Positions>()?.indices(2).is_empty());
-/// # Ok::<(), settling_core::ParsePositionsError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -270,10 +272,15 @@ impl fmt::Display for Positions {
 }
 
 impl FromStr for Positions {
-    type Err = ParsePositionsError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParsePositionsError> {
-        let error = || ParsePositionsError { text: text.to_owned() };
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let error = || {
+            let message = format!(
+                "`{text}` names no positions: expected `last`, `all`, `every:K` with K >= 1, or `index:I`"
+            );
+            Error::new(ErrorKind::Parse, message)
+        };
         match text.split_once(':') {
             None if text == "last" => Ok(Self::Last),
             None if text == "all" => Ok(Self::All),
@@ -283,24 +290,6 @@ impl FromStr for Positions {
         }
     }
 }
-
-/// The error of parsing [`Positions`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParsePositionsError {
-    text: String,
-}
-
-impl fmt::Display for ParsePositionsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` names no positions: expected `last`, `all`, `every:K` with K >= 1, or `index:I`",
-            self.text
-        )
-    }
-}
-
-impl std::error::Error for ParsePositionsError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-use std::fmt;
+use crate::{Error, ErrorKind};
 
 /// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once,
 /// here.
@@ -17,7 +17,7 @@ use std::fmt;
 ///
 /// // Values in any order, of any sign: singular values from eigenvalues, say.
 /// assert_eq!(Spectrum::from_unordered(vec![0.0, 3.0, 1.0])?, spectrum);
-/// # Ok::<(), settling_core::SpectrumError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
@@ -30,18 +30,19 @@ impl Spectrum {
     /// # Errors
     ///
     /// If a value is not finite, is negative, or is greater than the one before it.
-    pub fn new(values: Vec<f64>) -> Result<Self, SpectrumError> {
+    pub fn new(values: Vec<f64>) -> Result<Self, Error> {
         for (index, &value) in values.iter().enumerate() {
             let fault = if !value.is_finite() {
-                Fault::NotFinite
+                "is not finite"
             } else if value < 0.0 {
-                Fault::Negative
+                "is negative"
             } else if index > 0 && value > values[index - 1] {
-                Fault::Increasing
+                "is greater than the one before it"
             } else {
                 continue;
             };
-            return Err(SpectrumError { index, value, fault });
+            let message = format!("singular value {index} is {value}, which {fault}");
+            return Err(Error::new(ErrorKind::Value, message));
         }
         Ok(Self { values })
     }
@@ -51,7 +52,7 @@ impl Spectrum {
     /// # Errors
     ///
     /// If a value is not finite or is negative.
-    pub fn from_unordered(mut values: Vec<f64>) -> Result<Self, SpectrumError> {
+    pub fn from_unordered(mut values: Vec<f64>) -> Result<Self, Error> {
         values.sort_by(|a, b| b.total_cmp(a));
         Self::new(values)
     }
@@ -80,31 +81,3 @@ impl Spectrum {
         self.values
     }
 }
-
-/// The error of [`Spectrum::new`]: which value is no singular value, and why.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SpectrumError {
-    index: usize,
-    value: f64,
-    fault: Fault,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    NotFinite,
-    Negative,
-    Increasing,
-}
-
-impl fmt::Display for SpectrumError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fault = match self.fault {
-            Fault::NotFinite => "is not finite",
-            Fault::Negative => "is negative",
-            Fault::Increasing => "is greater than the one before it",
-        };
-        write!(f, "singular value {} is {}, which {fault}", self.index, self.value)
-    }
-}
-
-impl std::error::Error for SpectrumError {}

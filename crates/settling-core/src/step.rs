@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::{Error, ErrorKind};
+
 /// The number of optimizer updates that a checkpoint has seen.
 ///
 /// `Step(0)` is the initialisation. A checkpoint of step N has been trained on batches `0..N`;
@@ -26,28 +28,16 @@ impl fmt::Display for Step {
 }
 
 impl FromStr for Step {
-    type Err = ParseStepError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseStepError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix("step").unwrap_or(text);
         // `u64::from_str` takes a leading '+'; a folder named `step+1` is no checkpoint.
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(ParseStepError { text: text.to_owned() });
-        }
-        digits.parse().map(Step).map_err(|_| ParseStepError { text: text.to_owned() })
+        let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok());
+        number.flatten().map(Step).ok_or_else(|| {
+            let message =
+                format!("`{text}` is not a step: expected a number such as `512` or `step512`");
+            Error::new(ErrorKind::Parse, message)
+        })
     }
 }
-
-/// The error of parsing a [`Step`]: the text is neither `N` nor `stepN`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParseStepError {
-    text: String,
-}
-
-impl fmt::Display for ParseStepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a step: expected a number such as `512` or `step512`", self.text)
-    }
-}
-
-impl std::error::Error for ParseStepError {}

@@ -1,5 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
+
+use crate::{BoxError, Error, ErrorKind};
 
 /// The element type of a stored tensor. Values are little-endian.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -86,7 +89,7 @@ pub struct TensorMeta {
 /// let tensor = TensorData::new(Dtype::F16, vec![2], vec![0x00, 0x3e, 0x00, 0xc0])?;
 /// assert_eq!(tensor.to_f32()?, [1.5, -2.0]);
 /// assert!(TensorData::new(Dtype::F16, vec![3], vec![0; 4]).is_err(), "three halves need six bytes");
-/// # Ok::<(), settling_core::TensorDataError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TensorData<'a> {
@@ -105,11 +108,15 @@ impl<'a> TensorData<'a> {
         dtype: Dtype,
         shape: Vec<usize>,
         bytes: impl Into<Cow<'a, [u8]>>,
-    ) -> Result<Self, TensorDataError> {
+    ) -> Result<Self, Error> {
         let bytes = bytes.into();
         let expected = shape.iter().try_fold(dtype.size(), |size, &dim| size.checked_mul(dim));
         if expected != Some(bytes.len()) {
-            return Err(TensorDataError::Length { dtype, shape, found: bytes.len() });
+            let found = bytes.len();
+            let message = format!(
+                "{found} bytes are not the elements of a {dtype} tensor of shape {shape:?}"
+            );
+            return Err(Error::new(ErrorKind::Shape, message));
         }
         Ok(Self { dtype, shape, bytes })
     }
@@ -137,19 +144,38 @@ impl<'a> TensorData<'a> {
     /// # Errors
     ///
     /// If the element type is not a floating-point type.
-    pub fn to_f32(&self) -> Result<Vec<f32>, TensorDataError> {
+    pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
         floats(self.dtype, &self.bytes)
+    }
+
+    /// Some of the elements, counted in row-major order, as [`to_f32`](Self::to_f32) has them: a row
+    /// of a matrix, or part of one.
+    ///
+    /// # Errors
+    ///
+    /// If the element type is not a floating-point type.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends after the last element.
+    pub fn to_f32_range(&self, elements: Range<usize>) -> Result<Vec<f32>, Error> {
+        let size = self.dtype.size();
+        floats(self.dtype, &self.bytes[elements.start * size..elements.end * size])
     }
 }
 
 /// Elements of a floating-point type, as f32.
-pub(crate) fn floats(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, TensorDataError> {
+fn floats(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Error> {
     Ok(match dtype {
         Dtype::F16 => halves(bytes),
         Dtype::Bf16 => convert(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
         Dtype::F32 => convert(bytes, f32::from_le_bytes),
         Dtype::F64 => convert(bytes, |b| f64::from_le_bytes(b) as f32),
-        dtype => return Err(TensorDataError::NotFloat { dtype }),
+        dtype => {
+            let message =
+                format!("expected floating-point elements (f16, bf16, f32 or f64), found {dtype}");
+            return Err(Error::new(ErrorKind::Dtype, message));
+        }
     })
 }
 
@@ -197,48 +223,10 @@ fn half_to_f32(half: u16) -> f32 {
     }
 }
 
-/// The errors of [`TensorData`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum TensorDataError {
-    /// The buffer has not the length that type and shape ask for.
-    Length {
-        /// The element type.
-        dtype: Dtype,
-        /// The dimensions.
-        shape: Vec<usize>,
-        /// The length found, in bytes.
-        found: usize,
-    },
-    /// The elements are integers or booleans where floating-point numbers are needed.
-    NotFloat {
-        /// The element type found.
-        dtype: Dtype,
-    },
-}
-
-impl fmt::Display for TensorDataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length { dtype, shape, found } => {
-                write!(
-                    f,
-                    "{found} bytes are not the elements of a {dtype} tensor of shape {shape:?}"
-                )
-            }
-            Self::NotFloat { dtype } => {
-                write!(f, "expected floating-point elements (f16, bf16, f32 or f64), found {dtype}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for TensorDataError {}
-
 /// A checkpoint: named tensors that are read one at a time.
 pub trait TensorSource {
     /// Why a tensor could not be read.
-    type Error;
+    type Error: Into<BoxError>;
 
     /// Every tensor, in a stable order.
     fn tensors(&self) -> &[TensorMeta];
@@ -315,7 +303,9 @@ mod tests {
     #[test]
     fn integers_are_refused_as_floats() {
         let mask = TensorData::new(Dtype::U8, vec![2], vec![0, 1]).unwrap();
-        assert_eq!(mask.to_f32(), Err(TensorDataError::NotFloat { dtype: Dtype::U8 }));
+        let error = mask.to_f32().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Dtype);
+        assert!(error.to_string().ends_with("found u8"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,8 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use crate::{BoxError, Error, ErrorKind};
+
 /// Token rows of equal length: `(rows, width)`, row-major.
 ///
 /// A row of `width` tokens gives `width - 1` next-token targets. If the model's context is
@@ -15,7 +17,7 @@ use std::str::FromStr;
 /// assert_eq!((batch.rows(), batch.width()), (2, 3));
 /// assert_eq!(batch.row(1), [0, 1, 2]);
 /// assert!(TokenBatch::new(vec![5, 7, 9, 0], 3).is_err(), "ragged");
-/// # Ok::<(), settling_core::TokenBatchError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenBatch {
@@ -29,9 +31,11 @@ impl TokenBatch {
     /// # Errors
     ///
     /// If `width` is 0, or `ids` is empty or does not hold whole rows.
-    pub fn new(ids: Vec<u32>, width: usize) -> Result<Self, TokenBatchError> {
+    pub fn new(ids: Vec<u32>, width: usize) -> Result<Self, Error> {
         if width == 0 || ids.is_empty() || !ids.len().is_multiple_of(width) {
-            return Err(TokenBatchError { tokens: ids.len(), width });
+            let tokens = ids.len();
+            let message = format!("{tokens} tokens do not form one or more whole rows of {width}");
+            return Err(Error::new(ErrorKind::Shape, message));
         }
         Ok(Self { ids, width })
     }
@@ -73,7 +77,7 @@ impl TokenBatch {
     /// let batch = TokenBatch::new(vec![5, 7, 9, 0, 1, 2], 2)?;
     /// let parts: Vec<_> = batch.parts(2).collect();
     /// assert_eq!(parts, [TokenBatch::new(vec![5, 7, 9, 0], 2)?, TokenBatch::new(vec![1, 2], 2)?]);
-    /// # Ok::<(), settling_core::TokenBatchError>(())
+    /// # Ok::<(), settling_core::Error>(())
     /// ```
     ///
     /// # Panics
@@ -86,22 +90,6 @@ impl TokenBatch {
         ids.map(|ids| Self { ids: ids.to_vec(), width: self.width })
     }
 }
-
-/// The error of [`TokenBatch::new`]: the tokens do not form whole, non-empty rows.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TokenBatchError {
-    tokens: usize,
-    width: usize,
-}
-
-impl fmt::Display for TokenBatchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tokens, width } = self;
-        write!(f, "{tokens} tokens do not form one or more whole rows of {width}")
-    }
-}
-
-impl std::error::Error for TokenBatchError {}
 
 /// How much of a token row is fed to a model whose activations are observed.
 ///
@@ -116,7 +104,7 @@ impl std::error::Error for TokenBatchError {}
 /// assert_eq!(inputs.of_row(2049, 2048), 2049);
 /// assert_eq!(Inputs::Context.of_row(2049, 2048), 2048);
 /// assert_eq!(Inputs::Context.of_row(100, 2048), 100);
-/// # Ok::<(), settling_core::ParseInputsError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -159,32 +147,21 @@ impl fmt::Display for Inputs {
 }
 
 impl FromStr for Inputs {
-    type Err = ParseInputsError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ParseInputsError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|inputs| inputs.name() == text);
-        found.ok_or_else(|| ParseInputsError { text: text.to_owned() })
+        found.ok_or_else(|| {
+            let message = format!("`{text}` names no inputs: expected `context` or `whole`");
+            Error::new(ErrorKind::Parse, message)
+        })
     }
 }
-
-/// The error of parsing [`Inputs`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ParseInputsError {
-    text: String,
-}
-
-impl fmt::Display for ParseInputsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` names no inputs: expected `context` or `whole`", self.text)
-    }
-}
-
-impl std::error::Error for ParseInputsError {}
 
 /// Where token rows come from: a file, a byte range of a remote file, a tokenised text.
 pub trait TokenSource {
     /// Why rows could not be read.
-    type Error;
+    type Error: Into<BoxError>;
 
     /// How many rows there are.
     fn rows(&self) -> usize;

@@ -147,7 +147,7 @@ fn draw_row(
     };
     let predictor = text::shortened(predictor, SIZE, COUNTS[0] - PREDICTOR - 36.0);
     svg.text((PREDICTOR, base), Anchor::Start, SIZE, INK, &predictor);
-    let counts = [row.true_positive, row.false_positive, row.false_negative, row.true_negative];
+    let counts = [row.true_positives, row.false_positives, row.false_negatives, row.true_negatives];
     for (count, place) in counts.into_iter().zip(COUNTS) {
         let count = count.to_string();
         let count = text::shortened(&count, SIZE, 30.0);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
+use settling_analysis::Trajectory;
 use settling_core::{Component, Signal, View};
-use settling_mcc::Trajectory;
 use settling_records::Record;
 
 use crate::error::{Error, ErrorKind};

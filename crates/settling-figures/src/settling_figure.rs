@@ -1,5 +1,5 @@
+use settling_analysis::{Crossing, Settling, Threshold};
 use settling_core::Component;
-use settling_mcc::{Crossing, Settling, Threshold};
 use settling_records::Record;
 
 use crate::axis::Axis;
@@ -124,7 +124,7 @@ enum State {
 fn settled(layers: &crate::series::Layers, last: u64, threshold: f64) -> Vec<Settled> {
     let trajectories = trajectories(layers, last);
     let deepest = trajectories.keys().next_back().copied().unwrap_or_default().max(1);
-    let state = |trajectory: &settling_mcc::Trajectory| match trajectory
+    let state = |trajectory: &settling_analysis::Trajectory| match trajectory
         .settling(Threshold::AtLeast(threshold), Crossing::Measured)
     {
         Ok(Settling::At(step)) => State::At(step / (last as f64).max(1.0)),

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
+use settling_analysis::{
+    Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window, share_of_largest,
+};
 use settling_core::Component;
-use settling_mcc::{Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window, share_of_largest};
 use settling_records::Record;
 
 use crate::error::{Error, ErrorKind};

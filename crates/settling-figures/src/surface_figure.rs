@@ -1,4 +1,4 @@
-use settling_mcc::{GridShare, SweepPoint};
+use settling_analysis::{GridShare, SweepPoint};
 use settling_records::Record;
 
 use crate::error::{Error, ErrorKind};

@@ -9,8 +9,10 @@ use settling_checkpoint::{
     Checkpoint, ListedFile, PicoCommit, PicoContent, PicoSplit, StepPattern,
 };
 use settling_core::{
-    CheckpointSeries, LocalFile, ReadRange, Signal, Step, TensorData, TensorMeta, TensorSource,
+    BoxError, CheckpointSeries, LocalFile, ReadRange, Signal, Step, TensorData, TensorMeta,
+    TensorSource,
 };
+use settling_models::{Architecture, ModelSource};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind};
@@ -292,10 +294,8 @@ impl HubSeries {
         weights.map(|file| file.size).sum()
     }
 
-    /// How many bytes of the weights of these steps are still to be fetched, from names and sizes
-    /// alone: whether what is in the cache is sound is seen when a step is opened.
-    #[must_use]
-    pub fn missing_size(&self, steps: &[Step]) -> u64 {
+    /// How many bytes of the weights of these steps are still to be fetched.
+    fn missing_size(&self, steps: &[Step]) -> u64 {
         let cache = &self.shared.repository.cache;
         let is_there = |checkpoint: &RemoteCheckpoint, file: &RemoteFile| {
             let pointer = cache.snapshot(&checkpoint.revision.commit).join(&file.path);
@@ -468,14 +468,20 @@ impl CheckpointSeries for HubSeries {
         Ok(HubCheckpoint { checkpoint: self.shared.open(&place, files)?, _fetched: fetched })
     }
 
-    /// SHA-256 over the names and hashes of the files of weights, as the hub lists them and as they
-    /// are verified when they are fetched.
+    /// SHA-256 over the names and hashes of `config.json` and the files of weights, as the hub lists
+    /// them and as they are verified when they are fetched.
     fn fingerprint(&self, step: Step) -> Result<Option<String>, Error> {
         let mut hash = Sha256::new();
-        for file in &self.shared.get(step)?.weights {
+        for file in self.shared.get(step)?.files() {
             hash.update(format!("{} {}\n", file.hash, file.path));
         }
         Ok(Some(hex(&hash.finalize())))
+    }
+
+    /// From names and sizes alone: whether what is in the cache is sound is seen when a step is
+    /// opened.
+    fn bytes_to_fetch(&self, steps: &[Step]) -> u64 {
+        self.missing_size(steps)
     }
 
     fn prefetch(&self, step: Step) {
@@ -533,6 +539,12 @@ impl TensorSource for HubCheckpoint {
 
     fn read(&self, name: &str) -> Result<TensorData<'_>, Error> {
         Ok(self.checkpoint.read(name)?)
+    }
+}
+
+impl ModelSource for HubCheckpoint {
+    fn architecture(&self) -> Result<Architecture, BoxError> {
+        Ok(self.checkpoint.architecture()?)
     }
 }
 

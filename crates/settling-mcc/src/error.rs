@@ -40,8 +40,6 @@ pub enum ErrorKind {
     TooMany,
     /// The definition is 0 / 0 here: a variable is constant, or nothing is left to estimate from.
     Undefined,
-    /// The steps of a trajectory do not ascend.
-    UnorderedSteps,
 }
 
 impl fmt::Display for Error {

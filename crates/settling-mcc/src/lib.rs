@@ -17,9 +17,8 @@
 //! | Could it be chance? | [`Contingency::fisher_exact`], [`fisher_mid_p`](Contingency::fisher_mid_p), [`permutation_exact`](Contingency::permutation_exact) |
 //! | Is one predictor better than another? | [`Bootstrap::mcc_difference`] |
 //! | What do several models say together? | [`stratified_mcc`], [`stratified_exact`], [`Bootstrap::clusters`] |
-//! | Does it hang on the thresholds? | [`Sweep`]: the surface, the share of it on which a conclusion holds, one p-value for all of it |
+//! | Could the best of many definitions be chance? | [`Permutation::extremes`] |
 //! | What if no threshold is used? | [`association`], [`roc_auc`], [`Permutation::test`] |
-//! | When does a layer converge? | [`Trajectory`]: early convergence, settling step, large and stable |
 //! | What would another library say where it is undefined? | [`Contingency::mcc_as`] |
 //!
 //! ```
@@ -83,8 +82,6 @@ mod null;
 mod permutation;
 mod pooling;
 mod random;
-mod sweep;
-mod trajectory;
 mod weighted;
 
 pub use association::{Measure, association, roc_auc};
@@ -96,12 +93,8 @@ pub use exact::PValues;
 pub use mcc::{Margin, Mcc};
 pub use multiclass::{Confusion, Constant, MulticlassMcc};
 pub use null::PermutationNull;
-pub use permutation::{Permutation, PermutationTest};
+pub use permutation::{Extremes, Permutation, PermutationTest};
 pub use pooling::{Pooling, stratified_exact, stratified_mcc};
-pub use sweep::{GridShare, MaxStatistic, Sweep, SweepGrid, SweepPoint, SweepUnit};
-pub use trajectory::{
-    Crossing, Settling, Threshold, Trajectory, Unknown, Window, share_of_largest,
-};
 pub use weighted::WeightedContingency;
 
 #[cfg(doctest)]

@@ -62,6 +62,75 @@ impl Permutation {
     }
 }
 
+/// The least and the largest of several statistics in every arrangement: what a test of all of them
+/// at once compares with. See [`Permutation::extremes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extremes {
+    /// Least and largest, by arrangement.
+    of_arrangements: Vec<[f64; 2]>,
+    exact: bool,
+}
+
+/// Statistics that differ by less are equal up to rounding.
+const SAME: f64 = 1e-12;
+
+impl Permutation {
+    /// Shows arrangements of `values` to `statistics`, which answers with the least and the largest
+    /// of the statistics that are tested together (Westfall & Young 1993, single-step maxT).
+    ///
+    /// ```
+    /// use settling_mcc::Permutation;
+    ///
+    /// // Two statistics of three values: the first, and minus the last.
+    /// let first_and_last = |x: &[f64]| [x[0].min(-x[2]), x[0].max(-x[2])];
+    /// let extremes = Permutation::default().extremes(&[3.0, 1.0, 2.0], first_and_last);
+    /// // The larger of both is 3 in the two of six arrangements that begin with 3.
+    /// assert_eq!(extremes.test(-2.0, 3.0).p.greater, 2.0 / 6.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `arrangements` is 0, or a value is NaN.
+    pub fn extremes(
+        &self,
+        values: &[f64],
+        mut statistics: impl FnMut(&[f64]) -> [f64; 2],
+    ) -> Extremes {
+        let classes = classes(values);
+        let mut value_of_class = vec![0.0; classes.len()];
+        for (&class, &value) in classes.iter().zip(values) {
+            value_of_class[class] = value;
+        }
+        let (mut of_arrangements, mut arranged) = (Vec::new(), vec![0.0; values.len()]);
+        let exact = self.visit(&classes, |arrangement| {
+            for (place, &class) in arranged.iter_mut().zip(arrangement) {
+                *place = value_of_class[class];
+            }
+            of_arrangements.push(statistics(&arranged));
+        });
+        Extremes { of_arrangements, exact }
+    }
+}
+
+impl Extremes {
+    /// How likely the largest statistic of an arrangement is at least `highest`, the least at most
+    /// `lowest`, and the one that is farthest from 0 at least as far as the farther of both; values
+    /// within 1e-12 of each other count as equal.
+    #[must_use]
+    pub fn test(&self, lowest: f64, highest: f64) -> PermutationTest {
+        let farthest = highest.max(-lowest);
+        let mut tally = Tally::default();
+        for &[low, high] in &self.of_arrangements {
+            tally.count(
+                high.max(-low) >= farthest - SAME,
+                high >= highest - SAME,
+                low <= lowest + SAME,
+            );
+        }
+        tally.p(self.exact)
+    }
+}
+
 /// How often a statistic was as extreme as that of the data.
 #[derive(Default)]
 pub(crate) struct Tally {

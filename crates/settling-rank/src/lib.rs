@@ -83,6 +83,7 @@ mod qr;
 mod scale;
 mod scaled;
 mod sensitivity;
+mod solver;
 mod spectrum;
 mod sum;
 mod svd;
@@ -103,9 +104,10 @@ pub use null::marchenko_pastur_per;
 pub use product::{product_spectra, product_spectrum, sum_of_products_spectrum};
 pub use sensitivity::{effective_rank_error, effective_rank_sensitivity};
 #[doc(no_inline)]
-pub use settling_core::{MatView, SingularValues, Spectrum};
+pub use settling_core::{MatView, Spectrum};
+pub use solver::{CpuSolver, SpectrumSolver};
 pub use spectrum::{TOLERANCE, spectra, spectrum, spectrum_within};
-pub use svd::{Svd, singular_values};
+pub use svd::singular_values;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

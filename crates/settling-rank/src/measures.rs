@@ -76,13 +76,12 @@ pub enum Denominator {
     /// a matrix. The result is then at most 1.
     #[default]
     Attainable,
-    /// The number of columns of the matrix, or the hidden size of the model, which is the paper's H
-    /// taken literally. A matrix with fewer rows cannot reach 1.
-    Columns(NonZeroUsize),
-    /// The width of a head: what the output-value circuit of one head can reach, whatever shape it
-    /// is stored in. The spectrum of a formed product, with its rounding errors in place of zeros,
-    /// can exceed 1.
-    HeadDim(NonZeroUsize),
+    /// A number of dimensions of your own. The number of columns of the matrix, or the hidden size
+    /// of the model, is the paper's H taken literally: a matrix with fewer rows cannot reach 1. The
+    /// width of an attention head is what the output-value circuit of one head can reach, whatever
+    /// shape it is stored in: the spectrum of a formed product, with its rounding errors in place
+    /// of zeros, can exceed 1.
+    Dimensions(NonZeroUsize),
     /// Only the k largest singular values count, and k is the denominator: the "rank-k PER" of code
     /// that truncates the spectrum. With fewer than k values, the missing ones are zeros.
     TopK(NonZeroUsize),
@@ -97,7 +96,7 @@ pub enum Denominator {
 /// dimensions. The weight that writes an MLP's output has the shape `(D, 4 D)` and so D singular
 /// values: with `H = 4 D` its PER cannot exceed 1/4, while the figures of the paper show more.
 /// [`Denominator::Attainable`] divides by the number of singular values instead, so that every
-/// matrix can reach 1 and none can exceed it; [`Denominator::Columns`] takes a literal H. What a
+/// matrix can reach 1 and none can exceed it; [`Denominator::Dimensions`] takes a literal H. What a
 /// random matrix reaches says [`marchenko_pastur_per`](crate::marchenko_pastur_per).
 ///
 /// pico-analyze calls this `per`, with the attainable rank.
@@ -118,8 +117,8 @@ pub enum Denominator {
 /// assert_eq!(per(Denominator::Attainable)?, 0.75);
 ///
 /// let count = |n| NonZeroUsize::new(n).unwrap();
-/// assert_eq!(per(Denominator::Columns(count(16)))?, 0.1875);
-/// assert_eq!(per(Denominator::HeadDim(count(3)))?, 1.0);
+/// assert_eq!(per(Denominator::Dimensions(count(16)))?, 0.1875);
+/// assert_eq!(per(Denominator::Dimensions(count(3)))?, 1.0);
 /// assert_eq!(per(Denominator::TopK(count(2)))?, 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -135,7 +134,7 @@ pub fn proportional_effective_rank(
     let (_, values) = relative(spectrum)?;
     let (dimensions, counted) = match denominator {
         Denominator::Attainable => (spectrum.len(), spectrum.len()),
-        Denominator::Columns(count) | Denominator::HeadDim(count) => (count.get(), spectrum.len()),
+        Denominator::Dimensions(count) => (count.get(), spectrum.len()),
         Denominator::TopK(count) => (count.get(), count.get()),
     };
     Ok(effective_rank_of(values.take(counted)) / dimensions as f64)

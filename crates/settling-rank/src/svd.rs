@@ -1,4 +1,4 @@
-use settling_core::{MatView, SingularValues, Spectrum};
+use settling_core::{MatView, Spectrum};
 
 use crate::certified::{Quantity, Uncertainty};
 use crate::error::Repr;
@@ -85,27 +85,6 @@ pub(crate) fn svd<T: Copy + Into<f64>>(
 pub(crate) fn value_error(n: usize, norm: f64) -> Uncertainty {
     let each = 4.0 * n as f64 * f64::EPSILON;
     Uncertainty { of: Quantity::Values, each, together: each * norm }
-}
-
-/// [`singular_values`] as an implementation of [`SingularValues`], for code that is generic over
-/// who computes them.
-///
-/// ```
-/// use settling_rank::{MatView, SingularValues, Svd};
-///
-/// let spectrum = Svd.singular_values(MatView::new(&[2.0, 0.0, 0.0, 0.0, -3.0, 0.0], 2, 3))?;
-/// assert_eq!(spectrum.values(), [3.0, 2.0]);
-/// # Ok::<(), settling_rank::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Svd;
-
-impl SingularValues for Svd {
-    type Error = Error;
-
-    fn singular_values(&self, a: MatView<'_>) -> Result<Spectrum, Error> {
-        singular_values(a)
-    }
 }
 
 #[cfg(test)]

@@ -58,19 +58,7 @@
 //! use settling_core::{Component, Signal, Site, Step};
 //! use settling_records::{Record, read_records, write_records};
 //!
-//! let record = Record {
-//!     model: "pythia-70m".to_owned(),
-//!     step: Step(512),
-//!     site: Site::write(0, Component::Mlp),
-//!     signal: Signal::Weight,
-//!     metric: "per".to_owned(),
-//!     value: Ok(0.875),
-//!     n: 512,
-//!     width: 2048,
-//!     positions: None,
-//!     estimator: "attainable".to_owned(),
-//!     protocol: "corrected".to_owned(),
-//! };
+//! let record = Record::new("pythia-70m", Step(512), Site::write(0, Component::Mlp), Signal::Weight, "per", Ok(0.875)).with_shape(512, 2048).with_estimator("attainable").with_protocol("corrected");
 //! let mut file = Vec::new();
 //! write_records(&mut file, [&record])?;
 //! let text = String::from_utf8(file.clone())?;

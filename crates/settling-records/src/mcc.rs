@@ -8,6 +8,7 @@ use crate::record::{number, read_table};
 
 /// The association of two binary variables over the layers of one model: a row of `mcc.csv`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct MccRow {
     /// The model's name.
     pub model: String,
@@ -18,13 +19,13 @@ pub struct MccRow {
     /// The variable that is related to early convergence: `weight_per`, `gradient_per`.
     pub predictor: String,
     /// Layers with the predictor large and early convergence.
-    pub true_positive: u64,
+    pub true_positives: u64,
     /// Layers with the predictor large and no early convergence.
-    pub false_positive: u64,
+    pub false_positives: u64,
     /// Layers with the predictor small and early convergence.
-    pub false_negative: u64,
+    pub false_negatives: u64,
     /// Layers with the predictor small and no early convergence.
-    pub true_negative: u64,
+    pub true_negatives: u64,
     /// The Matthews correlation, or the reason why it is undefined.
     pub mcc: Result<f64, String>,
     /// A confidence interval of it, if one was computed.
@@ -33,6 +34,35 @@ pub struct MccRow {
     pub p_exact: f64,
     /// The protocol that fixed every other choice.
     pub protocol: String,
+}
+
+impl MccRow {
+    /// The table of four counts (true positives, false positives, false negatives, true negatives)
+    /// of a model's component. The correlation is undefined and p is 1 until they are set.
+    #[must_use]
+    pub fn new(
+        model: impl Into<String>,
+        component: Component,
+        view: View,
+        predictor: impl Into<String>,
+        counts: [u64; 4],
+    ) -> Self {
+        let [true_positives, false_positives, false_negatives, true_negatives] = counts;
+        Self {
+            model: model.into(),
+            component,
+            view,
+            predictor: predictor.into(),
+            true_positives,
+            false_positives,
+            false_negatives,
+            true_negatives,
+            mcc: Err("not computed".to_owned()),
+            interval: None,
+            p_exact: 1.0,
+            protocol: String::new(),
+        }
+    }
 }
 
 const COLUMNS: [&str; 16] = [
@@ -68,7 +98,8 @@ pub fn write_mcc<'a>(
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS)?;
     for row in rows {
-        let counts = [row.true_positive, row.false_positive, row.false_negative, row.true_negative];
+        let counts =
+            [row.true_positives, row.false_positives, row.false_negatives, row.true_negatives];
         let [tp, fp, missed, tn] = counts.map(|count| count.to_string());
         let (mcc, status) = match &row.mcc {
             Ok(value) => (number(*value, "mcc")?, OK),
@@ -110,7 +141,7 @@ pub fn write_mcc<'a>(
 pub fn read_mcc(input: impl Read) -> Result<Vec<MccRow>, Error> {
     read_table(input, &COLUMNS, |row| {
         let counts = ["tp", "fp", "fn", "tn"].map(|column| row.parse::<u64>(column, "a count"));
-        let [true_positive, false_positive, false_negative, true_negative] = counts;
+        let [true_positives, false_positives, false_negatives, true_negatives] = counts;
         let interval = match (row.text("ci_low"), row.text("ci_high")) {
             ("", "") => None,
             _ => Some((row.finite("ci_low")?, row.finite("ci_high")?)),
@@ -124,10 +155,10 @@ pub fn read_mcc(input: impl Read) -> Result<Vec<MccRow>, Error> {
             component: row.named("component", &Component::ALL, Component::name)?,
             view: row.named("view", &View::ALL, View::name)?,
             predictor: row.text("predictor").to_owned(),
-            true_positive: true_positive?,
-            false_positive: false_positive?,
-            false_negative: false_negative?,
-            true_negative: true_negative?,
+            true_positives: true_positives?,
+            false_positives: false_positives?,
+            false_negatives: false_negatives?,
+            true_negatives: true_negatives?,
             mcc,
             interval,
             p_exact: row.finite("p_exact")?,

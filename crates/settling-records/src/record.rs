@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 
 /// One number with its definition: a row of `records.csv`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Record {
     /// The model's name.
     pub model: String,
@@ -32,6 +33,58 @@ pub struct Record {
     pub estimator: String,
     /// The protocol that fixed every other choice.
     pub protocol: String,
+}
+
+impl Record {
+    /// A number, or the reason why there is none, of what was measured where. Its shape is 0 x 0 and
+    /// the rest empty until the setters say otherwise.
+    #[must_use]
+    pub fn new(
+        model: impl Into<String>,
+        step: Step,
+        site: Site,
+        signal: Signal,
+        metric: impl Into<String>,
+        value: Result<f64, String>,
+    ) -> Self {
+        Self {
+            model: model.into(),
+            step,
+            site,
+            signal,
+            metric: metric.into(),
+            value,
+            n: 0,
+            width: 0,
+            positions: None,
+            estimator: String::new(),
+            protocol: String::new(),
+        }
+    }
+
+    /// With the shape of what was measured: observations and features, or rows and columns.
+    #[must_use]
+    pub fn with_shape(self, n: usize, width: usize) -> Self {
+        Self { n, width, ..self }
+    }
+
+    /// With the token positions that were the observations; `None` for weights.
+    #[must_use]
+    pub fn with_positions(self, positions: impl Into<Option<Positions>>) -> Self {
+        Self { positions: positions.into(), ..self }
+    }
+
+    /// With how the number was estimated. Without `:`.
+    #[must_use]
+    pub fn with_estimator(self, estimator: impl Into<String>) -> Self {
+        Self { estimator: estimator.into(), ..self }
+    }
+
+    /// With the protocol that fixed every other choice.
+    #[must_use]
+    pub fn with_protocol(self, protocol: impl Into<String>) -> Self {
+        Self { protocol: protocol.into(), ..self }
+    }
 }
 
 pub(crate) const COLUMNS: [&str; 15] = [

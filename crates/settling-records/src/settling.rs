@@ -8,6 +8,7 @@ use crate::record::{number, read_table};
 
 /// From when on a layer stays similar to its end: a row of `settling.csv`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SettlingRow {
     /// The model's name.
     pub model: String,
@@ -25,6 +26,29 @@ pub struct SettlingRow {
     pub settled: Result<(Step, f64), String>,
     /// The protocol that fixed every other choice.
     pub protocol: String,
+}
+
+impl SettlingRow {
+    /// The settling step of a layer at a threshold and its fraction of training, or the reason why
+    /// there is none.
+    #[must_use]
+    pub fn new(
+        model: impl Into<String>,
+        layer: usize,
+        component: Component,
+        view: View,
+        threshold: f64,
+        settled: Result<(Step, f64), String>,
+    ) -> Self {
+        let (model, protocol) = (model.into(), String::new());
+        Self { model, layer, component, view, threshold, settled, protocol }
+    }
+
+    /// With the protocol that fixed every other choice.
+    #[must_use]
+    pub fn with_protocol(self, protocol: impl Into<String>) -> Self {
+        Self { protocol: protocol.into(), ..self }
+    }
 }
 
 const COLUMNS: [&str; 10] = [

@@ -9,6 +9,7 @@ use crate::record::{number, read_table};
 /// An average over the layers of one model at one step, a point of a line of a figure: a row of
 /// `summary.csv`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SummaryRow {
     /// The model's name.
     pub model: String,
@@ -18,6 +19,9 @@ pub struct SummaryRow {
     pub signal: Signal,
     /// What was averaged: `cka` of activations, `per` of the others.
     pub metric: String,
+    /// How the averaged values were estimated: `biased`, `debiased`, `floor`; of PERs what they are
+    /// over, joined by `+` where layers and heads differ.
+    pub estimator: String,
     /// The checkpoint.
     pub step: Step,
     /// The average of the defined values; `None` if there is none.
@@ -32,12 +36,39 @@ pub struct SummaryRow {
     pub protocol: String,
 }
 
-const COLUMNS: [&str; 11] = [
+impl SummaryRow {
+    /// A row without a value, of no layers: set what is known.
+    #[must_use]
+    pub fn new(
+        model: impl Into<String>,
+        component: Component,
+        signal: Signal,
+        metric: impl Into<String>,
+        step: Step,
+    ) -> Self {
+        Self {
+            model: model.into(),
+            component,
+            signal,
+            metric: metric.into(),
+            estimator: String::new(),
+            step,
+            value: None,
+            n: 0,
+            undefined: 0,
+            average: String::new(),
+            protocol: String::new(),
+        }
+    }
+}
+
+const COLUMNS: [&str; 12] = [
     "schema",
     "model",
     "component",
     "signal",
     "metric",
+    "estimator",
     "step",
     "value",
     "n",
@@ -65,6 +96,7 @@ pub fn write_summary<'a>(
             row.component.name(),
             row.signal.name(),
             &row.metric,
+            &row.estimator,
             &row.step.to_string(),
             &value.unwrap_or_default(),
             &row.n.to_string(),
@@ -94,6 +126,7 @@ pub fn read_summary(input: impl Read) -> Result<Vec<SummaryRow>, Error> {
             component: row.named("component", &Component::ALL, Component::name)?,
             signal: row.named("signal", &Signal::ALL, Signal::name)?,
             metric: row.text("metric").to_owned(),
+            estimator: row.text("estimator").to_owned(),
             step: row.parse("step", "a step")?,
             value,
             n: row.parse("n", "a count")?,

@@ -21,7 +21,11 @@ fn written(records: &[Record]) -> Vec<u8> {
 
 /// A record whose step Parquet has.
 fn stored() -> impl Strategy<Value = Record> {
-    record().prop_map(|record| Record { step: Step(record.step.0 >> 1), ..record })
+    record().prop_map(|record| {
+        let mut changed = record;
+        changed.step = Step(changed.step.0 >> 1);
+        changed
+    })
 }
 
 proptest! {
@@ -44,30 +48,38 @@ proptest! {
 
 /// Of every type, with every null.
 fn few() -> Vec<Record> {
-    let cka = Record {
-        model: "pythia-70m".to_owned(),
-        step: Step(512),
-        site: Site::write(0, Component::Mlp),
-        signal: Signal::Activation,
-        metric: "cka".to_owned(),
-        value: Ok(-0.0),
-        n: 2048,
-        width: 512,
-        positions: Some(Positions::Last),
-        estimator: "debiased".to_owned(),
-        protocol: "corrected".to_owned(),
+    let cka = Record::new(
+        "pythia-70m",
+        Step(512),
+        Site::write(0, Component::Mlp),
+        Signal::Activation,
+        "cka",
+        Ok(-0.0),
+    )
+    .with_shape(2048, 512)
+    .with_positions(Positions::Last)
+    .with_estimator("debiased")
+    .with_protocol("corrected");
+    let undefined = {
+        let mut changed = cka.clone();
+        changed.value = Err("zero variance: in x".to_owned());
+        changed
     };
-    let undefined = Record { value: Err("zero variance: in x".to_owned()), ..cka.clone() };
-    let weight = Record {
-        site: Site::ov(3).of_head(1),
-        signal: Signal::Weight,
-        metric: "per".to_owned(),
-        value: Ok(f64::from_bits(0x3fef_ffff_ffff_ffff)),
-        positions: None,
-        estimator: "attainable".to_owned(),
-        ..cka.clone()
+    let weight = {
+        let mut changed = cka.clone();
+        changed.site = Site::ov(3).of_head(1);
+        changed.signal = Signal::Weight;
+        changed.metric = "per".to_owned();
+        changed.value = Ok(f64::from_bits(0x3fef_ffff_ffff_ffff));
+        changed.positions = None;
+        changed.estimator = "attainable".to_owned();
+        changed
     };
-    let smallest = Record { value: Ok(f64::from_bits(1)), ..weight.clone() };
+    let smallest = {
+        let mut changed = weight.clone();
+        changed.value = Ok(f64::from_bits(1));
+        changed
+    };
     vec![cka, undefined, weight, smallest]
 }
 
@@ -86,7 +98,12 @@ fn zeros_with_a_sign_and_the_smallest_numbers_keep_their_bits() {
 fn many_records_keep_their_order() {
     let one = &few()[0];
     let many: Vec<Record> = (0..(1 << 16) + 3)
-        .map(|row| Record { step: Step(row), value: Ok(row as f64), ..one.clone() })
+        .map(|row| {
+            let mut changed = one.clone();
+            changed.step = Step(row);
+            changed.value = Ok(row as f64);
+            changed
+        })
         .collect();
     let file = written(&many);
     assert!(read_records_parquet(&file[..]).unwrap() == many);

@@ -23,22 +23,21 @@ proptest! {
 
 #[test]
 fn mcc_rows_read_back() {
-    let row = MccRow {
-        model: "a,b".to_owned(),
-        component: Component::Attention,
-        view: View::Write,
-        predictor: "weight_per".to_owned(),
-        true_positive: 3,
-        false_positive: 0,
-        false_negative: 1,
-        true_negative: 2,
-        mcc: Ok(0.707),
-        interval: Some((-0.1, 1.0)),
-        p_exact: 0.4,
-        protocol: "corrected".to_owned(),
+    let row = {
+        let mut row =
+            MccRow::new("a,b", Component::Attention, View::Write, "weight_per", [3, 0, 1, 2]);
+        row.mcc = Ok(0.707);
+        row.interval = Some((-0.1, 1.0));
+        row.p_exact = 0.4;
+        row.protocol = "corrected".to_owned();
+        row
     };
-    let undefined =
-        MccRow { mcc: Err("no layer is early".to_owned()), interval: None, ..row.clone() };
+    let undefined = {
+        let mut changed = row.clone();
+        changed.mcc = Err("no layer is early".to_owned());
+        changed.interval = None;
+        changed
+    };
     let mut file = Vec::new();
     write_mcc(&mut file, [&row, &undefined]).unwrap();
     assert_eq!(read_mcc(&file[..]).unwrap(), [row, undefined]);
@@ -48,16 +47,14 @@ fn mcc_rows_read_back() {
 
 #[test]
 fn settling_rows_read_back() {
-    let row = SettlingRow {
-        model: "a,b".to_owned(),
-        layer: 3,
-        component: Component::Attention,
-        view: View::Ov,
-        threshold: 0.45,
-        settled: Ok((Step(1000), 0.1)),
-        protocol: "corrected".to_owned(),
+    let row =
+        SettlingRow::new("a,b", 3, Component::Attention, View::Ov, 0.45, Ok((Step(1000), 0.1)))
+            .with_protocol("corrected");
+    let never = {
+        let mut changed = row.clone();
+        changed.settled = Err("not yet".to_owned());
+        changed
     };
-    let never = SettlingRow { settled: Err("not yet".to_owned()), ..row.clone() };
     let mut file = Vec::new();
     write_settling(&mut file, [&row, &never]).unwrap();
     let text = String::from_utf8(file.clone()).unwrap();
@@ -77,7 +74,11 @@ fn settling_rows_read_back() {
         assert_eq!(error.kind(), ErrorKind::Cell);
         assert!(error.to_string().contains(&format!("line 2, column {column}")), "{error}");
     }
-    let infinite = SettlingRow { threshold: f64::INFINITY, ..row };
+    let infinite = {
+        let mut changed = row;
+        changed.threshold = f64::INFINITY;
+        changed
+    };
     assert_eq!(write_settling(Vec::new(), [&infinite]).unwrap_err().kind(), ErrorKind::Cell);
 }
 

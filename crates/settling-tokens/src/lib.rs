@@ -12,7 +12,7 @@
 //! | an array of NumPy | [`NpyTokens`] |
 //! | training data of Pythia or another Megatron run: `.bin` and `.idx`, whole or in shards | [`MegatronTokens`] |
 //! | batches by training step in Parquet | `ParquetTokens`, with the feature `parquet` |
-//! | text files, JSON lines, source code | [`read_text_files`], [`read_json_lines`], [`read_documents`] and [`Tokenizer::pack`] |
+//! | text files, JSON lines | [`read_text_files`], [`read_json_lines`] and [`Tokenizer::pack`] |
 //! | bytes behind a network | your own [`ReadRange`]: this crate opens no sockets |
 //!
 //! For tokenisation at scale use the `tokenizers` crate itself, and save an array from NumPy. Call
@@ -29,7 +29,6 @@
 //!   to a first build.
 #![forbid(unsafe_code)]
 
-mod bpe;
 mod error;
 mod megatron;
 mod megatron_index;
@@ -37,13 +36,12 @@ mod npy;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod ranges;
-mod source_tree;
 mod text;
 #[cfg(feature = "parquet")]
 mod thrift;
+mod tokenizer;
 mod vocabulary;
 
-pub use bpe::{END_OF_TEXT, Tokenizer};
 pub use error::{Error, ErrorKind};
 pub use megatron::{MegatronTokens, TokenType};
 pub use npy::{NpyTokens, write_npy};
@@ -52,8 +50,8 @@ pub use parquet_rows::{ParquetStep, ParquetTokens};
 pub use ranges::Shards;
 // What the constructors here take.
 pub use settling_core::{LocalFile, ReadRange};
-pub use source_tree::{Document, SourceTree, read_documents};
-pub use text::{read_json_lines, read_text_files};
+pub use text::{Document, read_json_lines, read_text_files};
+pub use tokenizer::{END_OF_TEXT, Tokenizer};
 pub use vocabulary::check_vocabulary;
 
 #[cfg(doctest)]

@@ -1,3 +1,5 @@
+//! Text files and JSON lines.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -5,7 +7,23 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::source_tree::Document;
+
+/// A text and where it is from; [`Tokenizer::pack`](crate::Tokenizer::pack) takes documents as they
+/// are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Document {
+    /// The path of its file, followed by `:` and the line if it is one of many in it.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+impl AsRef<str> for Document {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
 
 /// Reads text files in UTF-8, a document each, in the order given.
 ///
@@ -37,8 +55,11 @@ fn read_text_file(path: &Path) -> Result<Document, Error> {
 /// # std::fs::remove_file(&path)?;
 /// assert_eq!(documents[1].text, "or not");
 ///
-/// // Or `Tokenizer::from_file("tokenizer.json")`.
-/// let rows = Tokenizer::train(&documents, 257)?.pack(&documents, 4)?;
+/// # let trained = settling_testkit::train_tokenizer(&documents, 257).unwrap();
+/// # std::fs::write(path.with_extension("json"), trained)?;
+/// let tokenizer = Tokenizer::from_file(path.with_extension("json"))?;
+/// # std::fs::remove_file(path.with_extension("json"))?;
+/// let rows = tokenizer.pack(&documents, 4)?;
 /// assert_eq!(rows.rows(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

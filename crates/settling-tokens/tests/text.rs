@@ -14,7 +14,7 @@ fn lines_and_files_become_rows_through_a_stored_tokenizer() {
         std::fs::write(&path, content).unwrap();
         path
     };
-    let stored = Tokenizer::train(&["ab"], 257).unwrap().to_json().unwrap();
+    let stored = settling_testkit::train_tokenizer(&["ab"], 257).unwrap();
     let tokenizer = Tokenizer::from_file(at("tokenizer.json", stored.as_bytes())).unwrap();
     // A byte order mark, other fields, an empty line, Windows line ends, escapes, no newline at the
     // end.

@@ -1,6 +1,8 @@
+//! The one error of this crate.
+
 use std::path::Path;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+use settling_core::BoxError;
 
 /// Why a study could not be done. The message names the model, the step and the file.
 #[derive(Debug, thiserror::Error)]
@@ -8,7 +10,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<Cause>,
+    cause: Option<BoxError>,
 }
 
 /// The sort of an [`Error`].
@@ -29,16 +31,16 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), cause: None }
     }
 
     /// An error of a source, a model or a file, under a heading that says where it happened.
-    pub(crate) fn caused(kind: ErrorKind, heading: &str, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn caused(kind: ErrorKind, heading: &str, cause: impl Into<BoxError>) -> Self {
         let cause = cause.into();
-        Self { kind, message: format!("{heading}: {cause}"), source: Some(cause) }
+        Self { kind, message: format!("{heading}: {cause}"), cause: Some(cause) }
     }
 
-    pub(crate) fn output(doing: &str, path: &Path, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn output(doing: &str, path: &Path, cause: impl Into<BoxError>) -> Self {
         Self::caused(ErrorKind::Output, &format!("cannot {doing} {}", path.display()), cause)
     }
 
@@ -46,5 +48,13 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The error of a series, an adapter, token rows or a file that this one reports, for a caller
+    /// that looks for its type. Its text is part of the message, so it is no
+    /// [source](std::error::Error::source).
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
     }
 }

@@ -1,7 +1,7 @@
 //! A study of a model that nothing here knows: no libtorch, a few lines.
 
-use settling::{Combine, PerOver, Protocol, Settings, Store, SubBatches, study_model};
-use settling_core::{Signal, Step};
+use settling::{Combine, PerOver, Protocol, Store, Study};
+use settling_core::{LossReduction, Signal, Step};
 use settling_records::Record;
 
 mod diagonal;
@@ -9,17 +9,10 @@ mod diagonal;
 use diagonal::{Mine, Rows, Series};
 
 fn records(protocol: Protocol) -> Vec<Record> {
-    let settings = Settings {
-        protocols: vec![protocol],
-        training: None,
-        steps: None,
-        shard: None,
-        reference_memory: 1 << 20,
-        engine: "mine".to_owned(),
-    };
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    study_model("m", &Series, &Rows, &Mine, &settings, &store, &mut |_| {}).unwrap().records
+    let study = Study::new(Store::open(folder.path()).unwrap(), [protocol]).unwrap();
+    let plan = study.plan("m", &Series, &Mine(1.0), Some(&Rows)).unwrap();
+    plan.run(&mut |_| {}).unwrap().records
 }
 
 fn value(records: &[Record], step: u64, signal: Signal, metric: &str) -> Result<f64, String> {
@@ -47,7 +40,7 @@ fn a_rank_over_heads_is_undefined_for_a_model_without() {
     let mut protocol = Protocol::corrected();
     protocol.per.mlp = PerOver::HeadDim;
     protocol.gradients.combine = Combine::MeanPer;
-    protocol.gradients.sub_batches = SubBatches::Doubling;
+    protocol.gradients.sub_batches = LossReduction::SumOfMeans { largest: None };
     let records = records(protocol);
     let reason = "the width of an attention head is unknown".to_owned();
     assert_eq!(value(&records, 1, Signal::Weight, "per"), Err(reason));

@@ -1,7 +1,7 @@
 //! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three
 //! blocks, GELU by tanh.
 
-use settling_core::{Gpt2, ModelSizes};
+use settling_models::{Gpt2, ModelSizes};
 use tch::Tensor;
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};

@@ -1,7 +1,7 @@
 //! Llama and its relatives: separate projections, grouped heads of keys and values, rotary
 //! embedding of whole heads, a gated MLP.
 
-use settling_core::{Llama, LlamaNames, LlamaNorm, ModelSizes, RopeScaling, RotaryPairs};
+use settling_models::{Llama, LlamaNames, LlamaNorm, ModelSizes, RopeScaling, RotaryPairs};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};

@@ -5,12 +5,13 @@
 //! [`Network`], a variant of [`Architecture`], and a golden model in `tests/golden`. How a network
 //! is run, observed and differentiated it shares with the others.
 
-use settling_core::Architecture;
+use settling_models::Architecture;
 use tch::Kind;
 
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::network::Network;
 use crate::parameters::Parameters;
+use crate::{Error, ErrorKind};
 
 mod gpt2;
 mod llama;

@@ -1,7 +1,7 @@
 //! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of
 //! each head, exact GELU.
 
-use settling_core::{GptNeox, ModelSizes};
+use settling_models::{GptNeox, ModelSizes};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::{Attention, Layer, Network, Norms, Projections};

@@ -1,12 +1,15 @@
-use settling_cka::{Cka, check_pair};
-use settling_core::{MatView, PairAccumulator};
+use std::sync::{Mutex, PoisonError};
+
+use settling_cka::{Cka, CkaAccumulator, check_pair};
+use settling_core::{BoxError, MatView};
 use tch::no_grad_guard;
 
 use super::moments::Moments;
 use super::{refused, with_f64};
 use crate::Device;
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::tensor::to_host_f64;
+use crate::{Error, ErrorKind};
 
 /// The rows that are multiplied at once, as in settling-cka.
 const BLOCK_ROWS: usize = 1024;
@@ -204,14 +207,18 @@ fn extend(values: &mut Vec<f32>, rows: MatView<'_>) {
     }
 }
 
-impl PairAccumulator for DeviceCka {
-    type Error = Error;
+/// Whose turn it is to add a block: each takes four times its memory for it, which a device has for
+/// one at a time only.
+static TURN: Mutex<()> = Mutex::new(());
 
-    fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Error> {
-        Self::update(self, x, y)
+impl CkaAccumulator for DeviceCka {
+    /// As the method of the same name, one accumulator at a time.
+    fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), BoxError> {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self::update(self, x, y)?)
     }
 
-    fn merge(&mut self, other: Self) -> Result<(), Error> {
-        Self::merge(self, other)
+    fn finish(self: Box<Self>) -> Result<Cka, BoxError> {
+        Ok(Self::finish(&self)?)
     }
 }

@@ -23,5 +23,5 @@ fn with_f64(device: Device) -> Result<tch::Device, Error> {
 
 /// The error of a matrix that another crate refused.
 fn refused<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
-    Error::new(ErrorKind::Matrix, error.to_string()).with_source(error)
+    Error::new(ErrorKind::Matrix, error.to_string())
 }

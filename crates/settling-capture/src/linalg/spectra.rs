@@ -1,16 +1,19 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use settling_core::{MatView, SingularValues, Spectrum};
-use settling_rank::{Certified, GramEigenvalues, TOLERANCE, spectrum_within};
+use settling_core::{BoxError, MatView};
+use settling_rank::{
+    Certified, CpuSolver, GramEigenvalues, SpectrumSolver, TOLERANCE, spectrum_within,
+};
 use tch::no_grad_guard;
 
 use super::gram::{Grams, product_error};
 use super::{refused, with_f64};
 use crate::Device;
 use crate::batch::Walk;
-use crate::error::{Context, Error, ErrorKind};
+use crate::failure::Context;
 use crate::tensor::to_host_f64;
+use crate::{Error, ErrorKind};
 
 /// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all
 /// unless one matrix alone has more.
@@ -202,14 +205,18 @@ impl DeviceSpectra {
     }
 }
 
-impl SingularValues for DeviceSpectra {
-    type Error = Error;
+impl SpectrumSolver for DeviceSpectra {
+    /// [`DeviceSpectra::certified`].
+    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, BoxError>> {
+        self.certified(matrices).into_iter().map(|found| found.map_err(Into::into)).collect()
+    }
 
-    /// As [`DeviceSpectra::certified`] of one matrix: one after the other, small ones leave a GPU
-    /// idle.
-    fn singular_values(&self, a: MatView<'_>) -> Result<Spectrum, Error> {
-        let found = self.certified(&[a]).pop().expect("an answer for each matrix");
-        Ok(found?.into_spectrum())
+    /// On the CPU: the factors of a head's circuit are thin, and their QR is little work.
+    fn product_spectra(
+        &self,
+        pairs: &[(MatView<'_>, MatView<'_>)],
+    ) -> Vec<Result<Certified, BoxError>> {
+        CpuSolver.product_spectra(pairs)
     }
 }
 

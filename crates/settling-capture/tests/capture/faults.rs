@@ -9,11 +9,10 @@ use crate::support::{
     CASES, File, activations, all_gradients, all_intermediates, all_sites, architecture, config,
     gradients, intermediates, load, relative_error,
 };
-use settling_capture::{AdamW, Device, Error, ErrorKind, Options, Precision, Trainer, Transformer};
-use settling_core::{
-    Architecture, Capture, Component, Dtype, GptNeox, Gradients, MatView, Positions, Site,
-    TokenBatch,
-};
+use settling_capture::{Device, Error, ErrorKind, Options, Precision, Transformer};
+use settling_core::{Capture, Component, Dtype, Gradients, MatView, Positions, Site, TokenBatch};
+use settling_models::{Architecture, GptNeox};
+use settling_testkit::{AdamW, Trainer};
 use tch::Tensor;
 
 fn tokens(case: &str) -> TokenBatch {

@@ -4,8 +4,10 @@
 use std::ops::ControlFlow;
 
 use crate::support::{File, activations, architecture, config, gradients, model};
-use settling_capture::{AdamW, Device, ErrorKind, Options, Trainer, Transformer};
-use settling_core::{GptNeox, Gradients, MatView, Positions, Site, Step, TensorSource, TokenBatch};
+use settling_capture::{Device, ErrorKind, Options, Transformer};
+use settling_core::{Gradients, MatView, Positions, Site, Step, TensorSource, TokenBatch};
+use settling_models::GptNeox;
+use settling_testkit::{AdamW, Trainer};
 
 fn tokens() -> TokenBatch {
     File::read("parallel", "expected.safetensors").tokens()

@@ -3,7 +3,7 @@
 
 use crate::support::{File, architecture, relative_error};
 use settling_capture::{Options, Transformer};
-use settling_core::{Architecture, Gpt2, GptNeox, Llama, RopeScaling, RotaryPairs};
+use settling_models::{Architecture, Gpt2, GptNeox, Llama, RopeScaling, RotaryPairs};
 
 fn logits(architecture: &Architecture, weights: &File, case: &str) -> Vec<f32> {
     settling_capture::set_threads(1);

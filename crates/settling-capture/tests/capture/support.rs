@@ -8,9 +8,10 @@ use safetensors::SafeTensors;
 use settling_capture::{Error, Intermediate, Options, Transformer};
 use settling_checkpoint::Checkpoint;
 use settling_core::{
-    Architecture, Capture, Component, Dtype, GptNeox, Gradients, MatView, Positions, Site,
-    TensorData, TensorMeta, TensorSource, TokenBatch, View,
+    Capture, Component, Dtype, Gradients, MatView, Positions, Site, TensorData, TensorMeta,
+    TensorSource, TokenBatch, View,
 };
+use settling_models::{Architecture, GptNeox};
 
 /// The golden models: tests/golden/make.py says what each of them is for.
 pub(crate) const CASES: [&str; 10] = [

@@ -3,7 +3,7 @@ use std::error::Error as _;
 use proptest::prelude::*;
 use settling_capture::{Device, DeviceCka, ErrorKind};
 use settling_cka::{Cka, LinearCka, Side, Undefined, linear_cka};
-use settling_core::{MatView, PairAccumulator};
+use settling_core::MatView;
 
 use super::support::Mat;
 
@@ -129,7 +129,7 @@ fn parts_merge() {
         for end in ends {
             let mut part = device();
             part.update(x.view().slice_rows(start, end), y.view().slice_rows(start, end)).unwrap();
-            PairAccumulator::merge(&mut all, part).unwrap();
+            all.merge(part).unwrap();
             start = end;
         }
         assert_eq!(all.rows(), 4000);

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use settling_cka::{Cka, LinearCka};
-use settling_core::{MatView, PairAccumulator};
+use settling_core::MatView;
 
 use crate::data::{Mat, Reference, cka, in_blocks, parts};
 
@@ -178,7 +178,7 @@ fn offsets_cost_nothing() {
     let (x_far, y_far) = (single(&x), single(&y));
     let mut all = LinearCka::new();
     let [x_view, y_view] = [&x_far, &y_far].map(|side| MatView::new(side, 2048, 32));
-    PairAccumulator::update(&mut all, x_view, y_view).unwrap();
+    all.update(x_view, y_view).unwrap();
     assert!(distance(all.finish(), cka(&x, &y)) <= 1e-13);
 }
 

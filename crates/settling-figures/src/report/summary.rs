@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use settling_analysis::{Crossing, Threshold, Trajectory};
 use settling_core::Component;
-use settling_mcc::{Crossing, Threshold, Trajectory};
 use settling_records::{MccRow, Record};
 
 use super::html;
@@ -258,7 +258,8 @@ pub(super) fn correlation_table(rows: &[&MccRow]) -> String {
         "Fisher p",
     ];
     let line = |row: &&MccRow| {
-        let counts = [row.true_positive, row.false_positive, row.false_negative, row.true_negative];
+        let counts =
+            [row.true_positives, row.false_positives, row.false_negatives, row.true_negatives];
         let mut cells = vec![
             row.model.clone(),
             row.component.name().to_owned(),

@@ -193,11 +193,17 @@ fn other_records_are_ignored() {
     let mut more = records.clone();
     more.extend(records.iter().cloned().map(|mut record| {
         record.site.head = Some(0);
-        Record { value: Ok(0.123), ..record }
+        {
+            let mut changed = record;
+            changed.value = Ok(0.123);
+            changed
+        }
     }));
-    more.extend(
-        records.into_iter().map(|record| Record { metric: "stable_rank".to_owned(), ..record }),
-    );
+    more.extend(records.into_iter().map(|record| {
+        let mut changed = record;
+        changed.metric = "stable_rank".to_owned();
+        changed
+    }));
     assert_eq!(main_figure(&more).expect("a figure"), figure);
 }
 

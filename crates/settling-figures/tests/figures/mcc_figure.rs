@@ -6,19 +6,14 @@ use crate::main_figure::assert_texts_are_legible;
 use crate::study::{curves, parse, texts};
 
 pub(crate) fn row(model: &str, component: Component, mcc: Result<f64, String>) -> MccRow {
-    MccRow {
-        model: model.to_owned(),
-        component,
-        view: View::Write,
-        predictor: "weight_per".to_owned(),
-        true_positive: 2,
-        false_positive: 1,
-        false_negative: 0,
-        true_negative: 3,
-        interval: mcc.is_ok().then_some((-0.25, 0.75)),
-        mcc,
-        p_exact: 0.2,
-        protocol: "corrected".to_owned(),
+    {
+        let mut row =
+            MccRow::new(model.to_owned(), component, View::Write, "weight_per", [2, 1, 0, 3]);
+        row.mcc = mcc;
+        row.interval = mcc.is_ok().then_some((-0.25, 0.75));
+        row.p_exact = 0.2;
+        row.protocol = "corrected".to_owned();
+        row
     }
 }
 
@@ -67,7 +62,7 @@ fn long_names_many_models_and_large_counts_stay_legible() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut rows = rows(&names);
     for row in &mut rows {
-        row.true_negative = 1_000_000_000_000;
+        row.true_negatives = 1_000_000_000_000;
         row.predictor = "something_else_altogether_that_is_long".to_owned();
         row.interval = row.interval.map(|_| (-1.0, 1.0));
         row.p_exact = 1e-9;

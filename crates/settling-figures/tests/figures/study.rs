@@ -27,18 +27,19 @@ pub(crate) fn records(models: &[&str], steps: &[u64]) -> Vec<Record> {
             ];
             for component in Component::ALL {
                 for layer in 0..2_u8 {
-                    records.extend(values.map(|(signal, metric, estimator, value)| Record {
-                        model: (*model).to_owned(),
-                        step: Step(step),
-                        site: Site::write(layer.into(), component),
-                        signal,
-                        metric: metric.to_owned(),
-                        value: Ok(value - 0.01 * f64::from(layer)),
-                        n: 2048,
-                        width: 512,
-                        positions: (signal == Signal::Activation).then_some(Positions::Last),
-                        estimator: estimator.to_owned(),
-                        protocol: "corrected".to_owned(),
+                    records.extend(values.map(|(signal, metric, estimator, value)| {
+                        Record::new(
+                            (*model).to_owned(),
+                            Step(step),
+                            Site::write(layer.into(), component),
+                            signal,
+                            metric.to_owned(),
+                            Ok(value - 0.01 * f64::from(layer)),
+                        )
+                        .with_shape(2048, 512)
+                        .with_positions((signal == Signal::Activation).then_some(Positions::Last))
+                        .with_estimator(estimator.to_owned())
+                        .with_protocol("corrected")
                     }));
                 }
             }

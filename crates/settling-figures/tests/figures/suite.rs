@@ -58,18 +58,19 @@ pub(crate) fn suite(models: &[Model<'_>], steps: &[u64]) -> Vec<Record> {
                 (Signal::Weight, "per", "attainable", weight.min(1.0)),
                 (Signal::Gradient, "per", "attainable", gradient),
             ];
-            records.extend(values.map(|(signal, metric, estimator, value)| Record {
-                model: model.to_owned(),
-                step: Step(step),
-                site: Site::write(layer.into(), component),
-                signal,
-                metric: metric.to_owned(),
-                value: Ok(value),
-                n: 128,
-                width: width.into(),
-                positions: (signal == Signal::Activation).then_some(Positions::Last),
-                estimator: estimator.to_owned(),
-                protocol: "corrected".to_owned(),
+            records.extend(values.map(|(signal, metric, estimator, value)| {
+                Record::new(
+                    model.to_owned(),
+                    Step(step),
+                    Site::write(layer.into(), component),
+                    signal,
+                    metric.to_owned(),
+                    Ok(value),
+                )
+                .with_shape(128, width.into())
+                .with_positions((signal == Signal::Activation).then_some(Positions::Last))
+                .with_estimator(estimator.to_owned())
+                .with_protocol("corrected")
             }));
         }
     }

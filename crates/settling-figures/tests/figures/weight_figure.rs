@@ -5,19 +5,10 @@ use settling_records::Record;
 use crate::study::{parse, texts};
 
 fn record(site: Site, estimator: &str, value: Result<f64, String>) -> Record {
-    Record {
-        model: "mine <1>".to_owned(),
-        step: Step(512),
-        site,
-        signal: Signal::Weight,
-        metric: "per".to_owned(),
-        value,
-        n: 64,
-        width: 256,
-        positions: None,
-        estimator: estimator.to_owned(),
-        protocol: "none".to_owned(),
-    }
+    Record::new("mine <1>", Step(512), site, Signal::Weight, "per", value)
+        .with_shape(64, 256)
+        .with_estimator(estimator.to_owned())
+        .with_protocol("none")
 }
 
 fn records() -> Vec<Record> {

@@ -7,5 +7,4 @@ mod golden;
 mod inference;
 mod properties;
 mod rational;
-mod rules;
 mod undefined;

@@ -102,7 +102,7 @@ fn ten_thousand_values_against_a_sum_in_closed_form() {
 
 #[test]
 fn a_count_divides_literally() {
-    let literal = Denominator::Columns(NonZeroUsize::new(2).unwrap());
+    let literal = Denominator::Dimensions(NonZeroUsize::new(2).unwrap());
     assert_eq!(proportional_effective_rank(&spectrum(&[1.0; 5]), literal).unwrap(), 2.5);
 }
 

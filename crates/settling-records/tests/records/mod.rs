@@ -29,17 +29,11 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         (0..9_usize).prop_map(|index| Some(Positions::Index(index)))
     ];
     (text(), any::<u64>(), site, 0..3_usize, value, any::<(u32, u32)>(), positions, text())
-        .prop_map(|(model, step, site, signal, value, (n, width), positions, protocol)| Record {
-            model,
-            step: Step(step),
-            site,
-            signal: Signal::ALL[signal],
-            metric: "cka".to_owned(),
-            value,
-            n: n as usize,
-            width: width as usize,
-            positions,
-            estimator: "debiased".to_owned(),
-            protocol,
+        .prop_map(|(model, step, site, signal, value, (n, width), positions, protocol)| {
+            Record::new(model, Step(step), site, Signal::ALL[signal], "cka", value)
+                .with_shape(n as usize, width as usize)
+                .with_positions(positions)
+                .with_estimator("debiased")
+                .with_protocol(protocol)
         })
 }

@@ -3,33 +3,10 @@
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
-use settling_core::{Component, Inputs, Positions, Signal, Site, Step, View};
+use settling_core::{Component, Inputs, LossReduction, Positions, Site, Step};
 use settling_rank::Denominator;
 
 use super::spelling;
-
-/// Which estimator of CKA a protocol decides by. All are always recorded.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CkaEstimator {
-    /// Kornblith et al. 2019. With few observations for the width it is far above 0 even for
-    /// unrelated features.
-    Biased,
-    /// The U-statistic of Song et al. 2012: 0 on average for independent features.
-    Debiased,
-}
-
-impl CkaEstimator {
-    /// The name used in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Biased => "biased",
-            Self::Debiased => "debiased",
-        }
-    }
-}
 
 /// On which token rows activations are taken, and where in them.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,42 +24,19 @@ pub struct Rows {
     pub positions: Positions,
 }
 
-/// Which map of Attention is looked at, `write`, `ov` or `ov_flat`. The MLP has one, its write.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Views {
-    /// Whose activations.
-    #[serde(with = "spelling::view")]
-    pub activations: View,
-    /// Whose weights and gradients.
-    #[serde(with = "spelling::view")]
-    pub weights: View,
-    /// Whether every attention head is recorded too, beside its layer.
-    pub heads: bool,
-}
-
-impl Views {
-    /// That of a component's activations, or of its weights and gradients.
-    pub(crate) fn of(&self, component: Component, signal: Signal) -> View {
-        match (component, signal) {
-            (Component::Attention, Signal::Activation) => self.activations,
-            (Component::Attention, _) => self.weights,
-            _ => View::Write,
-        }
-    }
-}
-
-/// Of what gradients are taken.
+/// Which batches gradients are computed on, and how they are combined.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gradients {
-    /// Of the loss on which rows.
+    /// The rows whose loss is differentiated.
     pub batches: GradientBatches,
     /// How many rows of each batch, from the first on; `None`, in a file `"all"`, for every one.
     #[serde(with = "spelling::count")]
     pub rows: Option<usize>,
-    /// Of which loss of a batch.
-    pub sub_batches: SubBatches,
+    /// How the loss is reduced over a batch: in a file `whole` for the mean, `doubling` or
+    /// `{ doubling_up_to = N }` for the sum of means over growing sub-batches.
+    #[serde(with = "spelling::sub_batches")]
+    pub sub_batches: LossReduction,
     /// How several batches become one number.
     pub combine: Combine,
 }
@@ -99,7 +53,7 @@ pub enum GradientBatches {
     Training {
         /// The first, relative to the step; batches before the first of the training do not count.
         from: i64,
-        /// The last, relative to the step; batches behind the last of the training do not count.
+        /// The last, relative to the step; batches after the last of the training do not count.
         to: i64,
         /// How many of them, from the first on; `None`, in a file `"all"`, for every one.
         #[serde(with = "spelling::count")]
@@ -108,8 +62,8 @@ pub enum GradientBatches {
 }
 
 impl GradientBatches {
-    /// The numbers of the batches of the training for a step, where there are `available`. None for
-    /// the evaluation rows.
+    /// The training-batch indices for `step`, out of `available`. Empty for
+    /// [`Evaluation`](Self::Evaluation).
     ///
     /// ```
     /// use settling::GradientBatches;
@@ -126,27 +80,13 @@ impl GradientBatches {
     pub fn of_step(self, step: Step, available: u64) -> Vec<u64> {
         let Self::Training { from, to, take } = self else { return Vec::new() };
         let first = step.0.saturating_add_signed(from);
-        // The one behind the last.
+        // The one after the last.
         let end = match step.0.checked_add_signed(to) {
             Some(last) => last.saturating_add(1).min(available),
             None => 0,
         };
         (first..end).take(take.unwrap_or(usize::MAX)).collect()
     }
-}
-
-/// Of which loss of a batch a gradient is taken.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SubBatches {
-    /// Of the mean over all target tokens: each weighs the same.
-    Whole,
-    /// Of the sum of the means over sub-batches of 1, 2, 4, ... sequences, the rest in the last:
-    /// what the published code adds up on a GPU that never runs out of memory.
-    Doubling,
-    /// The same of sub-batches that grow to this many sequences, where a GPU ran out of memory.
-    DoublingUpTo(usize),
 }
 
 /// How the gradients of several batches become one effective rank. Of one batch all are the same.
@@ -223,9 +163,10 @@ impl PerOver {
         Ok(match self {
             Self::Attainable => Denominator::Attainable,
             Self::Columns => {
-                Denominator::Columns(NonZeroUsize::new(columns).ok_or("a matrix without columns")?)
+                let columns = NonZeroUsize::new(columns).ok_or("a matrix without columns")?;
+                Denominator::Dimensions(columns)
             }
-            Self::HeadDim => Denominator::HeadDim(head_dim()?),
+            Self::HeadDim => Denominator::Dimensions(head_dim()?),
             Self::TopHeadDim => Denominator::TopK(head_dim()?),
         })
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use settling_core::BoxError;
 use toml::{Table, Value};
 
 use super::Protocol;
@@ -59,9 +60,8 @@ impl Protocol {
     /// [`ErrorKind::Usage`]: if it cannot be read, and as [`from_toml`](Self::from_toml); the message names the file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let named = |error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::caused(ErrorKind::Usage, &path.display().to_string(), error)
-        };
+        let named =
+            |error: BoxError| Error::caused(ErrorKind::Usage, &path.display().to_string(), error);
         let text = std::fs::read_to_string(path).map_err(|error| named(error.into()))?;
         Self::from_toml(&text).map_err(|error| named(error.into()))
     }
@@ -97,9 +97,10 @@ fn laid_over(mut base: Table, over: Table) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use settling_core::Inputs;
+    use settling_analysis::Window;
+    use settling_core::{Inputs, LossReduction};
 
-    use crate::{EarlyWindow, GradientBatches, SubBatches};
+    use crate::GradientBatches;
 
     const BUILT_IN: [fn() -> Protocol; 2] = [Protocol::corrected, Protocol::published];
 
@@ -140,9 +141,9 @@ mod tests {
         expected.name = "mine".to_owned();
         expected.rows.sequences = None;
         expected.rows.inputs = Inputs::Context;
-        expected.early.window = EarlyWindow::UpTo(0.2);
+        expected.early.window = Window::UpTo(0.2);
         expected.gradients.batches = GradientBatches::Evaluation;
-        expected.gradients.sub_batches = SubBatches::DoublingUpTo(8);
+        expected.gradients.sub_batches = LossReduction::SumOfMeans { largest: Some(8) };
         assert_eq!(Protocol::from_toml(text).unwrap(), expected);
         assert_eq!(Protocol::from_toml(&expected.to_toml()).unwrap(), expected);
     }

@@ -1,15 +1,5 @@
 //! How values of other crates are written in a file.
 
-use serde::{Deserialize, Serialize};
-
-/// [`settling_mcc::Threshold`].
-#[derive(Deserialize, Serialize)]
-#[serde(remote = "settling_mcc::Threshold", rename_all = "snake_case")]
-pub(super) enum ThresholdSpelling {
-    AtLeast(f64),
-    Above(f64),
-}
-
 /// What displays as it parses.
 pub(super) mod text {
     use std::fmt::Display;
@@ -34,26 +24,40 @@ pub(super) mod text {
     }
 }
 
-/// [`settling_core::View`], by its name.
-pub(super) mod view {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-    use settling_core::View;
+/// How a loss is reduced, as sub-batches.
+pub(super) mod sub_batches {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use settling_core::LossReduction;
+
+    #[derive(Deserialize, Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum SubBatches {
+        Whole,
+        Doubling,
+        DoublingUpTo(usize),
+    }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(in super::super) fn serialize<S: Serializer>(
-        view: &View,
+        reduction: &LossReduction,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(view.name())
+        match *reduction {
+            LossReduction::Mean => SubBatches::Whole,
+            LossReduction::SumOfMeans { largest: None } => SubBatches::Doubling,
+            LossReduction::SumOfMeans { largest: Some(rows) } => SubBatches::DoublingUpTo(rows),
+            _ => return Err(serde::ser::Error::custom("a loss reduction without a spelling")),
+        }
+        .serialize(serializer)
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<View, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        View::ALL.into_iter().find(|view| view.name() == name).ok_or_else(|| {
-            D::Error::custom(format!("`{name}` names no view: expected `write`, `ov` or `ov_flat`"))
+    ) -> Result<LossReduction, D::Error> {
+        Ok(match SubBatches::deserialize(deserializer)? {
+            SubBatches::Whole => LossReduction::Mean,
+            SubBatches::Doubling => LossReduction::SumOfMeans { largest: None },
+            SubBatches::DoublingUpTo(rows) => LossReduction::SumOfMeans { largest: Some(rows) },
         })
     }
 }

@@ -6,19 +6,11 @@ fn key(hash: &str) -> Key<'static> {
 }
 
 fn unit(value: f64) -> Unit {
-    let record = Record {
-        model: "m".to_owned(),
-        step: Step(3),
-        protocol: "p".to_owned(),
-        site: Site::write(0, Component::Mlp),
-        signal: Signal::Weight,
-        metric: "per".to_owned(),
-        estimator: "attainable".to_owned(),
-        n: 2,
-        width: 2,
-        positions: None,
-        value: Ok(value),
-    };
+    let record =
+        Record::new("m", Step(3), Site::write(0, Component::Mlp), Signal::Weight, "per", Ok(value))
+            .with_shape(2, 2)
+            .with_estimator("attainable")
+            .with_protocol("p");
     let spectrum = Spectrum::new(vec![value, 0.5]).unwrap();
     Unit { records: vec![record], spectra: vec![("0.mlp.weight".to_owned(), spectrum)] }
 }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+use settling_core::BoxError;
 
 /// How often somebody else may be first. Each of them is done with what they wrote, so this is more
 /// than there are processes.
@@ -25,8 +25,8 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
-    write: impl Fn(&Path) -> Result<(), Cause>,
-) -> Result<(), Cause> {
+    write: impl Fn(&Path) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
     let mut attempt = 1;
     loop {
         let partial = unfinished(folder, name);

@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use settling::{Protocol, SiteWeight, Subject};
+use settling::{ModelAdapter, Protocol, SiteWeight};
 use settling_core::{
     Capture, CaptureSink, CheckpointSeries, Component, Dtype, MatView, Site, Step, TensorData,
-    TensorMeta, TensorSource, TokenBatch, TokenSource, WeightBlock,
+    TensorMeta, TensorSource, TokenBatch, TokenSource,
 };
+use settling_models::WeightBlock;
 
 /// A diagonal matrix of two by two: 1 and the step.
 pub(crate) struct Source(Step, [TensorMeta; 1]);
@@ -81,25 +82,28 @@ impl Capture for Model {
     }
 }
 
-pub(crate) struct Mine;
+/// Computes with another scale: an engine of its own.
+pub(crate) struct Mine(pub(crate) f32);
 
-impl Subject<Source> for Mine {
+impl ModelAdapter<Source> for Mine {
     type Model = Model;
     type Error = Infallible;
 
+    fn engine(&self) -> String {
+        format!("mine, times {}", self.0)
+    }
+
+    fn configuration(&self, _: &Source) -> Result<String, Infallible> {
+        Ok(String::new())
+    }
+
     fn load(&self, source: &Source, _: &Protocol) -> Result<Model, Infallible> {
-        Ok(Model(source.0.0 as f32))
+        Ok(Model(source.0.0 as f32 * self.0))
     }
 
     /// The product of the matrix with itself.
-    fn weight(&self, _: &Source, _: &Site) -> Option<SiteWeight> {
-        let block = WeightBlock {
-            name: "out".to_owned(),
-            shape: [2, 2],
-            transposed: false,
-            outputs: 0..2,
-            inputs: 0..2,
-        };
+    fn weight(&self, _: &Source, _: &Model, _: &Site) -> Option<SiteWeight> {
+        let block = WeightBlock::from_matrix("out", [2, 2]);
         Some(SiteWeight::Products(vec![[block.clone(), block]]))
     }
 

@@ -1,0 +1,53 @@
+//! What a number must reach to count as large.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// When a number counts as reaching a threshold.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Threshold {
+    /// `>=`: the paper's text.
+    AtLeast(f64),
+    /// `>`: its published code.
+    Above(f64),
+}
+
+impl Threshold {
+    /// Whether `value` reaches it. NaN reaches nothing, and nothing reaches NaN.
+    #[must_use]
+    pub fn reached_by(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(threshold) => value >= threshold,
+            Self::Above(threshold) => value > threshold,
+        }
+    }
+
+    /// The same rule with another number.
+    #[must_use]
+    pub fn with_number(self, number: f64) -> Self {
+        match self {
+            Self::AtLeast(_) => Self::AtLeast(number),
+            Self::Above(_) => Self::Above(number),
+        }
+    }
+
+    /// The number, without the rule.
+    #[must_use]
+    pub fn number(self) -> f64 {
+        match self {
+            Self::AtLeast(threshold) | Self::Above(threshold) => threshold,
+        }
+    }
+}
+
+/// As `>= 0.45` or `> 0.45`.
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(threshold) => write!(f, ">= {threshold}"),
+            Self::Above(threshold) => write!(f, "> {threshold}"),
+        }
+    }
+}

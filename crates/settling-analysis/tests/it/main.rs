@@ -1,0 +1,4 @@
+//! The public interface, against other implementations and case by case.
+
+mod rules;
+mod sweep;

@@ -1,0 +1,240 @@
+use settling_core::{Component, Site, TensorMeta};
+
+use crate::layout::Layout;
+use crate::{Error, Gpt2, GptNeox, Llama, WeightBlock, names};
+
+/// What a decoder-only language model is besides its weights: one of the families that are known
+/// here.
+///
+/// A description, not a file: [`parse_config`](crate::parse_config) reads it from a `config.json`.
+///
+/// # The blocks of an attention head
+///
+/// Attention head h reads the residual stream through its value projection V, `(head_dim, width)`,
+/// and writes to it through its columns O of the output projection, `(width, head_dim)`. Where V is
+/// depends on the family. By hand, for two heads of two dimensions, in a model of width 4:
+///
+/// ```
+/// use settling_models::{Architecture, Gpt2, GptNeox, Llama};
+///
+/// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v]. V of head h is in rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
+/// let neox = GptNeox { hidden_size: 4, num_attention_heads: 2, ..GptNeox::default() };
+/// let v = Architecture::from(neox).value_weight(0, 1);
+/// assert_eq!(v.name, "gpt_neox.layers.0.attention.query_key_value.weight");
+/// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([12, 4], 10..12, 0..4));
+///
+/// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed. V of head h is in columns 2 4 + h 2 ...
+/// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, ..Gpt2::default() });
+/// let v = gpt2.value_weight(0, 0);
+/// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 12], 8..10, 0..4));
+/// assert_eq!(gpt2.value_weight(0, 1).outputs, 10..12);
+///
+/// // Llama: a matrix of its own. Here four heads of queries share two of keys and values: head 3 reads through the second.
+/// let llama = Llama {
+///     hidden_size: 4, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 2, ..Llama::default()
+/// };
+/// let llama = Architecture::from(llama);
+/// let v = llama.value_weight(0, 3);
+/// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 4], 2..4, 0..4));
+///
+/// // O of head h is the same columns everywhere: h head_dim .. (h + 1) head_dim. Four heads of two make 8 columns.
+/// let o = llama.output_weight(0, 3);
+/// assert_eq!((o.shape, o.outputs, o.inputs), ([4, 8], 0..4, 6..8));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Architecture {
+    /// GPT-NeoX: Pythia.
+    GptNeox(GptNeox),
+    /// Llama and its relatives: Mistral, OLMo, OLMo 2, SmolLM, TinyLlama, Amber, Pico.
+    Llama(Llama),
+    /// GPT-2.
+    Gpt2(Gpt2),
+}
+
+macro_rules! of_family {
+    ($self:ident, $family:ident => $what:expr) => {
+        match $self {
+            Self::GptNeox($family) => $what,
+            Self::Llama($family) => $what,
+            Self::Gpt2($family) => $what,
+        }
+    };
+}
+
+impl Architecture {
+    /// The family: `gpt_neox`, `llama` or `gpt2`.
+    #[must_use]
+    pub const fn family(&self) -> &'static str {
+        match self {
+            Self::GptNeox(_) => "gpt_neox",
+            Self::Llama(_) => "llama",
+            Self::Gpt2(_) => "gpt2",
+        }
+    }
+
+    /// The sizes that every model has.
+    #[must_use]
+    pub fn sizes(&self) -> ModelSizes {
+        of_family!(self, family => family.sizes())
+    }
+
+    /// Checks that the sizes fit each other.
+    ///
+    /// The other methods are right for valid descriptions only.
+    ///
+    /// # Errors
+    ///
+    /// As `validate` of the family.
+    pub fn validate(&self) -> Result<(), Error> {
+        of_family!(self, family => family.validate())
+    }
+
+    /// Every weight of a checkpoint: its name and the shape in which it is stored, in the order of
+    /// the forward pass.
+    ///
+    /// The output embedding is among them unless it is tied to the input embedding; a file of such
+    /// a model may have it none the less. Buffers are not weights and not listed.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        of_family!(self, family => family.parameters())
+    }
+
+    fn layout(&self) -> Layout {
+        of_family!(self, family => family.layout())
+    }
+
+    /// The write sites of every layer, in the order of the forward pass.
+    #[must_use]
+    pub fn write_sites(&self) -> Vec<Site> {
+        self.sizes().write_sites()
+    }
+
+    /// The weight of the module that writes a component's output to the residual stream:
+    /// `(width, heads * head_dim)` of Attention, `(width, mlp_width)` of the MLP.
+    ///
+    /// ```
+    /// use settling_core::Component;
+    /// use settling_models::{Architecture, Gpt2};
+    ///
+    /// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, n_inner: 16, ..Gpt2::default() });
+    /// let weight = gpt2.write_weight(7, Component::Mlp);
+    /// assert_eq!(weight.name, "transformer.h.7.mlp.c_proj.weight");
+    /// assert_eq!((weight.shape, weight.stored_shape()), ([4, 16], [16, 4]));
+    /// ```
+    #[must_use]
+    pub fn write_weight(&self, layer: usize, component: Component) -> WeightBlock {
+        self.layout().write_weight(&self.sizes(), layer, component)
+    }
+
+    /// The value projection of an attention head, `(head_dim, width)`. In grouped-query attention
+    /// several heads share one.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such head.
+    #[must_use]
+    #[track_caller]
+    pub fn value_weight(&self, layer: usize, head: usize) -> WeightBlock {
+        let sizes = self.sizes();
+        assert!(head < sizes.heads, "head {head} of {}", sizes.heads);
+        self.layout().value_weight(&sizes, layer, head)
+    }
+
+    /// The columns of the output projection that belong to an attention head, `(width, head_dim)`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such head.
+    #[must_use]
+    #[track_caller]
+    pub fn output_weight(&self, layer: usize, head: usize) -> WeightBlock {
+        let ModelSizes { heads, head_dim, .. } = self.sizes();
+        assert!(head < heads, "head {head} of {heads}");
+        let inputs = head * head_dim..(head + 1) * head_dim;
+        WeightBlock { inputs, ..self.write_weight(layer, Component::Attention) }
+    }
+
+    /// The name of the output embedding, which files of models whose embeddings are tied may or may
+    /// not have.
+    #[must_use]
+    pub fn output_embedding(&self) -> &'static str {
+        self.layout().output_embedding[0]
+    }
+
+    /// Whether a tensor of this name is a buffer: a mask or a table of rotary frequencies that
+    /// older files have among their weights, and that is computed, not read.
+    #[must_use]
+    pub fn is_buffer(&self, name: &str) -> bool {
+        self.layout().buffers.iter().any(|end| name.ends_with(end))
+    }
+
+    /// The names of `tensors`, in order, in the spelling of [`parameters`](Self::parameters). A
+    /// tensor that is not recognised keeps its name.
+    ///
+    /// Files have the same weights under different names: a model that was saved without its output
+    /// embedding lacks a prefix (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a
+    /// wrapper has one more (`module.`, `_orig_mod.`, `pico_decoder.`), and transformers 5 calls
+    /// GPT-NeoX's `embed_out` `lm_head`. [`CanonicalNames`](crate::CanonicalNames) is a source with
+    /// these names.
+    #[must_use]
+    pub fn canonical_names(&self, tensors: &[TensorMeta]) -> Vec<String> {
+        names::canonical(&self.layout(), tensors)
+    }
+}
+
+impl From<GptNeox> for Architecture {
+    fn from(model: GptNeox) -> Self {
+        Self::GptNeox(model)
+    }
+}
+
+impl From<Llama> for Architecture {
+    fn from(model: Llama) -> Self {
+        Self::Llama(model)
+    }
+}
+
+impl From<Gpt2> for Architecture {
+    fn from(model: Gpt2) -> Self {
+        Self::Gpt2(model)
+    }
+}
+
+/// The sizes that every decoder-only transformer has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ModelSizes {
+    /// The number of layers.
+    pub layers: usize,
+    /// The width of the residual stream, D.
+    pub width: usize,
+    /// The number of attention heads, counted by their queries.
+    pub heads: usize,
+    /// The number of heads of keys and values: divides `heads`, and is the same but in
+    /// grouped-query attention.
+    pub key_value_heads: usize,
+    /// The width of one attention head.
+    pub head_dim: usize,
+    /// The width of the MLP.
+    pub mlp_width: usize,
+    /// Rows of the embedding: often more than the tokenizer has entries, for padding.
+    pub vocabulary_rows: usize,
+    /// How many tokens are fed at most.
+    pub context: usize,
+}
+
+impl ModelSizes {
+    /// The head of keys and values that an attention head uses: each serves
+    /// `heads / key_value_heads` neighbouring ones.
+    #[must_use]
+    pub fn key_value_head(&self, head: usize) -> usize {
+        head / (self.heads / self.key_value_heads)
+    }
+
+    pub(crate) fn write_sites(&self) -> Vec<Site> {
+        (0..self.layers)
+            .flat_map(|layer| Component::ALL.map(|component| Site::write(layer, component)))
+            .collect()
+    }
+}

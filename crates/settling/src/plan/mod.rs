@@ -1,0 +1,259 @@
+//! What is to be done of one model, before anything is.
+
+mod cost;
+mod forecast;
+mod identity;
+mod protocol_run;
+mod rows;
+mod shard;
+mod training;
+
+use settling_core::{CheckpointSeries, Step, TokenSource};
+
+pub use cost::Cost;
+pub use forecast::{Forecast, Speeds};
+pub use rows::RowsUsed;
+pub use shard::Shard;
+pub use training::TrainingData;
+
+pub(crate) use identity::Identity;
+pub(crate) use protocol_run::ProtocolRun;
+
+use crate::store::{Key, check_model_name};
+use crate::{Error, ErrorKind, ModelAdapter, ModelStudy, Progress, Study};
+
+/// What a study has to do of one model: [`Study::plan`]. It holds what was hashed for it, so that
+/// [`run`](Self::run) begins at once.
+#[derive(Debug)]
+pub struct Plan<'a, C, A> {
+    pub(crate) study: &'a Study,
+    pub(crate) model: String,
+    pub(crate) series: &'a C,
+    pub(crate) adapter: &'a A,
+    /// What the adapter says of itself.
+    engine: String,
+    /// The protocols on their rows.
+    pub(crate) runs: Vec<ProtocolRun<'a>>,
+    /// The steps that this process computes, ascending.
+    pub(crate) mine: Vec<Step>,
+    /// Those of other shards.
+    pub(crate) others: Vec<Step>,
+    /// The last step, which is the reference.
+    pub(crate) last: Step,
+    missing: Vec<(Step, Vec<String>)>,
+}
+
+impl<'a, C, A> Plan<'a, C, A>
+where
+    C: CheckpointSeries,
+    A: ModelAdapter<C::Source>,
+{
+    pub(crate) fn new<T: TokenSource + ?Sized>(
+        study: &'a Study,
+        model: &str,
+        series: &'a C,
+        adapter: &'a A,
+        rows: &T,
+    ) -> Result<Self, Error> {
+        check_model_name(model)?;
+        let steps = chosen_steps(model, series, study.steps.as_deref())?;
+        let last = *steps.last().ok_or_else(|| no_steps(model))?;
+        let training = study.training.as_deref();
+        let runs = study.protocols.iter();
+        let runs = runs.map(|protocol| ProtocolRun::new(protocol, rows, &steps, training));
+        let runs = runs.collect::<Result<_, _>>()?;
+        let (mut mine, mut others) = (Vec::new(), Vec::new());
+        for (place, step) in steps.into_iter().enumerate() {
+            if study.shard.computes(place) { mine.push(step) } else { others.push(step) }
+        }
+        let (model, engine) = (model.to_owned(), adapter.engine());
+        let missing = Vec::new();
+        let mut plan =
+            Self { study, model, series, adapter, engine, runs, mine, others, last, missing };
+        plan.missing = plan.look_up()?;
+        Ok(plan)
+    }
+
+    /// Does what is missing, and returns all results of the model. Run again after it was ended, by
+    /// whatever, it goes on where it was; several processes may each do a [`Shard`].
+    ///
+    /// For each step: CKA of every site with the last checkpoint on the same observations (biased,
+    /// debiased, and the floor that independent features would reach); effective rank and PER of
+    /// every weight and of its gradient of the next-token loss. A number that cannot be computed (a
+    /// constant activation, a weight with a NaN) is recorded with the reason, and the rest goes on.
+    /// Units that the output folder has already, from the same inputs and choices, are taken from
+    /// there, and a step whose units are all there is not even opened if the series knows its
+    /// [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
+    /// [announced](CheckpointSeries::prefetch).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`], if a checkpoint or the rows cannot be read, or the model cannot be
+    /// looked at as a protocol asks; [`ErrorKind::Compute`], if it cannot be run;
+    /// [`ErrorKind::Output`], if the output folder cannot be written.
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<ModelStudy, Error> {
+        crate::run::run(self, progress)
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The steps that this process computes or takes from the output folder, ascending.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.mine
+    }
+
+    /// The last step, which every other is compared with: it is opened if anything is missing.
+    #[must_use]
+    pub fn last(&self) -> Step {
+        self.last
+    }
+
+    /// The steps of which something is missing, ascending, each with the protocols whose units are.
+    #[must_use]
+    pub fn missing(&self) -> &[(Step, Vec<String>)] {
+        &self.missing
+    }
+
+    /// The steps whose checkpoints will be opened: those of which something is missing, and the
+    /// last.
+    #[must_use]
+    pub fn opened(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.missing.iter().map(|(step, _)| *step).collect();
+        if steps.last().is_some_and(|step| *step != self.last) {
+            steps.push(self.last);
+        }
+        steps
+    }
+
+    /// The evaluation rows of each protocol.
+    #[must_use]
+    pub fn rows(&self) -> Vec<RowsUsed> {
+        self.runs.iter().map(ProtocolRun::used).collect()
+    }
+
+    /// What is missing, as far as it can be told without opening a checkpoint.
+    fn look_up(&self) -> Result<Vec<(Step, Vec<String>)>, Error> {
+        let last = self.fingerprint(self.last)?;
+        let mut missing = Vec::new();
+        for &step in &self.mine {
+            let of_step = match (self.fingerprint(step)?, &last) {
+                (Some(this), Some(last)) => self.missing_units(step, &this, last)?,
+                _ => {
+                    let runs = self.runs.iter().filter(|run| !self.has_any(step, run));
+                    runs.map(|run| run.protocol.name.clone()).collect()
+                }
+            };
+            if !of_step.is_empty() {
+                missing.push((step, of_step));
+            }
+        }
+        Ok(missing)
+    }
+
+    pub(crate) fn open(&self, step: Step) -> Result<C::Source, Error> {
+        self.series.open(step).map_err(|error| self.unreadable(step, error))
+    }
+
+    fn fingerprint(&self, step: Step) -> Result<Option<Identity>, Error> {
+        let known = self.series.fingerprint(step);
+        Ok(known.map_err(|error| self.unreadable(step, error))?.map(Identity::from_fingerprint))
+    }
+
+    /// What a step is, and its source if it had to be opened to be told.
+    pub(crate) fn identify(&self, step: Step) -> Result<(Identity, Option<C::Source>), Error> {
+        if let Some(known) = self.fingerprint(step)? {
+            return Ok((known, None));
+        }
+        let source = self.open(step)?;
+        let configuration = self.adapter.configuration(&source);
+        let configuration = configuration.map_err(|error| self.unreadable(step, error))?;
+        let identity = Identity::from_source(&source, &configuration)
+            .map_err(|error| self.unreadable(step, error))?;
+        Ok((identity, Some(source)))
+    }
+
+    /// The units of a step, one for each protocol, if it and the last step are these.
+    pub(crate) fn keys(
+        &self,
+        step: Step,
+        this: &Identity,
+        last: &Identity,
+    ) -> Result<Vec<Key<'_>>, Error> {
+        let of_run = |run: &'_ ProtocolRun<'a>| {
+            Ok(Key {
+                model: &self.model,
+                step,
+                protocol: &run.protocol.name,
+                hash: run.key(step, &self.model, &self.engine, this, last)?,
+            })
+        };
+        self.runs.iter().map(of_run).collect()
+    }
+
+    /// The protocols of which a step has no unit, if it and the last step are these.
+    fn missing_units(
+        &self,
+        step: Step,
+        this: &Identity,
+        last: &Identity,
+    ) -> Result<Vec<String>, Error> {
+        let mut missing = Vec::new();
+        for key in self.keys(step, this, last)? {
+            if self.study.store.find(&key)?.is_none() {
+                missing.push(key.protocol.to_owned());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The first of `steps` of which a unit is not there yet, in a series that can be asked without
+    /// opening.
+    pub(crate) fn next_missing(
+        &self,
+        steps: &[Step],
+        last: &Identity,
+    ) -> Result<Option<Step>, Error> {
+        for &step in steps {
+            let Some(this) = self.fingerprint(step)? else { return Ok(None) };
+            if !self.missing_units(step, &this, last)?.is_empty() {
+                return Ok(Some(step));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether there is a unit of this step and protocol, determined by whatever.
+    pub(crate) fn has_any(&self, step: Step, run: &ProtocolRun<'_>) -> bool {
+        self.study.store.has_any(&self.model, step, &run.protocol.name)
+    }
+
+    fn unreadable(&self, step: Step, error: impl Into<settling_core::BoxError>) -> Error {
+        Error::caused(ErrorKind::Input, &format!("{}, step {step}", self.model), error)
+    }
+}
+
+fn no_steps(model: &str) -> Error {
+    Error::new(ErrorKind::Input, format!("{model} has no checkpoint"))
+}
+
+fn chosen_steps<C: CheckpointSeries>(
+    model: &str,
+    series: &C,
+    wanted: Option<&[Step]>,
+) -> Result<Vec<Step>, Error> {
+    let available =
+        series.steps().map_err(|error| Error::caused(ErrorKind::Input, model, error))?;
+    let last = *available.last().ok_or_else(|| no_steps(model))?;
+    let Some(wanted) = wanted else { return Ok(available) };
+    if let Some(missing) = wanted.iter().find(|step| !available.contains(step)) {
+        let available = available.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!("{model} has no step {missing}; it has {available}");
+        return Err(Error::new(ErrorKind::Usage, message));
+    }
+    Ok(available.into_iter().filter(|step| *step == last || wanted.contains(step)).collect())
+}

@@ -1,0 +1,73 @@
+//! One protocol of a study, on its rows.
+
+use settling_core::{Step, TokenBatch, TokenSource};
+
+use super::rows::{EvaluationRows, GradientRows};
+use super::{Identity, RowsUsed, TrainingData};
+use crate::store::sha256;
+use crate::{Error, ErrorKind, Protocol};
+
+/// One protocol of a study, on its rows.
+#[derive(Debug)]
+pub(crate) struct ProtocolRun<'a> {
+    pub(crate) protocol: &'a Protocol,
+    evaluation: EvaluationRows,
+    gradients: GradientRows,
+}
+
+impl<'a> ProtocolRun<'a> {
+    pub(crate) fn new<T: TokenSource + ?Sized>(
+        protocol: &'a Protocol,
+        tokens: &T,
+        steps: &[Step],
+        training: Option<&TrainingData>,
+    ) -> Result<Self, Error> {
+        let evaluation = EvaluationRows::read(tokens, protocol)?;
+        let gradients = GradientRows::plan(protocol, steps, &evaluation.batch, training)?;
+        Ok(Self { protocol, evaluation, gradients })
+    }
+
+    /// The evaluation rows, as a table says them.
+    pub(crate) fn used(&self) -> RowsUsed {
+        self.evaluation.used(&self.protocol.name)
+    }
+
+    /// The evaluation rows.
+    pub(crate) fn batch(&self) -> &TokenBatch {
+        &self.evaluation.batch
+    }
+
+    /// What gradients are taken on at a step.
+    pub(crate) fn gradient_batches(
+        &self,
+        step: Step,
+        training: Option<&TrainingData>,
+    ) -> Result<Vec<TokenBatch>, Error> {
+        self.gradients.read(step, &self.evaluation.batch, training)
+    }
+
+    /// Hash of everything that determines a unit.
+    pub(crate) fn key(
+        &self,
+        step: Step,
+        model: &str,
+        engine: &str,
+        this: &Identity,
+        last: &Identity,
+    ) -> Result<String, Error> {
+        let key = serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "model": model,
+            "step": step.0,
+            "protocol": self.protocol.measured(),
+            "engine": engine,
+            "checkpoint": this.whole,
+            "reference": last.whole,
+            "tokens": self.evaluation.sha256,
+            "gradients": self.gradients.sha256(step),
+        });
+        let key = serde_json::to_vec(&key)
+            .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
+        Ok(sha256(&key))
+    }
+}
