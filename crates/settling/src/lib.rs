@@ -83,7 +83,7 @@ pub use run::TransformerAdapter;
 pub use run::{ModelAdapter, ModelStudy, Progress, SiteWeight, StepStudy};
 pub use store::{Store, StoredSpectrum, Unit, read_spectra};
 pub use study::Study;
-pub use tables::{AuditManifest, Manifest, ModelManifest, StepManifest, Tables};
+pub use tables::{AuditManifest, Manifest, ModelManifest, StepManifest, TableFiles};
 
 pub use settling_analysis as analysis;
 #[cfg(feature = "capture")]

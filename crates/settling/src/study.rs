@@ -5,7 +5,7 @@ use std::sync::Arc;
 use settling_core::{CheckpointSeries, Step, TokenSource};
 
 use crate::plan::Plan;
-use crate::tables::{Tables, write_tables};
+use crate::tables::{TableFiles, write_tables};
 use crate::{Error, ErrorKind, ModelAdapter, ModelStudy, Protocol, Shard, Store, TrainingData};
 
 /// What is measured of the checkpoints of one or several models, and where the results go.
@@ -157,7 +157,7 @@ impl Study {
     ///
     /// [`ErrorKind::Usage`], if a model has [missing](ModelStudy::missing) steps: tables are of
     /// whole studies; [`ErrorKind::Output`], if a file cannot be written.
-    pub fn write_tables(&self, models: &[ModelStudy]) -> Result<Tables, Error> {
+    pub fn write_tables(&self, models: &[ModelStudy]) -> Result<TableFiles, Error> {
         write_tables(self, models)
     }
 }

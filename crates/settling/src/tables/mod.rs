@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, ModelStudy, Protocol, Store, Study};
 /// What [`Study::write_tables`] has written.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Tables {
+pub struct TableFiles {
     /// `records.csv`: every number.
     pub records_csv: PathBuf,
     /// `records.parquet`: the same, in the types of its columns.
@@ -42,7 +42,7 @@ pub struct Tables {
 }
 
 /// [`Study::write_tables`].
-pub(crate) fn write_tables(study: &Study, studies: &[ModelStudy]) -> Result<Tables, Error> {
+pub(crate) fn write_tables(study: &Study, studies: &[ModelStudy]) -> Result<TableFiles, Error> {
     if let Some(model) = studies.iter().find(|model| !model.missing.is_empty()) {
         let missing = model.missing.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
         let message = format!(
@@ -60,7 +60,7 @@ pub(crate) fn write_tables(study: &Study, studies: &[ModelStudy]) -> Result<Tabl
     let summary_rows: Vec<SummaryRow> =
         rules.iter().flat_map(|rules| summary_table(&records, rules)).collect();
     let store = &study.store;
-    let mut files = TableFiles { store, hashes: BTreeMap::new() };
+    let mut files = TableWriter { store, hashes: BTreeMap::new() };
     let csv = files.write("records.csv", |out| write_records(out, &records))?;
     let parquet = files.write("records.parquet", |out| write_records_parquet(out, &records))?;
     let mcc = files.write("mcc.csv", |out| write_mcc(out, &mcc_rows))?;
@@ -76,7 +76,7 @@ pub(crate) fn write_tables(study: &Study, studies: &[ModelStudy]) -> Result<Tabl
     let bytes = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::caused(ErrorKind::Output, "manifest.json", error))?;
     let manifest = store.write_file("manifest.json", &bytes)?;
-    Ok(Tables {
+    Ok(TableFiles {
         records_csv: csv,
         records_parquet: parquet,
         mcc_csv: mcc,
@@ -90,12 +90,12 @@ pub(crate) fn write_tables(study: &Study, studies: &[ModelStudy]) -> Result<Tabl
 }
 
 /// The tables that are written, and what they hash to.
-struct TableFiles<'a> {
+struct TableWriter<'a> {
     store: &'a Store,
     hashes: BTreeMap<String, String>,
 }
 
-impl TableFiles<'_> {
+impl TableWriter<'_> {
     fn write(
         &mut self,
         name: &str,
