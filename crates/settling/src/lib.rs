@@ -67,23 +67,31 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adapter;
 mod error;
+mod hash;
+mod names;
 mod plan;
 mod protocol;
 mod run;
+mod shard;
 mod store;
 mod study;
 mod tables;
+mod training;
 
-pub use error::{Error, ErrorKind};
-pub use plan::{Cost, Forecast, Plan, RowsUsed, Shard, Speeds, TrainingData};
-pub use protocol::{Combine, GradientBatches, Gradients, PerOver, Pers, Protocol, Rows};
 #[cfg(feature = "capture")]
-pub use run::TransformerAdapter;
-pub use run::{ModelAdapter, ModelStudy, Progress, SiteWeight, StepStudy};
+pub use adapter::TransformerAdapter;
+pub use adapter::{ModelAdapter, SiteWeight};
+pub use error::{Error, ErrorKind};
+pub use plan::{Cost, Forecast, Plan, RowsUsed, Speeds};
+pub use protocol::{Combine, GradientBatches, Gradients, PerOver, Pers, Protocol, Rows};
+pub use run::{ModelStudy, Progress, StepStudy};
+pub use shard::Shard;
 pub use store::{Store, StoredSpectrum, Unit, read_spectra};
 pub use study::Study;
 pub use tables::{AuditManifest, Manifest, ModelManifest, StepManifest, TableFiles};
+pub use training::TrainingData;
 
 pub use settling_analysis as analysis;
 #[cfg(feature = "capture")]

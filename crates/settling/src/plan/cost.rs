@@ -6,8 +6,9 @@ use std::ops::Add;
 use settling_core::{Component, Signal, View};
 use settling_models::Architecture;
 
-use super::{RowsUsed, TrainingData};
-use crate::{Combine, GradientBatches, Protocol};
+use super::rows::RowsUsed;
+use crate::protocol::{Combine, GradientBatches, Protocol};
+use crate::training::TrainingData;
 
 /// What it takes to study one checkpoint under one protocol, from sizes alone: for a plan, and for
 /// how long is left of one.

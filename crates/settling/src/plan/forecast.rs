@@ -3,8 +3,10 @@
 use settling_core::{CheckpointSeries, Step};
 use settling_models::Architecture;
 
-use super::{Cost, Plan};
-use crate::ModelAdapter;
+use super::Plan;
+use super::cost::Cost;
+use super::protocol_run::ProtocolRun;
+use crate::adapter::ModelAdapter;
 
 /// What it takes to do what is missing of a model, from sizes alone: [`Plan::forecast`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -103,7 +105,7 @@ where
         runs.map(|run| self.unit_cost(run, architecture)).sum()
     }
 
-    fn unit_cost(&self, run: &super::ProtocolRun<'_>, architecture: &Architecture) -> Cost {
+    fn unit_cost(&self, run: &ProtocolRun<'_>, architecture: &Architecture) -> Cost {
         let training = self.study.training.as_deref();
         Cost::of_unit(architecture, run.protocol, &run.used(), training)
     }

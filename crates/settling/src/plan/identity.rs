@@ -3,7 +3,7 @@
 use settling_checkpoint::content_hash;
 use settling_core::{BoxError, TensorSource};
 
-use crate::store::sha256;
+use crate::hash::sha256;
 
 /// What a checkpoint is: its weights, and the configuration that they are run with.
 #[derive(Clone, Debug)]

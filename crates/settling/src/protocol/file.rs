@@ -7,7 +7,7 @@ use settling_core::BoxError;
 use toml::{Table, Value};
 
 use super::Protocol;
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 impl Protocol {
     /// Reads a protocol of its own name from TOML. Keys that are missing have the values of the

@@ -10,7 +10,7 @@ use settling_core::{Inputs, LossReduction, Positions};
 
 pub use choices::{Combine, GradientBatches, Gradients, PerOver, Pers, Rows};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Every choice between a checkpoint and the tables, each explicit: what is measured, on what, and
 /// how it becomes the paper's binary variables and figures.
@@ -182,7 +182,7 @@ impl Protocol {
                 format!("protocol `{}`, `{key}`: expected {expected}, found {found}", self.name);
             Err(Error::new(ErrorKind::Usage, message))
         };
-        if !crate::store::is_plain(&self.name) {
+        if !crate::names::is_plain(&self.name) {
             return wrong("name", "a name that a folder can have", &format!("`{}`", self.name));
         }
         for (key, count) in

@@ -4,7 +4,7 @@ use settling_checkpoint::AuditReport;
 use settling_core::Step;
 use settling_records::Record;
 
-use crate::RowsUsed;
+use crate::plan::RowsUsed;
 
 /// What a study is doing, for whoever shows progress.
 #[derive(Clone, Debug, PartialEq)]

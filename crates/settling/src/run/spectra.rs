@@ -8,8 +8,8 @@ use settling_rank::{
     Certified, Denominator, SpectrumSolver, effective_rank, proportional_effective_rank,
 };
 
-use super::SiteWeight;
-use crate::Combine;
+use crate::adapter::SiteWeight;
+use crate::protocol::Combine;
 
 /// Tensors by name, added up in f32.
 #[derive(Default)]

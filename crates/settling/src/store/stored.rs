@@ -6,7 +6,7 @@ use std::path::Path;
 use settling_checkpoint::Checkpoint;
 use settling_core::{Dtype, Signal, Site, Spectrum, TensorSource};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The singular values of one weight or gradient, as a study keeps them.
 ///

@@ -7,7 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use settling_records::SCHEMA;
 
-use crate::{Error, ErrorKind, ModelStudy, Protocol, RowsUsed};
+use crate::error::{Error, ErrorKind};
+use crate::plan::RowsUsed;
+use crate::protocol::Protocol;
+use crate::run::ModelStudy;
 
 /// What `manifest.json` says. The page SCHEMA.md of the project's documentation has it key by key.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -8,7 +8,8 @@ use settling_core::{Component, MatView, Site, TokenBatch, View};
 use settling_models::{Architecture, CanonicalNames, ModelSource, WeightBlock};
 use settling_rank::{CpuSolver, SpectrumSolver};
 
-use crate::{ModelAdapter, Protocol, SiteWeight};
+use super::{ModelAdapter, SiteWeight};
+use crate::protocol::Protocol;
 
 /// Runs each checkpoint through libtorch, as its own configuration says. On a CUDA device singular
 /// values and CKA are computed there too.

@@ -1,11 +1,17 @@
 //! What turns a checkpoint into something that can be measured.
 
+#[cfg(feature = "capture")]
+mod transformer;
+
 use settling_cka::{CkaAccumulator, LinearCka};
 use settling_core::{BoxError, Capture, MatView, Site, TokenBatch};
 use settling_models::WeightBlock;
 use settling_rank::{CpuSolver, SpectrumSolver};
 
-use crate::Protocol;
+#[cfg(feature = "capture")]
+pub use transformer::TransformerAdapter;
+
+use crate::protocol::Protocol;
 
 /// How a checkpoint is turned into something that can be measured.
 ///

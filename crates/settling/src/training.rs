@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use settling_core::{BoxError, TokenBatch, TokenSource};
 
-use super::rows::hash_tokens;
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::hash::hash_tokens;
 
 type Read = dyn Fn(Range<usize>) -> Result<TokenBatch, BoxError> + Send + Sync;
 
