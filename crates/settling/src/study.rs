@@ -68,13 +68,13 @@ impl Study {
         })
     }
 
-    /// With the batches of the training, for protocols that take gradients on them.
+    /// Adds the batches of the training, for protocols that take gradients on them.
     #[must_use]
     pub fn with_training(self, training: impl Into<Arc<TrainingData>>) -> Self {
         Self { training: Some(training.into()), ..self }
     }
 
-    /// Of these steps only. The last step of a series is always studied, as the reference.
+    /// Studies these steps only, and the last step of a series, which is the reference.
     #[must_use]
     pub fn with_steps(self, steps: impl IntoIterator<Item = Step>) -> Self {
         Self { steps: Some(steps.into_iter().collect()), ..self }

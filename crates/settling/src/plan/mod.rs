@@ -239,7 +239,7 @@ where
         Ok(None)
     }
 
-    /// Whether there is a unit of this step and protocol, determined by whatever.
+    /// Whether there is a unit of this step and protocol, whatever it was determined by.
     pub(crate) fn has_any(&self, step: Step, run: &ProtocolRun<'_>) -> bool {
         self.study.store.has_any(&self.model, step, &run.protocol.name)
     }

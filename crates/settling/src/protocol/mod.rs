@@ -51,7 +51,7 @@ pub struct Protocol {
     pub name: String,
     /// The estimator of CKA that decides about early convergence. All are always recorded.
     pub cka: CkaEstimator,
-    /// On which token rows, and where in them.
+    /// Which token rows activations are taken on, and where in them.
     pub rows: Rows,
     /// Which map of Attention is looked at.
     pub views: Views,
@@ -154,7 +154,7 @@ impl Protocol {
         }
     }
 
-    /// What of it determines the numbers of a unit; the rest decides what is made of them.
+    /// The choices that determine the numbers of a unit; the rest decides what is made of them.
     pub(crate) fn measured(&self) -> serde_json::Value {
         let Self { name, cka: _, rows, views, gradients, per, early: _, large: _, summary: _ } =
             self;

@@ -21,7 +21,7 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Lets `write` make something under the name it is given and move it to its place in `folder`,
-/// which is called `name`. Then nothing unfinished of that name is left, whoever began it.
+/// which is called `name`. Then nothing unfinished of that name is left, whichever process began it.
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
@@ -46,12 +46,17 @@ pub(super) fn write_aside(
 /// has filled the place.
 fn others_were_first(error: &(dyn std::error::Error + 'static)) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
+    // Spectra are written by that crate, whose errors have no source.
+    let of_spectra = error.downcast_ref::<settling_checkpoint::Error>();
+    if of_spectra.is_some_and(|error| error.kind() == settling_checkpoint::ErrorKind::MissingFile) {
+        return true;
+    }
     std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
 
-/// Removes what is unfinished of something that is complete now. Who is still at it, on the same,
+/// Removes what is unfinished of something that is complete now. A process that is still at it, on the same,
 /// notices and looks again.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let of = |file: &str| {
