@@ -8,7 +8,7 @@ use settling_checkpoint::write_safetensors;
 use settling_core::{BoxError, Dtype, Spectrum, Step, TensorData};
 use settling_records::{Record, read_records, write_records};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::hash::sha256;
 
 mod stored;
