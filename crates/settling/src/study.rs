@@ -12,8 +12,8 @@ use crate::training::TrainingData;
 
 /// What is measured of the checkpoints of one or several models, and where the results go.
 ///
-/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`](crate::Plan::run) does it, and
-/// [`write_tables`](Self::write_tables) writes the tables of all models.
+/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`](crate::Plan::run) does
+/// it, and [`write_tables`](Self::write_tables) writes the tables of all models.
 ///
 /// ```no_run
 /// # #[cfg(feature = "capture")]
@@ -53,8 +53,8 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or two
-    /// have one name.
+    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or
+    /// two have one name.
     pub fn new(store: Store, protocols: impl IntoIterator<Item = Protocol>) -> Result<Self, Error> {
         let protocols: Vec<Protocol> = protocols.into_iter().collect();
         check(&protocols)?;
@@ -81,15 +81,16 @@ impl Study {
     }
 
     /// Computes a share of the steps only. What other processes have computed is taken from the
-    /// output folder at the end, and what is not there yet is [missing](crate::ModelStudy::missing).
+    /// output folder at the end, and what is not there yet is
+    /// [missing](crate::ModelStudy::missing).
     #[must_use]
     pub fn with_shard(self, shard: Shard) -> Self {
         Self { shard, ..self }
     }
 
     /// Lets the activations of the last checkpoint take this much memory, in bytes, for each
-    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside every
-    /// other instead, which takes twice the time and the memory of two models, and changes no
+    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside
+    /// every other instead, which takes twice the time and the memory of two models, and changes no
     /// number.
     #[must_use]
     pub fn with_reference_memory(self, bytes: usize) -> Self {

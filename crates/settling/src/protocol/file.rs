@@ -57,8 +57,8 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], with the name of the file: if it cannot be read, or is no protocol, for
-    /// the same reasons as a text for [`from_toml`](Self::from_toml).
+    /// [`ErrorKind::Usage`], with the name of the file: if it cannot be read, or is no protocol,
+    /// for the same reasons as a text for [`from_toml`](Self::from_toml).
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let named =

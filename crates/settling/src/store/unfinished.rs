@@ -21,7 +21,8 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Lets `write` make something under the name it is given and move it to its place in `folder`,
-/// which is called `name`. Then nothing unfinished of that name is left, whichever process began it.
+/// which is called `name`. Then nothing unfinished of that name is left, whichever process began
+/// it.
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
@@ -56,8 +57,8 @@ fn others_were_first(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
 
-/// Removes what is unfinished of something that is complete now. A process that is still at it, on the same,
-/// notices and looks again.
+/// Removes what is unfinished of something that is complete now. A process that is still at it, on
+/// the same, notices and looks again.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let of = |file: &str| {
         let random = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
@@ -66,7 +67,7 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            // At once, by another name: who is still writing it must not move it to its place when
+            // At once, by another name: a process that still writes it must not move it to its place when
             // half of it is gone.
             let gone = unfinished(folder, name);
             if fs::rename(entry.path(), &gone).is_ok() {
