@@ -267,9 +267,9 @@ impl Finding {
                 json!({ "missing": missing, "surplus": surplus })
             }
             FindingKind::ChangedSettings { previous, settings, .. } => {
-                let settings = settings.iter().map(|one| {
-                    json!({ "name": one.name, "before": one.before, "after": one.after })
-                });
+                let settings = settings.iter().map(
+                    |one| json!({ "name": one.name, "before": one.before, "after": one.after }),
+                );
                 json!({ "previous": previous.0, "settings": settings.collect::<Vec<_>>() })
             }
             FindingKind::ChangedConfig { previous, .. } => json!({ "previous": previous.0 }),

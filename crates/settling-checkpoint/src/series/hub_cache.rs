@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use settling_core::{CheckpointSeries, Step};
 
-use crate::error::{Error, ErrorKind};
-use crate::files::is_weights_file;
 use super::pattern::StepPattern;
 use crate::checkpoint::Checkpoint;
+use crate::error::{Error, ErrorKind};
+use crate::files::is_weights_file;
 
 /// The checkpoints of a model that Hugging Face's libraries have downloaded before: one step a
 /// revision (branch or tag).
@@ -164,8 +164,7 @@ impl CheckpointSeries for HubCache {
             let message = format!("has no step {step}; it has {there}");
             return Err(Error::at(ErrorKind::Steps, &self.folder, message));
         };
-        self.open_commit(&revision.commit).map_err(|error| {
-            error.within(&format!("revision {}", revision.name))
-        })
+        self.open_commit(&revision.commit)
+            .map_err(|error| error.within(&format!("revision {}", revision.name)))
     }
 }

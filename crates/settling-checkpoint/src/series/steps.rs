@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use settling_core::{CheckpointSeries, Step};
 
-use crate::error::{Error, ErrorKind};
 use super::pattern::StepPattern;
 use crate::checkpoint::Checkpoint;
+use crate::error::{Error, ErrorKind};
 
 /// The checkpoints of one training run, in folders `step0`, `step1`, `step2`, ... of one folder, or
 /// with names of another [`StepPattern`]. Other entries are ignored. A checkpoint is what

@@ -392,7 +392,7 @@ fn the_hash_is_the_one_that_is_documented() {
 }
 
 fn listed(step: u64, name: &str, digit: char) -> ListedFile {
-    ListedFile { step: Step(step), name: name.to_owned(), sha256: digit.to_string().repeat(64) }
+    ListedFile { step: Step(step), name: name.to_owned(), hash: digit.to_string().repeat(64) }
 }
 
 #[test]
@@ -423,7 +423,7 @@ fn a_listing_alone_tells_duplicates_and_gaps() {
     let error = Audit::new().run_listing(files).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Format);
     assert!(error.to_string().contains("step 0, file pytorch_model-00001"), "{error}");
-    let short = ListedFile { sha256: "abc".to_owned(), ..listed(7, "model.safetensors", 'a') };
+    let short = ListedFile { hash: "abc".to_owned(), ..listed(7, "model.safetensors", 'a') };
     let error = Audit::new().run_listing([short]).unwrap_err();
     assert!(error.to_string().contains("64 digits, found `abc`"), "{error}");
     let empty = Audit::new().run_listing([]).unwrap();
@@ -447,6 +447,153 @@ fn a_second_format_in_a_listing() {
     let same = FindingKind::SameAsLast { steps: vec![Step(2000)], last: Step(3000) };
     assert!(matches!(kinds[0], FindingKind::MixedOrigin { step: Step(1000), .. }), "{report}");
     assert_eq!(kinds[1..], [&same], "{report}");
+}
+
+/// Each step in a folder with the same tensors and a `config.json` of its own.
+fn with_configs(configs: &[(u64, Option<String>)]) -> (TempDir, StepDirectories) {
+    let mut noise = Noise(15);
+    let tensors = Weights::new(&mut noise).tensors();
+    let folder = TempDir::new().unwrap();
+    for (step, config) in configs {
+        let place = folder.path().join(format!("step{step}"));
+        save(&place, &tensors);
+        if let Some(config) = config {
+            fs::write(place.join("config.json"), config).unwrap();
+        }
+    }
+    let series = StepDirectories::open(folder.path()).unwrap();
+    (folder, series)
+}
+
+fn llama(theta: u64, more: &str) -> Option<String> {
+    Some(format!(
+        r#"{{"model_type": "llama", "hidden_act": "silu", "vocab_size": 24, "hidden_size": 8,
+            "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32,
+            "max_position_embeddings": 16, "rope_theta": {theta}{more}}}"#
+    ))
+}
+
+/// What of a report is about configurations.
+fn about_settings(report: &AuditReport) -> Vec<&Finding> {
+    let kind = |finding: &&Finding| {
+        matches!(
+            finding.kind,
+            FindingKind::ChangedSettings { .. } | FindingKind::UnreadableSettings { .. }
+        )
+    };
+    report.findings.iter().filter(kind).collect()
+}
+
+#[test]
+fn the_same_tensors_under_another_configuration_are_another_model() {
+    let (_folder, series) = with_configs(&[(0, llama(10_000, "")), (1000, llama(500, ""))]);
+    for report in [
+        Audit::new().run_on_files(&series).unwrap(),
+        Audit::new().run(&series).unwrap(),
+        Audit::new().run_with(&series, |_, _| None).unwrap(),
+    ] {
+        let [finding] = about_settings(&report)[..] else { panic!("{report}") };
+        assert_eq!(finding.severity, Severity::Suspect);
+        let FindingKind::ChangedSettings { step, previous, settings } = &finding.kind else {
+            panic!("{report}")
+        };
+        assert_eq!((*previous, *step, settings.len()), (Step(0), Step(1000), 1));
+        let changed = &settings[0];
+        assert_eq!(
+            [&*changed.name, &*changed.before, &*changed.after],
+            ["rope_theta", "10000", "500"]
+        );
+        assert_eq!(
+            finding.to_string(),
+            "suspect: the configuration changes between step 0 and step 1000: `rope_theta` is 10000, \
+             then 500; compare the config.json of both with their source, and run each step by its own"
+        );
+        assert!(report.verdict() >= Verdict::Suspect && report.sound_steps().is_empty());
+        let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        let findings = json["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|one| one["kind"] == "changed_settings").unwrap();
+        assert_eq!(finding["previous"], 0);
+        assert_eq!(
+            finding["settings"],
+            serde_json::json!([{ "name": "rope_theta", "before": "10000", "after": "500" }])
+        );
+    }
+    // Tensors alone do not tell.
+    assert!(about_settings(&Audit::new().run_on_tensors(&series).unwrap()).is_empty());
+}
+
+#[test]
+fn settings_that_change_nothing_are_no_finding_and_others_are_found_at_their_step() {
+    let plain = llama(10_000, "");
+    let same = llama(10_000, r#", "transformers_version": "5.0", "rms_norm_eps": 1e-6"#);
+    let other = llama(10_000, r#", "rms_norm_eps": 1e-5, "num_key_value_heads": 1"#);
+    let steps = [(0, plain.clone()), (1, same), (2, other.clone()), (3, other), (4, plain)];
+    let (_folder, series) = with_configs(&steps);
+    let report = Audit::new().distances(false).run_on_files(&series).unwrap();
+    let found: Vec<_> = about_settings(&report).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{report}");
+    assert!(
+        found[0].contains(
+            "between step 1 and step 2: `norm_eps` is 0.000001, then 0.00001, \
+                           `num_key_value_heads` is 2, then 1;"
+        ),
+        "{}",
+        found[0]
+    );
+    assert!(found[1].contains("between step 3 and step 4: "), "{}", found[1]);
+}
+
+#[test]
+fn another_family_and_a_configuration_that_is_missing() {
+    let gpt2 = r#"{"model_type": "gpt2", "vocab_size": 24, "n_embd": 8, "n_layer": 3, "n_head": 2,
+        "n_positions": 16}"#;
+    let steps = [(0, Some(gpt2.to_owned())), (1, None), (2, llama(10_000, ""))];
+    let (_folder, series) = with_configs(&steps);
+    let report = Audit::new().distances(false).run_on_files(&series).unwrap();
+    let found: Vec<_> = about_settings(&report).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{report}");
+    assert!(found[0].contains("between step 0 and step 2: "), "{}", found[0]);
+    let FindingKind::ChangedSettings { settings, .. } = &about_settings(&report)[0].kind else {
+        panic!("{report}")
+    };
+    let values = |name: &str| {
+        let setting = settings.iter().find(|setting| setting.name == name).unwrap();
+        [setting.before.clone(), setting.after.clone()]
+    };
+    assert_eq!(values("family"), ["gpt2", "llama"]);
+    assert_eq!(values("rope_theta"), ["absent", "10000"]);
+    assert!(found[1].starts_with("suspect: the configuration of step 1 cannot be read: "));
+    assert!(found[1].contains("config.json"), "{}", found[1]);
+
+    // A series of tensors has no configurations, and none is missed.
+    let (_folder, series) = with_configs(&[(0, None), (1, None)]);
+    let report = Audit::new().run_on_files(&series).unwrap();
+    assert!(about_settings(&report).is_empty(), "{report}");
+}
+
+#[test]
+fn another_config_in_a_listing_is_a_note() {
+    let config = |step: u64, digit: char| ListedFile {
+        hash: digit.to_string().repeat(40),
+        ..listed(step, "config.json", digit)
+    };
+    let mut files = Vec::new();
+    for (step, weights) in [(0, '0'), (1, '1'), (2, '2'), (3, '3')] {
+        files.push(listed(step, "model.safetensors", weights));
+    }
+    files.extend([config(0, 'a'), config(1, 'a'), config(2, 'b')]);
+    let report = Audit::new().run_listing(files.clone()).unwrap();
+    let kind = FindingKind::ChangedConfig { step: Step(2), previous: Step(1) };
+    assert_eq!((only(&report).severity, &only(&report).kind), (Severity::Note, &kind));
+    assert_eq!(
+        only(&report).to_string(),
+        "note: config.json is another file at step 2 than at step 1: compare the two, and run each \
+         step by its own"
+    );
+    assert_eq!(report.sound_steps().len(), 4);
+    files.push(config(0, 'c'));
+    let error = Audit::new().run_listing(files).unwrap_err();
+    assert!(error.to_string().contains("step 0, file config.json"), "{error}");
 }
 
 /// A series in memory that hands its steps out in any order and counts what is open.
@@ -526,7 +673,8 @@ proptest! {
         let (open, most) = (Cell::new(0), Cell::new(0));
         let one = Memory { run: &tensors, order: all, open: &open, most: &most };
         let two = Memory { run: &rotated, order, open: &open, most: &most };
-        prop_assert_eq!(Audit::new().run(&one).unwrap(), Audit::new().run(&two).unwrap());
+        let audit = |series| Audit::new().run_on_tensors(series).unwrap();
+        prop_assert_eq!(audit(&one), audit(&two));
         prop_assert_eq!((open.get(), most.get()), (0, 3), "three checkpoints open at a time");
     }
 }

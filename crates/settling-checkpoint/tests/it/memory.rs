@@ -10,7 +10,7 @@ use std::process::Command;
 use settling_checkpoint::{Checkpoint, ErrorKind};
 use settling_core::TensorSource;
 
-use crate::pieces::{embedded, keys, stored, text, view};
+use crate::pieces::{self, embedded, keys, stored, text, view};
 
 const HUGE: u64 = 10 << 30;
 const WIDTH: usize = 2048;

@@ -144,7 +144,7 @@ fn legacy_files_that_contradict_themselves() {
         (3, &over(&storage("FloatStorage", "1", 4)), "storage \"0\" is there twice, or not in"),
         (3, &over(&storage("FloatStorage", "0", 3)), "has 4 elements: expected 3"),
         (3, &over(&storage("FloatStorage", "0", i64::MAX)), "a storage of 9223372036854775807"),
-        (3, &over(&storage("HalfStorage", "0", 4)), "behind the last storage"),
+        (3, &over(&storage("HalfStorage", "0", 4)), "after the last storage"),
         (3, &over(&storage("DoubleStorage", "0", 4)), "cut in storage \"0\" of 32 bytes"),
         (3, &shared.concat(), "two sizes of the storage \"0\""),
         (3, &with_view(&[&b"("[..], &text("1"), b"K\0K\x02t"].concat()), "a view of another one"),
@@ -158,7 +158,7 @@ fn legacy_files_that_contradict_themselves() {
         (5, &[&(-1_i64).to_le_bytes()[..], &[7; 16]].concat(), "has 18446744073709551615 elements"),
         (5, &storages[..23], "cut in storage \"0\" of 16 bytes"),
         (5, b"", "cut"),
-        (5, &[&storages[..], b"\0"].concat(), "bytes behind the last storage"),
+        (5, &[&storages[..], b"\0"].concat(), "bytes after the last storage"),
     ] {
         refuses(&file(place, pickle), part);
     }
@@ -168,7 +168,7 @@ fn legacy_files_that_contradict_themselves() {
     let whole = |storages: &[u8]| over_bytes(&[&pickles[..], &object, &list, storages].concat());
     assert!(open(&whole(&storages)).is_ok());
     refuses(&whole(&storages[..23]), "in the storage at byte ");
-    refuses(&whole(&[&storages[..], b"\0"].concat()), "bytes behind the last storage");
+    refuses(&whole(&[&storages[..], b"\0"].concat()), "bytes after the last storage");
     refuses(&whole(&[&3_i64.to_le_bytes()[..], &[7; 12]].concat()), "has 3 elements: expected 4");
 }
 

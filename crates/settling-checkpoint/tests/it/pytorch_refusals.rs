@@ -220,7 +220,7 @@ fn instructions_that_no_state_dict_needs() {
         (b"\x80\x02q\x07.", "the stack is empty"),
         (b"\x80\x02}}.", "values left"),
         (b"\x80\x02(}.", "values left"),
-        (b"\x80\x02}.}", "behind the pickle's STOP"),
+        (b"\x80\x02}.}", "after the pickle's STOP"),
         (b"\x80\x02}", "cut"),
         (b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff}.", "cut"),
         (b"\x80\x02X\xff\xff\xff\xffab", "a string of 4294967295 bytes"),
@@ -415,7 +415,7 @@ fn archives_that_can_be_read_in_two_ways() {
     }
 
     let whole = changed(&|_| {});
-    refuses(&[&whole[..], b"\0"].concat(), "bytes behind its end");
+    refuses(&[&whole[..], b"\0"].concat(), "bytes after its end");
     refuses(&[b"PK\x03\x04", &whole[..]].concat(), "zip directory");
     refuses(&whole[..whole.len() - 1], "is cut");
     // The fields of the end record: disks, counts, the directory's length and place, the length of

@@ -6,8 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use settling_checkpoint::{Checkpoint, Error, ErrorKind, StepDirectories, write_safetensors};
 use settling_core::{CheckpointSeries, Dtype, ReadRange, Step, TensorData, TensorSource};
-use settling_models::parse_config;
-use settling_models::{Architecture, GptNeox};
+use settling_models::{Architecture, GptNeox, parse_config};
 use tempfile::TempDir;
 
 /// A file with this header and this many bytes of data.
@@ -48,7 +47,7 @@ fn lengths_that_lie() {
         refuses(&length.to_le_bytes(), "expected at most 100000000");
     }
     refuses(&file(&with(A), 7), "truncated: expected");
-    refuses(&file(&with(A), 9), "behind its last tensor");
+    refuses(&file(&with(A), 9), "after its last tensor");
 }
 
 #[test]
@@ -312,7 +311,7 @@ fn folders_without_a_checkpoint() {
     let error = Checkpoint::open(folder.path().join("absent")).unwrap_err();
     assert!(error.to_string().contains("is no folder"), "{error}");
     fs::write(folder.path().join("model.safetensors"), file(&with(A), 8)).unwrap();
-    let error = Checkpoint::open(folder.path()).unwrap().config().unwrap_err();
+    let error = Checkpoint::open(folder.path()).unwrap().architecture().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingFile);
     assert!(error.to_string().contains("config.json"), "{error}");
 }

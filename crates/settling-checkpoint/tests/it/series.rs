@@ -73,7 +73,7 @@ fn patterns_that_are_none() {
         ("{N}-{N}", "more than one {N}"),
         ("{N}{*}", "nothing between"),
         ("{*}{N}", "nothing between"),
-        ("{N}0", "a digit right behind"),
+        ("{N}0", "a digit right after"),
         ("step{n}", "{n}, which is unknown"),
         ("step{N:x}", "unknown"),
         ("step{N:99}", "unknown"),

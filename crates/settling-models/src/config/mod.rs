@@ -57,9 +57,8 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 pub fn parse_config(text: &str) -> Result<Architecture, Error> {
     let json: Value = serde_json::from_str(text)
         .map_err(|error| Error::caused(ErrorKind::Config, "is not JSON", error))?;
-    let object = json
-        .as_object()
-        .ok_or_else(|| Error::new(ErrorKind::Config, "is no JSON object"))?;
+    let object =
+        json.as_object().ok_or_else(|| Error::new(ErrorKind::Config, "is no JSON object"))?;
     let settings = Settings::new(object);
     let architecture = family(&settings)?(&settings)?;
     Architecture::new(architecture)
