@@ -6,11 +6,13 @@ use settling_core::{Component, MatView, Site, View};
 use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
-use crate::Error;
+use crate::error::Error;
 use crate::failure::Context;
-use crate::network::{Attention, Chosen, Halt, Network, Observer};
-use crate::parts::Linear;
-use crate::point::{Intermediate, Point, Tap};
+use crate::model::attention::Attention;
+use crate::model::network::Network;
+use crate::model::parts::Linear;
+use crate::model::pass::{Chosen, Halt, Observer};
+use crate::model::point::{Intermediate, Point, Tap};
 use crate::tensor::{Host, as_i64, as_usize, with_rows};
 
 /// Something to deliver rows of.

@@ -7,7 +7,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::parameters::Parameters;
+use crate::model::parameters::Parameters;
 use crate::tensor::as_i64;
 
 /// A linear map.

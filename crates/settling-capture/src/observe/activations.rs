@@ -1,17 +1,20 @@
+//! Activations of sites and of intermediates.
+
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 use settling_core::{Capture, CaptureSink, MatView, Site, TokenBatch};
 use tch::{Tensor, no_grad_guard};
 
-use crate::batch::Walk;
+use crate::device::Device;
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
-use crate::network::{Chosen, Pass};
-use crate::point::Intermediate;
-use crate::record::{Arrived, Deliver, Packed, Plan, Recorder};
+use crate::model::pass::{Chosen, Pass};
+use crate::model::point::Intermediate;
+use crate::observe::record::{Arrived, Deliver, Packed, Plan, Recorder};
+use crate::observe::transformer::Transformer;
 use crate::tensor::{as_i64, ids};
-use crate::{Device, Transformer};
-use crate::{Error, ErrorKind};
+use crate::walk::Walk;
 
 impl Capture for Transformer {
     type Error = Error;
@@ -188,9 +191,10 @@ mod tests {
 
     use settling_core::Positions;
     use settling_models::GptNeox;
+    use settling_testkit::{AdamW, Trainer};
 
     use super::*;
-    use crate::{AdamW, Options, Trainer};
+    use crate::options::Options;
 
     fn model(positions: Positions) -> Transformer {
         let config = GptNeox {
@@ -202,7 +206,7 @@ mod tests {
             max_position_embeddings: 8,
             ..GptNeox::default()
         };
-        let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, Device::Cpu).unwrap();
+        let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, tch::Device::Cpu);
         let mut sites = settling_models::Architecture::from(config.clone()).write_sites();
         sites.extend([Site::ov(1), Site::ov(2).of_head(1)]);
         let options = Options { positions, sites: Some(sites), ..Options::default() };

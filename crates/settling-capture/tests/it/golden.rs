@@ -3,10 +3,10 @@
 
 use crate::support::{
     CASES, Captured, File, activations, all_gradients, all_intermediates, all_sites, architecture,
-    gradients, intermediates, load, relative_error,
+    gradients, in_micro_batches, intermediates, load, relative_error,
 };
-use settling_capture::{GradientRule, Options, Precision};
-use settling_core::{Component, Positions, Site, View};
+use settling_capture::{Engine, Options, Precision};
+use settling_core::{Component, LossReduction, Positions, Site, View};
 
 /// f32 products of inner dimension <= 24 in another order, through three layers: a few hundred
 /// roundings of 6e-8. What transformers computes lies within 3e-6 of the same in f64 (make.py
@@ -19,7 +19,7 @@ const TOLERANCE_F64: f64 = 1e-12;
 fn all(case: &str, positions: Positions) -> Options {
     // Three micro-batches of the five rows.
     let sites = Some(all_sites(&architecture(case)));
-    Options { positions, sites, micro_batch: Some(2), ..Options::default() }
+    Options { engine: in_micro_batches(2), positions, sites, ..Options::default() }
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn gradients_of_the_published_schedule() {
     let expected = File::expected("parallel");
     // Five rows are 1, 2, 2 in either way.
     for largest in [None, Some(2)] {
-        let gradient_rule = GradientRule::Published { largest };
-        let options = Options { gradient_rule, ..all("parallel", Positions::Last) };
+        let loss_reduction = LossReduction::SumOfMeans { largest };
+        let options = Options { loss_reduction, ..all("parallel", Positions::Last) };
         let mut model = load("parallel", &options);
         let (loss, captured) = gradients(&mut model, &expected.tokens()).unwrap();
         let expected_loss = f64::from(expected.f32("published.loss")[0]);
@@ -160,7 +160,8 @@ fn compare_gradients(case: &str, captured: &Captured, expected: &File, prefix: &
 fn gradients_of_every_parameter_in_f64() {
     for case in CASES {
         let expected = File::expected(case);
-        let options = Options { precision: Precision::F64, ..all(case, Positions::Last) };
+        let engine = Engine { precision: Precision::F64, ..in_micro_batches(2) };
+        let options = Options { engine, ..all(case, Positions::Last) };
         let mut model = load(case, &options);
         let (loss, captured) = all_gradients(&mut model, &expected.tokens());
         let expected_loss = expected.f64("f64/loss")[0];

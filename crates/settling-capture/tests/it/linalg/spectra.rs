@@ -1,4 +1,4 @@
-use std::error::Error as _;
+//! Singular values on a device keep their certificates.
 
 use proptest::prelude::*;
 use settling_capture::{Device, DeviceSpectra, ErrorKind};
@@ -6,7 +6,7 @@ use settling_core::{MatView, Spectrum};
 use settling_rank::SpectrumSolver;
 use settling_rank::{Certified, Method, effective_rank};
 
-use super::support::{Mat, hadamard, with_spectrum};
+use super::matrices::{Mat, hadamard, with_spectrum};
 
 fn device() -> DeviceSpectra {
     // The test harness runs tests side by side.
@@ -180,7 +180,7 @@ fn answers_come_in_order() {
                 assert_eq!((index, error.kind()), (4, ErrorKind::Matrix));
                 assert_eq!(error.to_string(), expected.to_string());
                 assert!(error.to_string().contains("NaN at row 0, column 2"), "{error}");
-                let source = error.source().unwrap().downcast_ref::<settling_rank::Error>();
+                let source = error.get_ref().unwrap().downcast_ref::<settling_rank::Error>();
                 assert_eq!(source.unwrap().kind(), settling_rank::ErrorKind::NonFinite);
             }
             (found, expected) => panic!("matrix {index}: {found:?}, expected {expected:?}"),

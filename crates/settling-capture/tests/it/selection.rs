@@ -4,11 +4,11 @@
 use std::ops::ControlFlow;
 
 use crate::support::{
-    CASES, File, activations, all_intermediates, all_sites, architecture, gradients, intermediates,
-    load, relative_error, selected,
+    CASES, File, activations, all_intermediates, all_sites, architecture, gradients,
+    in_micro_batches, intermediates, load, relative_error, selected,
 };
 use settling_capture::{ErrorKind, Intermediate, Options, Transformer};
-use settling_core::{Capture, Component, Gradients, MatView, Positions, Site, TokenBatch, View};
+use settling_core::{Capture, Component, MatView, Positions, Site, TokenBatch, View};
 
 /// Fewer rows go through the same products in other shapes: some ten roundings of 6e-8 that are not
 /// the same.
@@ -22,7 +22,7 @@ fn tokens(case: &str) -> TokenBatch {
 
 fn options(positions: &str, sites: &[Site]) -> Options {
     let (positions, sites) = (positions.parse().unwrap(), Some(sites.to_vec()));
-    Options { positions, sites, micro_batch: Some(2), ..Options::default() }
+    Options { engine: in_micro_batches(2), positions, sites, ..Options::default() }
 }
 
 #[test]

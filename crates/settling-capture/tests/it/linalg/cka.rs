@@ -1,11 +1,11 @@
-use std::error::Error as _;
+//! CKA on a device is that of the CPU, and refuses what it refuses.
 
 use proptest::prelude::*;
 use settling_capture::{Device, DeviceCka, ErrorKind};
 use settling_cka::{Cka, LinearCka, Side, Undefined, linear_cka};
 use settling_core::MatView;
 
-use super::support::Mat;
+use super::matrices::Mat;
 
 fn device() -> DeviceCka {
     // The test harness runs tests side by side.
@@ -156,7 +156,7 @@ fn refused_rows_leave_everything_as_it_was() {
     let refused = |all: &mut DeviceCka, x: MatView<'_>, y: MatView<'_>| {
         let error = all.update(x, y).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Matrix);
-        error.source().unwrap().downcast_ref::<settling_cka::Error>().unwrap().kind()
+        error.get_ref().unwrap().downcast_ref::<settling_cka::Error>().unwrap().kind()
     };
     use settling_cka::ErrorKind::{NotFinite, RowsDiffer, WidthDiffers};
     assert_eq!(refused(&mut all, x.view(), y.view().slice_rows(0, 4)), RowsDiffer);

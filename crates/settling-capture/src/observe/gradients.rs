@@ -1,3 +1,5 @@
+//! Gradients of the next-token loss with respect to weights.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -5,14 +7,16 @@ use settling_core::{CaptureSink, Component, MatView, Site, TokenBatch, View};
 use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
-use crate::Transformer;
-use crate::batch::{Walk, targets};
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
-use crate::loss::{Scratch, next_token_loss};
-use crate::network::{Pass, Projections};
-use crate::parts::oriented;
+use crate::model::attention::Projections;
+use crate::model::loss::{Scratch, next_token_loss};
+use crate::model::parts::oriented;
+use crate::model::pass::Pass;
+use crate::observe::batch::targets;
+use crate::observe::transformer::Transformer;
 use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows};
-use crate::{Error, ErrorKind};
+use crate::walk::Walk;
 
 impl Transformer {
     /// Delivers, for every site once, the gradient of the next-token loss on `batch` with respect to
@@ -54,9 +58,7 @@ impl Transformer {
         }
         Ok(loss)
     }
-}
 
-impl Transformer {
     /// The gradients of any parameters, by the names of
     /// [`Architecture::parameters`](settling_models::Architecture::parameters), each in the shape in
     /// which it is stored (a vector as one row), added up in f32, or in f64 at that precision. The

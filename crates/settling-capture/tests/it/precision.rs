@@ -1,12 +1,12 @@
-//! Arithmetic: what a micro-batch, a precision and a rule of gradients change, and what they do
+//! Arithmetic: what a micro-batch, a precision and a reduction of the loss change, and what they do
 //! not.
 
 use crate::support::{
-    CASES, File, activations, all_gradients, all_sites, architecture, gradients, load,
-    relative_error,
+    CASES, File, activations, all_gradients, all_sites, architecture, gradients, in_micro_batches,
+    load, relative_error,
 };
-use settling_capture::{GradientRule, Options, Precision};
-use settling_core::{Positions, TokenBatch};
+use settling_capture::{Engine, Options, Precision};
+use settling_core::{LossReduction, Positions, TokenBatch};
 
 fn tokens(case: &str) -> TokenBatch {
     File::expected(case).tokens()
@@ -14,9 +14,8 @@ fn tokens(case: &str) -> TokenBatch {
 
 fn options(case: &str, precision: Precision, micro_batch: usize) -> Options {
     Options {
-        precision,
+        engine: Engine { precision, ..in_micro_batches(micro_batch) },
         positions: Positions::All,
-        micro_batch: Some(micro_batch),
         sites: Some(all_sites(&architecture(case))),
         ..Options::default()
     }
@@ -117,12 +116,12 @@ fn every_precision_is_f64_but_for_its_roundings() {
 fn the_published_rule_sums_means() {
     for case in CASES {
         let batch = tokens(case);
-        let run = |gradient_rule: GradientRule, micro_batch: usize| {
-            let options = Options { gradient_rule, ..options(case, Precision::F64, micro_batch) };
+        let run = |loss_reduction: LossReduction, micro_batch: usize| {
+            let options = Options { loss_reduction, ..options(case, Precision::F64, micro_batch) };
             all_gradients(&mut load(case, &options), &batch)
         };
-        let single = GradientRule::Published { largest: Some(1) };
-        let (loss, mean) = run(GradientRule::Mean, 5);
+        let single = LossReduction::SumOfMeans { largest: Some(1) };
+        let (loss, mean) = run(LossReduction::Mean, 5);
         let (sum, gradients) = run(single, 5);
         assert!((sum - 5.0 * loss).abs() <= 1e-12 * sum, "{case}: {sum} {loss}");
         for (name, gradient) in gradients {
@@ -131,7 +130,7 @@ fn the_published_rule_sums_means() {
             assert!(error <= 1e-12, "{case} {name}: {error:e}");
         }
         // A micro-batch is no sub-batch: 1, 2, 2 sequences, run one by one.
-        let doubling = GradientRule::Published { largest: None };
+        let doubling = LossReduction::SumOfMeans { largest: None };
         let ((loss, whole), (split_loss, split)) = (run(doubling, 5), run(doubling, 1));
         assert!((loss - split_loss).abs() <= 1e-12 * loss, "{case}: {loss} {split_loss}");
         for (name, gradient) in split {

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use safetensors::SafeTensors;
-use settling_capture::{Error, Intermediate, Options, Transformer};
+use settling_capture::{Engine, Error, Intermediate, Options, Transformer};
 use settling_checkpoint::Checkpoint;
 use settling_core::{
-    Capture, Component, Dtype, Gradients, MatView, Positions, Site, TensorData, TensorMeta,
-    TensorSource, TokenBatch, View,
+    Capture, Component, Dtype, MatView, Positions, Site, TensorData, TensorMeta, TensorSource,
+    TokenBatch, View,
 };
 use settling_models::{Architecture, GptNeox};
 
@@ -136,8 +136,14 @@ pub(crate) fn load(case: &str, options: &Options) -> Transformer {
     Transformer::load(&architecture(case), &checkpoint(case), options).unwrap()
 }
 
+/// The CPU, `micro_batch` sequences at a time.
+pub(crate) fn in_micro_batches(micro_batch: usize) -> Engine {
+    Engine { micro_batch: Some(micro_batch), ..Engine::default() }
+}
+
 pub(crate) fn model(case: &str, positions: Positions, micro_batch: usize) -> Transformer {
-    load(case, &Options { positions, micro_batch: Some(micro_batch), ..Options::default() })
+    let engine = in_micro_batches(micro_batch);
+    load(case, &Options { engine, positions, ..Options::default() })
 }
 
 /// Every site that a model of this architecture has, ascending.

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use crate::support::{File, activations, architecture, config, gradients, model};
-use settling_capture::{Device, ErrorKind, Options, Transformer};
-use settling_core::{Gradients, MatView, Positions, Site, Step, TensorSource, TokenBatch};
+use settling_capture::{Device, Engine, ErrorKind, Options, Transformer};
+use settling_core::{MatView, Positions, Site, Step, TensorSource, TokenBatch};
 use settling_models::GptNeox;
 use settling_testkit::{AdamW, Trainer};
 
@@ -96,7 +96,8 @@ fn unfit_weights_are_named() {
     let uneven = GptNeox { num_attention_heads: 5, ..good.clone() };
     fails(&uneven, &file, ErrorKind::Config, &["does not divide"]);
 
-    let nowhere = Options { device: Device::Cuda(4096), ..Options::default() };
+    let engine = Engine { device: Device::Cuda(4096), ..Engine::default() };
+    let nowhere = Options { engine, ..Options::default() };
     let error = Transformer::load(&good.clone().into(), &file, &nowhere).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Device);
     assert!(error.to_string().contains("cuda:4096"), "{error}");
@@ -152,8 +153,7 @@ fn training_starts_from_pythias_initialisation_and_learns() {
         ..GptNeox::default()
     };
     let train = |steps: u64| {
-        let mut trainer =
-            Trainer::new(&config, AdamW::pythia(3e-3, steps), 7, Device::Cpu).unwrap();
+        let mut trainer = Trainer::new(&config, AdamW::pythia(3e-3, steps), 7, tch::Device::Cpu);
         let batch = TokenBatch::new((0..17 * 8).map(|id| (id * id) % 512).collect(), 17).unwrap();
         let losses: Vec<f64> = (0..steps).map(|_| trainer.step(&batch).unwrap()).collect();
         assert_eq!(trainer.steps_done(), Step(steps));
@@ -193,4 +193,28 @@ fn training_starts_from_pythias_initialisation_and_learns() {
     assert!(losses[59] < 0.5 * losses[0], "{losses:?}");
     // Seeded: the same again, to the bit.
     assert_eq!(train(10).2[..3], train(10).2[..3]);
+}
+
+/// The trainer's forward pass is its own; what it has trained is what a checkpoint of it gives.
+#[test]
+fn the_trainers_loss_is_that_of_the_checkpoints_it_makes() {
+    settling_capture::set_threads(1);
+    let tiny = settling_testkit::tiny_config();
+    for config in [
+        tiny.clone(),
+        GptNeox { use_parallel_residual: false, rotary_pct: 1.0, ..tiny.clone() },
+        GptNeox { tie_word_embeddings: true, attention_bias: false, rotary_pct: 0.0, ..tiny },
+    ] {
+        let schedule = AdamW::pythia(1e-2, 12);
+        let mut trainer = Trainer::new(&config, schedule, 3, tch::Device::Cpu);
+        for step in 0..=12 {
+            let batch = settling_testkit::tiny_batch(step);
+            let mut observed =
+                Transformer::load(&config.clone().into(), &trainer, &Options::default()).unwrap();
+            let (loss, _) = gradients(&mut observed, &batch).unwrap();
+            let expected = trainer.step(&batch).unwrap();
+            let error = (loss - expected).abs() / expected;
+            assert!(error <= 1e-5, "step {step} of {config:?}: {loss} {expected}");
+        }
+    }
 }

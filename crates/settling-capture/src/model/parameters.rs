@@ -1,11 +1,13 @@
+//! The weights of a model, read from a checkpoint onto the device.
+
 use std::collections::BTreeMap;
 
-use settling_core::{BoxError, TensorSource};
+use settling_core::TensorSource;
 use settling_models::{Architecture, CanonicalNames};
 use tch::{Device, Kind, Tensor};
 
+use crate::error::{Error, ErrorKind};
 use crate::tensor::weight;
-use crate::{Error, ErrorKind};
 
 /// The weights of a model by their canonical names, in the shapes in which they are stored. What a
 /// network is built from shares them: a gradient is taken with respect to these tensors.
@@ -28,9 +30,8 @@ impl Parameters {
         for (name, shape) in architecture.parameters() {
             let stored = source.stored_name(&name);
             let data = source.read(&name).map_err(|error| {
-                let error: BoxError = error.into();
-                let message = format!("weight `{stored}` cannot be read: {error}");
-                Error::new(ErrorKind::Weights, message)
+                let doing = format!("weight `{stored}` cannot be read");
+                Error::caused(ErrorKind::Weights, &doing, error)
             })?;
             if data.shape() != shape {
                 let found = data.shape();

@@ -7,7 +7,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::Network;
+use crate::model::network::Network;
 use crate::tensor::as_i64;
 
 /// The loss of some rows and what flows back from it.

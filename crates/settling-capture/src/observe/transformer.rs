@@ -1,15 +1,19 @@
+//! A language model in memory.
+
 use settling_core::{Site, TensorSource, TokenBatch, View};
-use settling_models::Architecture;
+use settling_models::{Architecture, ModelSource};
 use tch::{Tensor, no_grad_guard};
 
-use crate::batch::{Walk, fed_tokens, suitable};
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
 use crate::family;
-use crate::network::{Halt, Network, Pass};
+use crate::model::network::Network;
+use crate::model::parameters::Parameters;
+use crate::model::pass::{Halt, Pass};
+use crate::observe::batch::{fed_tokens, suitable};
 use crate::options::Options;
-use crate::parameters::Parameters;
 use crate::tensor::{as_usize, flatten_rows, ids, to_host};
-use crate::{Error, ErrorKind};
+use crate::walk::Walk;
 
 /// A language model in memory, ready to be observed.
 ///
@@ -61,9 +65,7 @@ impl Transformer {
             return Err(Error::new(ErrorKind::Config, "micro_batch must be at least 1, found 0"));
         }
         let device = options.engine.device.check(options.engine.precision)?;
-        architecture
-            .validate()
-            .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+        architecture.validate().map_err(|error| Error::relayed(ErrorKind::Config, error))?;
         // Before gigabytes are read, not after.
         let sites = match &options.sites {
             None => architecture.write_sites(),
@@ -74,6 +76,18 @@ impl Transformer {
         let net = family::network(architecture, &parameters, kind)?;
         let (architecture, options) = (architecture.clone(), options.clone());
         Ok(Self { architecture, net, parameters, device, options, sites })
+    }
+
+    /// What model a checkpoint is of, as its own configuration says: what [`load`](Self::load) takes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no configuration, or it is not understood.
+    pub fn architecture_of<S>(source: &S) -> Result<Architecture, Error>
+    where
+        S: ModelSource + ?Sized,
+    {
+        source.architecture().map_err(|error| Error::relayed(ErrorKind::Weights, error))
     }
 
     /// Checks that a model of `architecture` has `sites`: what [`load`](Self::load) does with those

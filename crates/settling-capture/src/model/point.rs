@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// A tensor inside one layer.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
