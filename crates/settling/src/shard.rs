@@ -29,16 +29,16 @@ pub enum Shard {
     /// Every step.
     #[default]
     All,
-    /// Of each model the steps whose place, counted from 0, is `number - 1` modulo `of`:
-    /// [`Shard::part`].
+    /// The steps of each model whose place, counted from 0, is `number - 1` modulo `of`:
+    /// [`Shard::part`] makes it.
     #[non_exhaustive]
     Part {
-        /// From 1 to `of`.
+        /// Which part, from 1 to `of`.
         number: usize,
         /// How many parts there are.
         of: usize,
     },
-    /// None: a process that takes what the others have computed, for the tables.
+    /// No step: for a process that takes what the others have computed, for the tables.
     Merge,
 }
 

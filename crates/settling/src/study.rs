@@ -12,8 +12,8 @@ use crate::training::TrainingData;
 
 /// What is measured of the checkpoints of one or several models, and where the results go.
 ///
-/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`](crate::Plan::run) does it, and
-/// [`write_tables`](Self::write_tables) writes the tables of all models.
+/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`](crate::Plan::run) does
+/// it, and [`write_tables`](Self::write_tables) writes the tables of all models.
 ///
 /// ```no_run
 /// # #[cfg(feature = "capture")]
@@ -53,8 +53,8 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or two
-    /// have one name.
+    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or
+    /// two have one name.
     pub fn new(store: Store, protocols: impl IntoIterator<Item = Protocol>) -> Result<Self, Error> {
         let protocols: Vec<Protocol> = protocols.into_iter().collect();
         check(&protocols)?;
@@ -68,28 +68,29 @@ impl Study {
         })
     }
 
-    /// With the batches of the training, for protocols that take gradients on them.
+    /// Adds the batches of the training, for protocols that take gradients on them.
     #[must_use]
     pub fn with_training(self, training: impl Into<Arc<TrainingData>>) -> Self {
         Self { training: Some(training.into()), ..self }
     }
 
-    /// Of these steps only. The last step of a series is always studied, as the reference.
+    /// Studies these steps only, and the last step of a series, which is the reference.
     #[must_use]
     pub fn with_steps(self, steps: impl IntoIterator<Item = Step>) -> Self {
         Self { steps: Some(steps.into_iter().collect()), ..self }
     }
 
     /// Computes a share of the steps only. What other processes have computed is taken from the
-    /// output folder at the end, and what is not there yet is [missing](crate::ModelStudy::missing).
+    /// output folder at the end, and what is not there yet is
+    /// [missing](crate::ModelStudy::missing).
     #[must_use]
     pub fn with_shard(self, shard: Shard) -> Self {
         Self { shard, ..self }
     }
 
     /// Lets the activations of the last checkpoint take this much memory, in bytes, for each
-    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside every
-    /// other instead, which takes twice the time and the memory of two models, and changes no
+    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside
+    /// every other instead, which takes twice the time and the memory of two models, and changes no
     /// number.
     #[must_use]
     pub fn with_reference_memory(self, bytes: usize) -> Self {

@@ -26,7 +26,8 @@ type Read = dyn Fn(Range<usize>) -> Result<TokenBatch, BoxError> + Send + Sync;
 /// # }
 /// use settling::TrainingData;
 ///
-/// // 35 rows in the order of training, 10 a batch: three batches. `settling_hub::training_data` has Pythia's, 1,024 a batch.
+/// // 35 rows in the order of training, 10 per batch: three batches. `settling_hub::training_data`
+/// // has Pythia's, 1,024 per batch.
 /// let data = TrainingData::new(Rows, 10)?;
 /// assert_eq!(data.batches(), 3);
 /// assert!(TrainingData::new(Rows, 36).is_err());
@@ -36,7 +37,7 @@ pub struct TrainingData {
     batches: u64,
     batch_rows: usize,
     read: Box<Read>,
-    /// By number and rows, once they were asked for.
+    /// Those that were asked for, by number and rows.
     hashes: Mutex<BTreeMap<(u64, Option<usize>), String>>,
 }
 
@@ -50,8 +51,8 @@ impl fmt::Debug for TrainingData {
 }
 
 impl TrainingData {
-    /// From rows in the order of training, `batch_rows` for each step. What is left at the end is
-    /// no batch.
+    /// The batches of rows that are in the order of training, `batch_rows` for each step. Rows left
+    /// at the end, fewer than a batch, are ignored.
     ///
     /// # Errors
     ///

@@ -30,7 +30,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// At least how long it takes, in seconds, on a machine that is this fast.
+    /// The least time it takes, in seconds, on a machine that is this fast.
     ///
     /// ```
     /// use settling::{Forecast, Speeds};
@@ -46,13 +46,13 @@ impl Forecast {
     }
 }
 
-/// How fast matrix products are, in floating-point operations a second; a multiplication and an
-/// addition are two.
+/// How fast matrix products are, in floating-point operations per second; a multiplication and
+/// an addition are two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speeds {
-    /// Of the device and precision that the model runs on.
+    /// The speed of the device and precision that the model runs on.
     pub model: f64,
-    /// Of the CPU in f64, for singular values and CKA.
+    /// The speed of the CPU in f64, for singular values and CKA.
     pub analysis: f64,
 }
 

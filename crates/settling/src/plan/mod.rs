@@ -22,8 +22,8 @@ use crate::store::Key;
 use crate::study::Study;
 
 impl Study {
-    /// Says what is to be done of a model: reads and hashes the token rows, and looks up which units
-    /// the output folder has. No checkpoint is opened, so of a series without
+    /// Says what is to be done of a model: reads and hashes the token rows, and looks up which
+    /// units the output folder has. No checkpoint is opened, so of a series without
     /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done, and
     /// [`Plan::run`], which looks into the checkpoint, may find that it is of other weights.
     ///
@@ -32,9 +32,9 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], if the model's name cannot be a folder's, or the steps, rows or batches
-    /// of the training that are asked for do not exist; [`ErrorKind::Input`], if the series or the
-    /// rows cannot be read; [`ErrorKind::Output`], if the output folder cannot be read.
+    /// [`ErrorKind::Usage`], if the model's name cannot be a folder's, or the steps, rows or
+    /// batches of the training that are asked for do not exist; [`ErrorKind::Input`], if the series
+    /// or the rows cannot be read; [`ErrorKind::Output`], if the output folder cannot be read.
     pub fn plan<'a, C, A, T>(
         &'a self,
         model: &str,
@@ -239,7 +239,7 @@ where
         Ok(None)
     }
 
-    /// Whether there is a unit of this step and protocol, determined by whatever.
+    /// Whether there is a unit of this step and protocol, whatever it was determined by.
     pub(crate) fn has_any(&self, step: Step, run: &ProtocolRun<'_>) -> bool {
         self.study.store.has_any(&self.model, step, &run.protocol.name)
     }

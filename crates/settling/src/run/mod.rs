@@ -26,8 +26,9 @@ where
     C: CheckpointSeries,
     A: ModelAdapter<C::Source>,
 {
-    /// Does what is missing, and returns all results of the model. Run again after it was ended, by
-    /// whatever, it goes on where it was; several processes may each do a [`Shard`](crate::Shard).
+    /// Does what is missing, and returns all results of the model. If it was ended on the way, by
+    /// whatever, running it again goes on from there; several processes may each do a
+    /// [`Shard`](crate::Shard).
     ///
     /// For each step: CKA of every site with the last checkpoint on the same observations (biased,
     /// debiased, and the floor that independent features would reach); effective rank and PER of
@@ -111,8 +112,8 @@ where
         self.plan.identify(step)
     }
 
-    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are the
-    /// steps that come after.
+    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are
+    /// the steps that come after.
     fn study(&mut self, step: Step, later: &[Step]) -> Result<(StepStudy, Vec<Record>), Error> {
         let started = Instant::now();
         let plan = self.plan;

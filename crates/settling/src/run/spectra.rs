@@ -136,7 +136,7 @@ impl Spectra<'_> {
         self.layer_by_layer(source, |weights, weight| weights.operand(weight))
     }
 
-    /// Of the gradients, given those of the tensors.
+    /// The spectra of the gradients of the sites, given those of the tensors.
     pub(crate) fn of_gradients<S: TensorSource>(
         &self,
         source: &S,

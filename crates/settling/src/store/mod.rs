@@ -1,4 +1,4 @@
-//! The output folder of a study: one unit a (model, step, protocol), complete or absent.
+//! The output folder of a study: one unit per (model, step, protocol), complete or absent.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -25,7 +25,7 @@ pub struct Unit {
     /// The numbers.
     pub records: Vec<Record>,
     /// The spectra that they were computed from, so that another rank measure needs no weights:
-    /// `<site>.<signal>`, with `.batch<K>` behind it where the ranks of several batches were
+    /// `<site>.<signal>`, with `.batch<K>` at its end where the ranks of several batches were
     /// averaged.
     pub spectra: Vec<(String, Spectrum)>,
 }
@@ -35,7 +35,7 @@ pub struct Unit {
 ///
 /// A unit appears by one rename, so a study that is killed leaves whole units only; what it had
 /// begun is removed when the unit is there. Several processes, on several machines, may work on one
-/// folder without locks: who is second with a unit or file drops its own copy or replaces the
+/// folder without locks: the second with a unit or file drops its own copy or replaces the
 /// other, whole. Each unit is keyed by a hash of everything that determines it and carries hashes
 /// of its files: a unit that was computed from something else, or was damaged or edited, does not
 /// count as done, and is replaced.
@@ -117,7 +117,7 @@ impl Store {
         Ok(records)
     }
 
-    /// Whether there is a unit of this step and protocol, determined by whatever.
+    /// Whether there is a unit of this step and protocol, whatever it was determined by.
     pub(crate) fn has_any(&self, model: &str, step: Step, protocol: &str) -> bool {
         self.step_folder(model, step).join(protocol).join(SEAL).exists()
     }

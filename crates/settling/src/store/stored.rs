@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoredSpectrum {
-    /// Where in the model.
+    /// The place in the model.
     pub site: Site,
     /// Weight or gradient.
     pub signal: Signal,

@@ -20,7 +20,7 @@ pub struct Manifest {
     pub schema: String,
     /// The version of this crate.
     pub settling: String,
-    /// Where: operating system and processor, as in `linux x86_64`.
+    /// The operating system and the processor, as in `linux x86_64`.
     pub platform: String,
     /// How many threads rayon had.
     pub threads: usize,
@@ -53,7 +53,7 @@ pub struct ModelManifest {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AuditManifest {
-    /// In a word: `sound`, `notes`, `suspect` or `broken`.
+    /// The worst of the findings, in a word: `sound`, `notes`, `suspect` or `broken`.
     pub verdict: String,
     /// Each finding, as a sentence.
     pub findings: Vec<String>,

@@ -48,9 +48,9 @@ pub struct TableFiles {
 impl Study {
     /// Writes the tables of the study into its output folder: `records.csv` and `records.parquet`,
     /// `mcc.csv`, `settling.csv`, `summary.csv`, and the [`Manifest`](crate::Manifest) with
-    /// versions, every choice of the protocols, hashes of every checkpoint, of the token rows and of
-    /// the tables, timings, and the verdict on the checkpoints. The [audit](ModelStudy::with_audit)
-    /// of a model goes to `<model>/audit.json`.
+    /// versions, every choice of the protocols, hashes of every checkpoint, of the token rows and
+    /// of the tables, timings, and the verdict on the checkpoints. The
+    /// [audit](ModelStudy::with_audit) of a model goes to `<model>/audit.json`.
     ///
     /// The tables depend on the records alone: a study that was killed and resumed ends with the
     /// same bytes.

@@ -4,14 +4,12 @@ use settling::{Combine, PerOver, Protocol, Store, Study};
 use settling_core::{LossReduction, Signal, Step};
 use settling_records::Record;
 
-mod diagonal;
-
-use diagonal::{Mine, Rows, Series};
+use crate::diagonal::{Mine, Rows, SERIES};
 
 fn records(protocol: Protocol) -> Vec<Record> {
     let folder = tempfile::tempdir().unwrap();
     let study = Study::new(Store::open(folder.path()).unwrap(), [protocol]).unwrap();
-    let plan = study.plan("m", &Series, &Mine(1.0), Some(&Rows)).unwrap();
+    let plan = study.plan("m", &SERIES, &Mine { engine: "mine", scale: 1.0 }, Some(&Rows)).unwrap();
     plan.run(&mut |_| {}).unwrap().records
 }
 

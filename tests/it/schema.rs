@@ -5,38 +5,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use serde_json::Value;
-use settling::capture::Options;
+use settling::capture::Engine;
 use settling::checkpoint::{Audit, StepDirectories, write_safetensors};
 use settling::core::{CheckpointSeries, Component, Signal, Step, TensorData, TensorSource};
 use settling::records::{Record, read_mcc, read_records, read_records_parquet};
 use settling::tokens::NpyTokens;
 use settling::{
-    Manifest, ModelStudy, Protocol, Settings, Store, TrainingData, TransformerSubject,
-    read_spectra, study_model, write_tables,
+    Manifest, ModelStudy, Protocol, Store, Study, TrainingData, TransformerAdapter, read_spectra,
 };
 use tempfile::TempDir;
 
-const PAGE: &str = include_str!("../docs/SCHEMA.md");
+const PAGE: &str = include_str!("../../docs/SCHEMA.md");
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/suite").join(name)
 }
 
-/// A study of the golden suite, with a NaN in a weight of step 6: numbers of heads, behind a
+/// A study of the golden suite, with a NaN in a weight of step 6: numbers of heads, after a
 /// hundred rows without, and undefined ones.
-struct Study {
+struct Fixture {
     out: TempDir,
     study: ModelStudy,
-    settings: Settings,
 }
 
-impl Study {
+impl Fixture {
     /// One for all tests of this file.
     fn get() -> &'static Self {
-        static STUDY: OnceLock<Study> = OnceLock::new();
+        static STUDY: OnceLock<Fixture> = OnceLock::new();
         STUDY.get_or_init(Self::new)
     }
 
@@ -56,23 +54,17 @@ impl Study {
         spoil(&series, Step(6), &spoilt, &suite.path().join("step6/model.safetensors"));
 
         let training = NpyTokens::open(golden("training.npy")).unwrap();
-        let settings = Settings {
-            protocols: protocols(),
-            training: Some(Arc::new(TrainingData::new(training, 130).unwrap())),
-            steps: None,
-            shard: None,
-            reference_memory: 1 << 30,
-            engine: "libtorch, cpu, f32".to_owned(),
-        };
+        let training = TrainingData::new(training, 130).unwrap();
         let tokens = NpyTokens::open(golden("rows.npy")).unwrap();
-        let subject = TransformerSubject { architecture, options: Options::default() };
+        let adapter = TransformerAdapter::new(Engine::default());
         let out = TempDir::new().unwrap();
         let store = Store::open(out.path()).unwrap();
-        let mut study =
-            study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap();
-        study.audit = Some(Audit::new().run(&series).unwrap());
-        write_tables(&store, &settings, std::slice::from_ref(&study)).unwrap();
-        Self { out, study, settings }
+        let study = Study::new(store, protocols()).unwrap().with_training(training);
+        let plan = study.plan("m", &series, &adapter, Some(&tokens)).unwrap();
+        let found = plan.run(&mut |_| {}).unwrap();
+        let found = found.with_audit(Audit::new().run(&series).unwrap());
+        study.write_tables(std::slice::from_ref(&found)).unwrap();
+        Self { out, study: found }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -109,7 +101,7 @@ fn spoil(series: &StepDirectories, step: Step, weight: &str, file: &Path) {
 
 #[test]
 fn the_study_has_what_the_other_tests_are_about() {
-    let records = &Study::get().study.records;
+    let records = &Fixture::get().study.records;
     assert!(records.iter().any(|record| record.value.is_err()));
     assert!(records.iter().any(|record| record.site.head.is_some()));
     assert!(records.iter().any(|record| record.positions.is_none()));
@@ -119,18 +111,19 @@ fn the_study_has_what_the_other_tests_are_about() {
 
 #[test]
 fn both_files_hold_the_records_of_the_study() {
-    let study = Study::get();
+    let study = Fixture::get();
     assert_eq!(read_records(study.open("records.csv")).unwrap(), study.study.records);
     assert_eq!(read_records_parquet(study.open("records.parquet")).unwrap(), study.study.records);
 }
 
 #[test]
 fn the_manifest_reads_back_and_its_hashes_are_those_of_the_files() {
-    let study = Study::get();
+    let study = Fixture::get();
     let manifest = Manifest::read(study.path("manifest.json")).unwrap();
-    assert_eq!(manifest.protocols, study.settings.protocols);
-    assert_eq!(manifest.engine, study.settings.engine);
+    assert_eq!(manifest.protocols, protocols());
     let [model] = &manifest.models[..] else { panic!() };
+    assert_eq!(model.engine, study.study.engine);
+    assert_eq!(model.engine, "libtorch 2.11.0, cpu, f32");
     let audit = study.study.audit.as_ref().unwrap();
     let found = model.audit.as_ref().unwrap();
     assert_eq!((model.model.as_str(), &found.verdict), ("m", &audit.verdict().to_string()));
@@ -154,7 +147,7 @@ fn the_manifest_reads_back_and_its_hashes_are_those_of_the_files() {
 
 #[test]
 fn a_manifest_that_is_none_is_an_error_with_its_path() {
-    let study = Study::get();
+    let study = Fixture::get();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("manifest.json");
     let whole = fs::read_to_string(study.path("manifest.json")).unwrap();
@@ -183,7 +176,7 @@ fn a_manifest_that_is_none_is_an_error_with_its_path() {
 /// What the spectra are there for: the recorded ranks and any other measure, without weights.
 #[test]
 fn stored_spectra_read_back_and_give_the_recorded_ranks() {
-    let study = Study::get();
+    let study = Fixture::get();
     for (step, protocol) in [(0, "corrected"), (6, "corrected"), (12, "published")] {
         let file = study.path(&format!("m/step{step}/{protocol}/spectra.safetensors"));
         let spectra = read_spectra(file).unwrap();
@@ -210,7 +203,7 @@ fn stored_spectra_read_back_and_give_the_recorded_ranks() {
 /// Every file, column and key that there is, is told on the page.
 #[test]
 fn the_page_has_every_file_column_and_key() {
-    let study = Study::get();
+    let study = Fixture::get();
     let mut words = BTreeSet::new();
     for table in ["records.csv", "mcc.csv", "settling.csv", "summary.csv"] {
         let text = fs::read_to_string(study.path(table)).unwrap();
@@ -361,7 +354,7 @@ fn pandas_and_polars_read_what_rust_reads() {
         );
         return;
     };
-    let study = Study::get();
+    let study = Fixture::get();
     let records = read_records(study.open("records.csv")).unwrap();
     let (tables, types): (Vec<Table>, Vec<Types>) =
         python(&packages, study.out.path()).into_iter().unzip();

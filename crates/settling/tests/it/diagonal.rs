@@ -1,5 +1,6 @@
 //! A model that nothing in the crate knows: no libtorch, a few lines.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 
@@ -10,24 +11,34 @@ use settling_core::{
 };
 use settling_models::WeightBlock;
 
-/// A diagonal matrix of two by two: 1 and the step.
-pub(crate) struct Source(Step, [TensorMeta; 1]);
+/// A diagonal matrix of two by two: 1 and the step. What else there is to say of it comes with it.
+pub(crate) struct Source {
+    step: Step,
+    configuration: String,
+    tensors: [TensorMeta; 1],
+}
 
 impl TensorSource for Source {
     type Error = Infallible;
 
     fn tensors(&self) -> &[TensorMeta] {
-        &self.1
+        &self.tensors
     }
 
     fn read(&self, _: &str) -> Result<TensorData<'_>, Infallible> {
-        let values = [1.0, 0.0, 0.0, self.0.0 as f32];
+        let values = [1.0, 0.0, 0.0, self.step.0 as f32];
         let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
         Ok(TensorData::new(Dtype::F32, vec![2, 2], bytes).unwrap())
     }
 }
 
-pub(crate) struct Series;
+/// The steps 0, 1 and 3.
+pub(crate) struct Series {
+    /// What the model at a step is besides its weights; nothing, unless it is said here.
+    pub(crate) configurations: BTreeMap<Step, String>,
+}
+
+pub(crate) static SERIES: Series = Series { configurations: BTreeMap::new() };
 
 impl CheckpointSeries for Series {
     type Source = Source;
@@ -39,7 +50,11 @@ impl CheckpointSeries for Series {
 
     fn open(&self, step: Step) -> Result<Source, Infallible> {
         let name = "out".to_owned();
-        Ok(Source(step, [TensorMeta { name, dtype: Dtype::F32, shape: vec![2, 2] }]))
+        Ok(Source {
+            step,
+            configuration: self.configurations.get(&step).cloned().unwrap_or_default(),
+            tensors: [TensorMeta { name, dtype: Dtype::F32, shape: vec![2, 2] }],
+        })
     }
 }
 
@@ -82,23 +97,27 @@ impl Capture for Model {
     }
 }
 
-/// Computes with another scale: an engine of its own.
-pub(crate) struct Mine(pub(crate) f32);
+/// Runs them. The second feature of what they write is multiplied by `scale`, too.
+pub(crate) struct Mine<'a> {
+    /// What it is called.
+    pub(crate) engine: &'a str,
+    pub(crate) scale: f32,
+}
 
-impl ModelAdapter<Source> for Mine {
+impl ModelAdapter<Source> for Mine<'_> {
     type Model = Model;
     type Error = Infallible;
 
     fn engine(&self) -> String {
-        format!("mine, times {}", self.0)
+        format!("{}, times {}", self.engine, self.scale)
     }
 
-    fn configuration(&self, _: &Source) -> Result<String, Infallible> {
-        Ok(String::new())
+    fn configuration(&self, source: &Source) -> Result<String, Infallible> {
+        Ok(source.configuration.clone())
     }
 
     fn load(&self, source: &Source, _: &Protocol) -> Result<Model, Infallible> {
-        Ok(Model(source.0.0 as f32 * self.0))
+        Ok(Model(source.step.0 as f32 * self.scale))
     }
 
     /// The product of the matrix with itself.

@@ -6,37 +6,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 
-use settling::{Error, ModelStudy, Protocol, Settings, Store, study_model, write_tables};
+use settling::{Error, ModelStudy, Protocol, Store, Study};
 use settling_checkpoint::Audit;
 use settling_records::write_records;
 use tempfile::TempDir;
 
-use crate::diagonal::{Mine, Rows, Series};
+use crate::diagonal::{Mine, Rows, SERIES};
 
 const OUT: &str = "FAULT_TEST_OUT";
 const ENGINE: &str = "FAULT_TEST_ENGINE";
 const REPORT: &str = "FAULT_TEST_REPORT";
 
-pub(crate) fn settings(engine: &str) -> Settings {
+pub(crate) fn protocols() -> [Protocol; 2] {
     let corrected = Protocol::corrected();
     let other = Protocol { name: "other".to_owned(), ..corrected.clone() };
-    Settings {
-        protocols: vec![corrected, other],
-        training: None,
-        steps: None,
-        shard: None,
-        reference_memory: 1 << 20,
-        engine: engine.to_owned(),
-    }
+    [corrected, other]
 }
 
 /// Two protocols, three steps, all tables and an audit.
 pub(crate) fn study(out: &Path, engine: &str) -> Result<ModelStudy, Error> {
-    let (store, settings) = (Store::open(out)?, settings(engine));
-    let mut study = study_model("m", &Series, &Rows, &Mine, &settings, &store, &mut |_| {})?;
-    study.audit = Some(Audit::new().run(&Series).unwrap());
-    write_tables(&store, &settings, std::slice::from_ref(&study))?;
-    Ok(study)
+    let study = Study::new(Store::open(out)?, protocols())?;
+    let mine = Mine { engine, scale: 1.0 };
+    let observed = study.plan("m", &SERIES, &mine, Some(&Rows))?.run(&mut |_| {})?;
+    let observed = observed.with_audit(Audit::new().run(&SERIES).unwrap());
+    study.write_tables(std::slice::from_ref(&observed))?;
+    Ok(observed)
 }
 
 /// What the processes below do. Their report is their numbers, or the error.
@@ -81,7 +75,7 @@ impl Child {
         Self { out: out.to_path_buf(), engine: "test", reports: scratch(), fault: Vec::new() }
     }
 
-    /// With settings that determine other units of the same numbers.
+    /// With an engine of another name, which determines other units of the same numbers.
     pub(crate) fn engine(mut self, engine: &'static str) -> Self {
         self.engine = engine;
         self
@@ -118,7 +112,7 @@ impl Child {
     fn set(&self, mut command: Command, program: Option<PathBuf>) -> Command {
         command
             .args(program)
-            .args(["--exact", "child::child", "--ignored"])
+            .args(["--exact", "faults::child::child", "--ignored"])
             .env("LD_PRELOAD", shim())
             .env("FAULT_FOLDER", &self.out)
             .env("FAULT_LOG", self.reports.path().join("calls"))
@@ -153,7 +147,7 @@ fn shim() -> &'static Path {
     static SHIM: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
         let folder = TempDir::new().unwrap();
         let library = folder.path().join("shim.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/shim.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/faults/shim.c");
         let built = Command::new("cc")
             .args(["-O1", "-shared", "-fPIC", "-o"])
             .args([&library, &source])

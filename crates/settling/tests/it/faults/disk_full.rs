@@ -1,8 +1,8 @@
 //! A disk that is full in earnest, as far as one process can have it: files cannot grow beyond a
 //! limit.
 
-use crate::child::{Child, scratch};
-use crate::tree::{assert_same, tree, unfinished};
+use super::child::{Child, scratch};
+use super::tree::{assert_same, tree, unfinished};
 
 #[test]
 fn files_that_cannot_grow_are_an_error_and_leave_nothing() {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::child::{Child, scratch, study};
-use crate::tree::{Tree, assert_same, assert_whole, finished, tree, unfinished};
+use super::child::{Child, scratch, study};
+use super::tree::{Tree, assert_same, assert_whole, finished, tree, unfinished};
 
 fn whole(engine: &str) -> Tree {
     let out = scratch();

@@ -9,8 +9,8 @@ use std::process::ExitStatus;
 
 use tempfile::TempDir;
 
-use crate::child::{Child, scratch, study};
-use crate::tree::{Tree, assert_same, assert_whole, finished, tree, unfinished};
+use super::child::{Child, scratch, study};
+use super::tree::{Tree, assert_same, assert_whole, finished, tree, unfinished};
 
 const KILL: Option<i32> = Some(9);
 

@@ -6,14 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use settling::capture::Options;
+use settling::analysis::{Window, layer_variables};
+use settling::capture::Engine;
 use settling::checkpoint::StepDirectories;
-use settling::core::{CheckpointSeries, Component, Step};
+use settling::core::{Component, Step};
 use settling::records::{Record, read_mcc, read_records};
 use settling::tokens::NpyTokens;
 use settling::{
-    EarlyWindow, Error, ErrorKind, GradientBatches, ModelStudy, Protocol, Settings, Store,
-    TrainingData, TransformerSubject, study_model, write_tables,
+    Error, ErrorKind, GradientBatches, ModelStudy, Protocol, Shard, Store, Study, TrainingData,
+    TransformerAdapter,
 };
 use tempfile::TempDir;
 
@@ -26,32 +27,42 @@ fn mixed() -> Protocol {
     Protocol::read(golden("mixed.toml")).unwrap()
 }
 
-fn settings(protocols: Vec<Protocol>) -> Settings {
+/// The choices of a study.
+struct Setup {
+    protocols: Vec<Protocol>,
+    training: Option<Arc<TrainingData>>,
+    shard: Shard,
+}
+
+fn setup(protocols: Vec<Protocol>) -> Setup {
     let rows = NpyTokens::open(golden("training.npy")).unwrap();
-    Settings {
-        protocols,
-        training: Some(Arc::new(TrainingData::new(rows, 130).unwrap())),
-        steps: None,
-        shard: None,
-        reference_memory: 1 << 30,
-        engine: "test".to_owned(),
+    let training = Some(Arc::new(TrainingData::new(rows, 130).unwrap()));
+    Setup { protocols, training, shard: Shard::All }
+}
+
+impl Setup {
+    fn study(&self, out: &Path) -> Result<Study, Error> {
+        let study = Study::new(Store::open(out)?, self.protocols.clone())?.with_shard(self.shard);
+        Ok(match &self.training {
+            Some(training) => study.with_training(Arc::clone(training)),
+            None => study,
+        })
     }
 }
 
-fn study(settings: &Settings, out: &Path) -> Result<ModelStudy, Error> {
-    let study = study_only(settings, out)?;
-    write_tables(&Store::open(out)?, settings, std::slice::from_ref(&study))?;
-    Ok(study)
+fn study(setup: &Setup, out: &Path) -> Result<ModelStudy, Error> {
+    let study = setup.study(out)?;
+    let found = study_only(&study)?;
+    study.write_tables(std::slice::from_ref(&found))?;
+    Ok(found)
 }
 
-fn study_only(settings: &Settings, out: &Path) -> Result<ModelStudy, Error> {
+fn study_only(study: &Study) -> Result<ModelStudy, Error> {
     settling::capture::set_threads(1);
     let series = StepDirectories::open(golden("m")).unwrap();
-    let architecture = series.open(Step(12)).unwrap().architecture().unwrap();
-    let subject = TransformerSubject { architecture, options: Options::default() };
+    let adapter = TransformerAdapter::new(Engine::default());
     let tokens = NpyTokens::open(golden("rows.npy")).unwrap();
-    let store = Store::open(out)?;
-    study_model("m", &series, &tokens, &subject, settings, &store, &mut |_| {})
+    study.plan("m", &series, &adapter, Some(&tokens))?.run(&mut |_| {})
 }
 
 /// The name of a number in expected.json.
@@ -75,7 +86,7 @@ fn every_number_is_that_of_transformers_and_numpy() {
         serde_json::from_str(&expected).unwrap();
     let out = TempDir::new().unwrap();
     let protocols = vec![Protocol::corrected(), Protocol::published(), mixed()];
-    let study = study(&settings(protocols), out.path()).unwrap();
+    let study = study(&setup(protocols), out.path()).unwrap();
     for (protocol, mut numbers) in expected {
         for record in study.records.iter().filter(|record| record.protocol == protocol) {
             let (name, found) = (name(record), record.value.clone().unwrap());
@@ -91,7 +102,7 @@ fn every_number_is_that_of_transformers_and_numpy() {
 fn the_tables_have_every_protocol_and_the_manifest_says_what_they_are() {
     let out = TempDir::new().unwrap();
     let protocols = vec![Protocol::corrected(), Protocol::published()];
-    let study = study(&settings(protocols.clone()), out.path()).unwrap();
+    let study = study(&setup(protocols.clone()), out.path()).unwrap();
     let open = |name: &str| fs::File::open(out.path().join(name)).unwrap();
     assert_eq!(read_records(open("records.csv")).unwrap(), study.records);
     let mcc = read_mcc(open("mcc.csv")).unwrap();
@@ -113,7 +124,7 @@ fn the_tables_have_every_protocol_and_the_manifest_says_what_they_are() {
     assert_eq!(manifest["models"][0]["tokens"][1]["rows"], 128);
     // A protocol alone gives the numbers that it gives beside others.
     let alone = TempDir::new().unwrap();
-    let alone = self::study(&settings(vec![Protocol::published()]), alone.path()).unwrap();
+    let alone = self::study(&setup(vec![Protocol::published()]), alone.path()).unwrap();
     let beside = study.records.iter().filter(|record| record.protocol == "published");
     assert!(alone.records.iter().eq(beside));
 }
@@ -131,14 +142,14 @@ fn all(names: &str) -> Vec<(u64, String)> {
 #[test]
 fn shards_together_are_one_study() {
     let [whole, out] = [(); 2].map(|()| TempDir::new().unwrap());
-    let mut settings = settings(vec![Protocol::corrected(), mixed()]);
-    let single = study(&settings, whole.path()).unwrap();
+    let mut setup = setup(vec![Protocol::corrected(), mixed()]);
+    let single = study(&setup, whole.path()).unwrap();
 
     let mut run = |shard: Option<&str>| {
-        settings.shard = shard.map(|shard| shard.parse().unwrap());
-        let found = study_only(&settings, out.path()).unwrap();
-        let store = Store::open(out.path()).unwrap();
-        (write_tables(&store, &settings, std::slice::from_ref(&found)), found)
+        setup.shard = shard.map_or(Shard::All, |shard| shard.parse().unwrap());
+        let study = setup.study(out.path()).unwrap();
+        let found = study_only(&study).unwrap();
+        (study.write_tables(std::slice::from_ref(&found)), found)
     };
     let steps = |study: &ModelStudy| study.steps.iter().map(|s| s.step.0).collect::<Vec<_>>();
     // Of the steps 0, 6 and 12, the last of which is the reference of all.
@@ -188,21 +199,21 @@ fn shards_together_are_one_study() {
 #[test]
 fn only_what_a_changed_protocol_measures_is_computed_again() {
     let out = TempDir::new().unwrap();
-    let mut settings = settings(vec![Protocol::corrected(), mixed()]);
-    let run = |settings: &Settings| study(settings, out.path()).unwrap();
-    let first = run(&settings);
+    let mut setup = setup(vec![Protocol::corrected(), mixed()]);
+    let run = |setup: &Setup| study(setup, out.path()).unwrap();
+    let first = run(&setup);
     assert_eq!(computed(&first), all("corrected mixed"));
-    let again = run(&settings);
+    let again = run(&setup);
     assert_eq!((computed(&again), &again.records), (all(""), &first.records));
     assert!(again.steps.iter().all(|step| step.reused));
 
     // What decides and averages, but measures nothing.
-    settings.protocols[1].early.window = EarlyWindow::Index(1);
-    settings.protocols[1].summary.least_gradient_per = 0.25;
-    assert_eq!(computed(&run(&settings)), all(""));
+    setup.protocols[1].early.window = Window::Index(1);
+    setup.protocols[1].summary.least_gradient_per = 0.25;
+    assert_eq!(computed(&run(&setup)), all(""));
     // What is measured.
-    settings.protocols[1].views.heads = false;
-    let changed = run(&settings);
+    setup.protocols[1].views.heads = false;
+    let changed = run(&setup);
     assert_eq!(computed(&changed), all("mixed"));
     let of_corrected = |study: &ModelStudy| -> Vec<Record> {
         study.records.iter().filter(|record| record.protocol == "corrected").cloned().collect()
@@ -211,20 +222,20 @@ fn only_what_a_changed_protocol_measures_is_computed_again() {
     // What is lost.
     fs::remove_dir_all(out.path().join("m/step6/corrected")).unwrap();
     let expected = [(0, String::new()), (6, "corrected".to_owned()), (12, String::new())];
-    let found = run(&settings);
+    let found = run(&setup);
     assert_eq!((computed(&found), found.records), (expected.to_vec(), changed.records));
 
     // Other batches of the training change what is taken on them.
     let rows = NpyTokens::open(golden("training.npy")).unwrap();
-    settings.training = Some(Arc::new(TrainingData::new(rows, 100).unwrap()));
-    assert_eq!(computed(&run(&settings)), all("mixed"));
+    setup.training = Some(Arc::new(TrainingData::new(rows, 100).unwrap()));
+    assert_eq!(computed(&run(&setup)), all("mixed"));
 }
 
 /// The spectra of one batch, of averages, and where ranks are averaged those of each batch.
 #[test]
 fn every_spectrum_that_a_number_came_from_is_kept() {
     let out = TempDir::new().unwrap();
-    study(&settings(vec![Protocol::published(), mixed()]), out.path()).unwrap();
+    study(&setup(vec![Protocol::published(), mixed()]), out.path()).unwrap();
     let names = |place: &str| {
         let path = out.path().join("m").join(place).join("spectra.safetensors");
         let bytes = fs::read(path).unwrap();
@@ -250,9 +261,9 @@ fn every_spectrum_that_a_number_came_from_is_kept() {
 fn early_convergence_may_be_that_of_a_step_by_its_place() {
     let out = TempDir::new().unwrap();
     let mut protocol = Protocol::published();
-    protocol.early.window = EarlyWindow::Index(1);
-    let study = study(&settings(vec![protocol.clone()]), out.path()).unwrap();
-    for layer in settling::layer_variables(&study.records, "m", &protocol) {
+    protocol.early.window = Window::Index(1);
+    let study = study(&setup(vec![protocol.clone()]), out.path()).unwrap();
+    for layer in layer_variables(&study.records, "m", &protocol.rules()) {
         let cka = study.records.iter().find(|record| {
             record.step == Step(6) && record.site == layer.site && record.estimator == "biased"
         });
@@ -264,44 +275,44 @@ fn early_convergence_may_be_that_of_a_step_by_its_place() {
 #[test]
 fn what_a_protocol_needs_and_does_not_get_is_said() {
     let out = TempDir::new().unwrap();
-    let refused = |change: &dyn Fn(&mut Settings), kind: ErrorKind, parts: &[&str]| {
-        let mut settings = settings(vec![Protocol::published()]);
-        change(&mut settings);
-        let error = study(&settings, out.path()).unwrap_err();
+    let refused = |change: &dyn Fn(&mut Setup), kind: ErrorKind, parts: &[&str]| {
+        let mut setup = setup(vec![Protocol::published()]);
+        change(&mut setup);
+        let error = study(&setup, out.path()).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         let message = error.to_string();
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     };
     refused(
-        &|settings| settings.training = None,
+        &|setup| setup.training = None,
         ErrorKind::Usage,
         &["`published`", "batches of the training", "gradients.batches = \"evaluation\""],
     );
     refused(
-        &|settings| {
-            settings.protocols[0].gradients.batches =
+        &|setup| {
+            setup.protocols[0].gradients.batches =
                 GradientBatches::Training { from: 1, to: 5, take: None };
         },
         ErrorKind::Usage,
         &["near step 12", "there are 12"],
     );
     refused(
-        &|settings| settings.protocols[0].gradients.rows = Some(131),
+        &|setup| setup.protocols[0].gradients.rows = Some(131),
         ErrorKind::Usage,
         &["131 rows", "has 130"],
     );
     refused(
-        &|settings| settings.protocols[0].rows.sequences = Some(131),
+        &|setup| setup.protocols[0].rows.sequences = Some(131),
         ErrorKind::Usage,
         &["131 sequences", "`rows.sequences`"],
     );
-    refused(&|settings| settings.protocols.clear(), ErrorKind::Usage, &["no protocol"]);
+    refused(&|setup| setup.protocols.clear(), ErrorKind::Usage, &["no protocol"]);
     refused(
-        &|settings| settings.protocols.push(Protocol::published()),
+        &|setup| setup.protocols.push(Protocol::published()),
         ErrorKind::Usage,
         &["two protocols", "`published`"],
     );
-    refused(&|settings| settings.protocols[0].name = "a/b".to_owned(), ErrorKind::Usage, &["a/b"]);
+    refused(&|setup| setup.protocols[0].name = "a/b".to_owned(), ErrorKind::Usage, &["a/b"]);
 }
 
 /// A model whose fused projection has no flat slice that differs, and whose positions end.
@@ -320,13 +331,13 @@ fn a_model_that_cannot_be_looked_at_like_that_says_why() {
     settling::tokens::write_npy(folder.path().join("rows.npy"), &batch).unwrap();
     let refused = |lines: &str, kind: ErrorKind, part: &str| {
         let text = format!("name = 'mine'\nbase = 'corrected'\n{lines}");
-        let settings = settings(vec![Protocol::from_toml(&text).unwrap()]);
-        let series = StepDirectories::open(folder.path().join("m")).unwrap();
-        let architecture = series.open(Step(0)).unwrap().architecture().unwrap();
-        let subject = TransformerSubject { architecture, options: Options::default() };
-        let tokens = NpyTokens::open(folder.path().join("rows.npy")).unwrap();
         let store = Store::open(folder.path().join("out")).unwrap();
-        let error = study_model("m", &series, &tokens, &subject, &settings, &store, &mut |_| {});
+        let study = Study::new(store, [Protocol::from_toml(&text).unwrap()]).unwrap();
+        let series = StepDirectories::open(folder.path().join("m")).unwrap();
+        let adapter = TransformerAdapter::new(Engine::default());
+        let tokens = NpyTokens::open(folder.path().join("rows.npy")).unwrap();
+        let plan = study.plan("m", &series, &adapter, Some(&tokens));
+        let error = plan.and_then(|plan| plan.run(&mut |_| {}));
         let error = error.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(part), "{error}");

@@ -6,36 +6,32 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use settling::capture::Options;
+use settling::capture::Engine;
 use settling::checkpoint::{Audit, StepDirectories, Verdict};
-use settling::core::{CheckpointSeries, Positions, Step, TensorSource};
+use settling::core::{CheckpointSeries, Positions, Step};
 use settling::hub::{Hub, HubSeries, HubSettings};
+use settling::models::ModelSource;
 use settling::tokens::{NpyTokens, write_npy};
-use settling::{
-    ModelStudy, Protocol, Settings, Store, TransformerSubject, remaining, study_model, write_tables,
-};
+use settling::{ModelStudy, Plan, Protocol, Store, Study, TransformerAdapter};
 use settling_hub_server::{File, HubServer, Repo};
 use tempfile::TempDir;
 
-use settling_testkit::{TINY_STEPS, tiny_batch, tiny_config, train_tiny};
+use settling_testkit::{TINY_STEPS, tiny_batch, train_tiny};
 
 const MODEL: &str = "owner/tiny";
 
-fn settings() -> Settings {
+fn study(out: &Path) -> Study {
     let mut protocol = Protocol::corrected();
     protocol.rows.positions = Positions::All;
-    Settings {
-        protocols: vec![protocol],
-        training: None,
-        steps: None,
-        shard: None,
-        reference_memory: 1 << 30,
-        engine: "test".to_owned(),
-    }
+    Study::new(Store::open(out).unwrap(), [protocol]).unwrap()
 }
 
-fn write(study: &ModelStudy, out: &Path) {
-    write_tables(&Store::open(out).unwrap(), &settings(), std::slice::from_ref(study)).unwrap();
+fn adapter() -> TransformerAdapter {
+    TransformerAdapter::new(Engine { micro_batch: Some(4), ..Engine::default() })
+}
+
+fn write(found: &ModelStudy, out: &Path) {
+    study(out).write_tables(std::slice::from_ref(found)).unwrap();
 }
 
 /// The same checkpoints in a folder and on a hub.
@@ -68,18 +64,25 @@ impl Fixture {
         HubSeries::of_model(&Hub::new(settings).unwrap(), MODEL, None, None).unwrap()
     }
 
+    /// What `look` sees of the plan of a study.
+    fn plan<C, R>(
+        &self,
+        series: &C,
+        out: &Path,
+        look: impl FnOnce(Plan<'_, C, TransformerAdapter>) -> R,
+    ) -> R
+    where
+        C: CheckpointSeries<Source: ModelSource>,
+    {
+        let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
+        look(study(out).plan("m", series, &adapter(), Some(&tokens)).unwrap())
+    }
+
     fn study<C>(&self, series: &C, out: &Path) -> ModelStudy
     where
-        C: CheckpointSeries,
-        C::Error: std::error::Error + Send + Sync + 'static,
-        <C::Source as TensorSource>::Error: std::error::Error + Send + Sync + 'static,
+        C: CheckpointSeries<Source: ModelSource>,
     {
-        let settings = settings();
-        let options = Options { micro_batch: Some(4), ..Options::default() };
-        let subject = TransformerSubject { architecture: tiny_config().into(), options };
-        let tokens = NpyTokens::open(self.folder.path().join("rows.npy")).unwrap();
-        let store = Store::open(out).unwrap();
-        study_model("m", series, &tokens, &subject, &settings, &store, &mut |_| {}).unwrap()
+        self.plan(series, out, |plan| plan.run(&mut |_| {})).unwrap()
     }
 
     /// The bytes of weights that were asked for since the last time.
@@ -99,8 +102,8 @@ fn the_hub_gives_the_numbers_of_the_files_and_no_byte_twice() {
     write(&fixture.study(&local, here.path()), here.path());
     let series = fixture.series(cache.path());
     let size = series.size();
-    let mut study = fixture.study(&series, there.path());
-    study.audit = Some(Audit::new().run(&series).unwrap());
+    let study = fixture.study(&series, there.path());
+    let study = study.with_audit(Audit::new().run(&series).unwrap());
     write(&study, there.path());
     assert_eq!(fixture.served(), size);
     for table in ["records.csv", "mcc.csv"] {
@@ -142,39 +145,39 @@ fn what_is_left_is_told_before_it_is_done() {
     let fixture = Fixture::new();
     let (out, cache) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let told = |series: &HubSeries| {
-        let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
-        let store = Store::open(out.path()).unwrap();
-        remaining("m", series, &tokens, &settings(), &store).unwrap()
+        fixture.plan(series, out.path(), |plan| {
+            let sizes = (plan.steps().len(), plan.rows().len());
+            (plan.missing().to_vec(), plan.opened(), sizes)
+        })
     };
     let series = fixture.series(cache.path());
-    let left = told(&series);
-    assert_eq!(left.opened(), TINY_STEPS.map(Step));
-    assert_eq!((left.steps, left.rows.len()), (TINY_STEPS.len(), 1));
-    assert!(left.missing.iter().all(|(_, protocols)| protocols == &["corrected"]));
-    let bytes = series.missing_size(&left.opened());
+    let (missing, opened, sizes) = told(&series);
+    assert_eq!(opened, TINY_STEPS.map(Step));
+    assert_eq!(sizes, (TINY_STEPS.len(), 1));
+    assert!(missing.iter().all(|(_, protocols)| protocols == &["corrected"]));
+    let bytes = series.bytes_to_fetch(&opened);
     assert_eq!((bytes, fixture.served()), (series.size(), 0));
     fixture.study(&series, out.path());
     assert_eq!(fixture.served(), bytes);
-    assert_eq!(series.missing_size(&left.opened()), 0);
-    assert_eq!((told(&series).missing, told(&series).opened()), (Vec::new(), Vec::new()));
+    assert_eq!(series.bytes_to_fetch(&opened), 0);
+    let (missing, opened, _) = told(&series);
+    assert_eq!((missing, opened), (Vec::new(), Vec::new()));
 
     // One unit is lost: the last step is needed too. Or it was there, of another step's weights.
     let unit = out.path().join("m/step4");
     fs::rename(&unit, out.path().join("m/lost")).unwrap();
     let fresh = fixture.series(TempDir::new().unwrap().path());
-    let left = told(&fresh);
-    assert_eq!(left.missing, [(Step(4), vec!["corrected".to_owned()])]);
-    assert_eq!(left.opened(), [Step(4), Step(12)]);
-    assert_eq!(fresh.missing_size(&left.opened()), fresh.size() / 2);
+    let (missing, opened, _) = told(&fresh);
+    assert_eq!(missing, [(Step(4), vec!["corrected".to_owned()])]);
+    assert_eq!(opened, [Step(4), Step(12)]);
+    assert_eq!(fresh.bytes_to_fetch(&opened), fresh.size() / 2);
     fs::rename(out.path().join("m/step1"), unit).unwrap();
-    let missing: Vec<Step> = told(&fresh).missing.into_iter().map(|(step, _)| step).collect();
+    let missing: Vec<Step> = told(&fresh).0.into_iter().map(|(step, _)| step).collect();
     assert_eq!(missing, [Step(1), Step(4)]);
     // A folder is not read for it: what is there counts.
     let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
-    let tokens = NpyTokens::open(fixture.folder.path().join("rows.npy")).unwrap();
-    let store = Store::open(out.path()).unwrap();
-    let left = remaining("m", &local, &tokens, &settings(), &store).unwrap();
-    assert_eq!(left.missing, [(Step(1), vec!["corrected".to_owned()])]);
+    let missing = fixture.plan(&local, out.path(), |plan| plan.missing().to_vec());
+    assert_eq!(missing, [(Step(1), vec!["corrected".to_owned()])]);
 }
 
 #[test]
@@ -186,11 +189,10 @@ fn the_verdict_on_the_checkpoints_is_kept_with_the_numbers() {
         (fixture.folder.path().join("m/step12"), fixture.folder.path().join("m/step4"));
     fs::copy(from.join("model.safetensors"), to.join("model.safetensors")).unwrap();
     let local = StepDirectories::open(fixture.folder.path().join("m")).unwrap();
-    let mut study = fixture.study(&local, out.path());
+    let study = fixture.study(&local, out.path());
     let audit = Audit::new().run(&local).unwrap();
     assert_eq!(audit.verdict(), Verdict::Broken);
-    study.audit = Some(audit);
-    write(&study, out.path());
+    write(&study.with_audit(audit), out.path());
     let json = |name: &str| -> serde_json::Value {
         serde_json::from_slice(&fs::read(out.path().join(name)).unwrap()).unwrap()
     };

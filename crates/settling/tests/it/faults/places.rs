@@ -1,5 +1,7 @@
 //! Output folders that are none, and models that fail on the way.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,17 +9,17 @@ use std::os::unix::fs::symlink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use settling::{ErrorKind, Progress, Protocol, SiteWeight, Store, Subject, study_model};
+use settling::{ErrorKind, ModelAdapter, Progress, Protocol, SiteWeight, Store, Study};
 use settling_core::{Capture, CaptureSink, MatView, Site, Step, TokenBatch};
 
-use crate::child::{Child, scratch, settings, study};
-use crate::diagonal::{Mine, Rows, Series, Source};
-use crate::tree::{assert_same, assert_whole, finished, tree, unfinished};
+use super::child::{Child, protocols, scratch, study};
+use super::tree::{assert_same, assert_whole, finished, tree, unfinished};
+use crate::diagonal::{Mine, Model, Rows, SERIES, Source};
 
 /// A study into `out` that must fail before any model is run, with what it says.
 fn refused(out: &Path) -> String {
     let mut models = 0;
-    let failing = Failing { at: usize::MAX, loaded: std::cell::Cell::new(0) };
+    let failing = Failing { at: usize::MAX, loaded: Cell::new(0) };
     let store = match Store::open(out) {
         Ok(store) => store,
         Err(error) => {
@@ -28,8 +30,9 @@ fn refused(out: &Path) -> String {
     let progress = &mut |progress: Progress<'_>| {
         models += usize::from(matches!(progress, Progress::Step { .. }));
     };
-    let error = study_model("m", &Series, &Rows, &failing, &settings("test"), &store, progress)
-        .unwrap_err();
+    let study = Study::new(store, protocols()).unwrap();
+    let plan = study.plan("m", &SERIES, &failing, Some(&Rows));
+    let error = plan.and_then(|plan| plan.run(progress)).unwrap_err();
     assert_eq!((error.kind(), failing.loaded.get(), models), (ErrorKind::Output, 0, 0), "{error}");
     error.to_string()
 }
@@ -114,23 +117,33 @@ fn paths_of_any_length_work_or_are_refused() {
 /// A user's model that panics when it runs for the `at`-th time.
 struct Failing {
     at: usize,
-    loaded: std::cell::Cell<usize>,
+    loaded: Cell<usize>,
 }
 
+const MINE: Mine<'_> = Mine { engine: "test", scale: 1.0 };
+
 /// Panics when it is run, if it is the one.
-struct FailingModel(<Mine as Subject<Source>>::Model, bool);
+struct FailingModel(Model, bool);
 
-impl Subject<Source> for Failing {
+impl ModelAdapter<Source> for Failing {
     type Model = FailingModel;
-    type Error = <Mine as Subject<Source>>::Error;
+    type Error = Infallible;
 
-    fn load(&self, source: &Source, protocol: &Protocol) -> Result<FailingModel, Self::Error> {
-        self.loaded.set(self.loaded.get() + 1);
-        Ok(FailingModel(Mine.load(source, protocol)?, self.loaded.get() == self.at))
+    fn engine(&self) -> String {
+        MINE.engine()
     }
 
-    fn weight(&self, source: &Source, site: &Site) -> Option<SiteWeight> {
-        Mine.weight(source, site)
+    fn configuration(&self, source: &Source) -> Result<String, Infallible> {
+        MINE.configuration(source)
+    }
+
+    fn load(&self, source: &Source, protocol: &Protocol) -> Result<FailingModel, Infallible> {
+        self.loaded.set(self.loaded.get() + 1);
+        Ok(FailingModel(MINE.load(source, protocol)?, self.loaded.get() == self.at))
+    }
+
+    fn weight(&self, source: &Source, model: &FailingModel, site: &Site) -> Option<SiteWeight> {
+        MINE.weight(source, &model.0, site)
     }
 
     fn gradients(
@@ -140,13 +153,13 @@ impl Subject<Source> for Failing {
         batch: &TokenBatch,
         tensors: &[&str],
         take: &mut dyn FnMut(&str, MatView<'_, f64>),
-    ) -> Result<(), Self::Error> {
-        Mine.gradients(source, &mut model.0, batch, tensors, take)
+    ) -> Result<(), Infallible> {
+        MINE.gradients(source, &mut model.0, batch, tensors, take)
     }
 }
 
 impl Capture for FailingModel {
-    type Error = <Mine as Subject<Source>>::Error;
+    type Error = Infallible;
 
     fn sites(&self) -> &[Site] {
         self.0.sites()
@@ -169,10 +182,11 @@ fn a_model_that_panics_costs_its_own_unit_only() {
     let whole = tree(whole.path());
     let out = scratch();
     let store = Store::open(out.path()).unwrap();
+    let study = Study::new(store, protocols()).unwrap();
     // Two references, then the units of each step.
     let mut panics = 0;
     for at in 1.. {
-        let failing = Failing { at, loaded: std::cell::Cell::new(0) };
+        let failing = Failing { at, loaded: Cell::new(0) };
         fs::remove_dir_all(out.path().join("m")).ok();
         let mut done: Vec<Step> = Vec::new();
         let progress = &mut |progress: Progress<'_>| {
@@ -180,9 +194,8 @@ fn a_model_that_panics_costs_its_own_unit_only() {
                 done.push(step);
             }
         };
-        let study =
-            || study_model("m", &Series, &Rows, &failing, &settings("test"), &store, progress);
-        let Err(payload) = catch_unwind(AssertUnwindSafe(study)) else { break };
+        let run = || study.plan("m", &SERIES, &failing, Some(&Rows)).unwrap().run(progress);
+        let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else { break };
         assert_eq!(payload.downcast_ref(), Some(&"a bug of the user's"));
         panics += 1;
         let found = tree(out.path());
