@@ -29,3 +29,26 @@ fn every_invariant_names_a_test_that_exists() {
         }
     }
 }
+
+/// docs/RELIABILITY.md says which test covers each fault.
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let tests: String = ["crates", "tests", "examples"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .map(|source| source.text)
+        .collect();
+    let page = fs::read_to_string(root().join("docs/RELIABILITY.md")).unwrap();
+    let is_name = |text: &str| {
+        let plain = text.chars().all(|c| c.is_ascii_lowercase() || "0123456789_:".contains(c));
+        plain && text.contains("::")
+    };
+    let mut missing = Vec::new();
+    for name in page.split('`').skip(1).step_by(2).filter(|text| is_name(text)) {
+        let function = name.rsplit("::").next().unwrap();
+        if !tests.contains(&format!("fn {function}(")) {
+            missing.push(name);
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -67,11 +67,11 @@ impl<S: ModelSource> ModelAdapter<S> for TransformerAdapter {
 
     /// Every setting of the [`Architecture`].
     fn configuration(&self, source: &S) -> Result<String, Error> {
-        architecture(source).map(|architecture| format!("{architecture:?}"))
+        Transformer::architecture_of(source).map(|architecture| format!("{architecture:?}"))
     }
 
     fn load(&self, source: &S, protocol: &Protocol) -> Result<Transformer, Error> {
-        let architecture = architecture(source)?;
+        let architecture = Transformer::architecture_of(source)?;
         let sites = |view: View| sites(&architecture, view, protocol);
         Transformer::check_sites(&architecture, &sites(protocol.views.weights))?;
         let options = Options {
@@ -146,8 +146,4 @@ impl<S: ModelSource> ModelAdapter<S> for TransformerAdapter {
             _ => Box::new(LinearCka::new()),
         })
     }
-}
-
-fn architecture<S: ModelSource>(source: &S) -> Result<Architecture, Error> {
-    source.architecture().map_err(Error::from_configuration)
 }
