@@ -25,7 +25,8 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Lets `write` make something under the name it is given and move it to its place in `folder`,
-/// which is called `name`. Then nothing unfinished of that name is left, whoever began it.
+/// which is called `name`. Then nothing unfinished of that name is left, whichever process began
+/// it.
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
@@ -50,6 +51,7 @@ pub(super) fn write_aside(
 /// has filled the place.
 fn others_were_first(error: &BoxError) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
+<<<<<<< HEAD
     fn within(error: &Cause) -> Option<&Cause> {
         let ours = error.downcast_ref::<Error>().map(Error::get_ref);
         let of_weights = error.downcast_ref::<settling_checkpoint::Error>();
@@ -57,12 +59,20 @@ fn others_were_first(error: &BoxError) -> bool {
     }
     // An error of ours may report one of the weights, and that one the error of the file.
     std::iter::successors(Some(&**error), |&error| within(error))
+=======
+    // Spectra are written by that crate, whose errors have no source.
+    let of_spectra = error.downcast_ref::<settling_checkpoint::Error>();
+    if of_spectra.is_some_and(|error| error.kind() == settling_checkpoint::ErrorKind::MissingFile) {
+        return true;
+    }
+    std::iter::successors(Some(error), |error| error.source())
+>>>>>>> wt-tests
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
 
-/// Removes what is unfinished of something that is complete now. Who is still at it, on the same,
-/// notices and looks again.
+/// Removes what is unfinished of something that is complete now. A process that is still at it, on
+/// the same, notices and looks again.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let of = |file: &str| {
         let random = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
@@ -71,7 +81,7 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            // At once, by another name: who is still writing it must not move it to its place when
+            // At once, by another name: a process that still writes it must not move it to its place when
             // half of it is gone.
             let gone = unfinished(folder, name);
             if fs::rename(entry.path(), &gone).is_ok() {
