@@ -1,4 +1,4 @@
-//! Two listeners, a thread a connection, and what they share.
+//! Two listeners, one thread per connection, and what they share.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader};
