@@ -1,48 +1,7 @@
-use crate::error::{Error, Fault, Side};
+//! CKA as sums over rows, and the numbers that follow from them.
 
-/// Why a number has no value for the rows seen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Undefined {
-    /// The definition divides by zero for so few rows.
-    #[error("too few rows: expected at least {needed}, found {found}")]
-    TooFewRows {
-        /// The least number of rows for which the number is defined.
-        needed: usize,
-        /// The number of rows seen.
-        found: usize,
-    },
-    /// All rows of one side are equal.
-    #[error("zero variance: all rows of {0} are equal")]
-    ZeroVariance(Side),
-    /// The rows of one side differ by so little that fourth powers of the differences leave the
-    /// range of f64.
-    #[error(
-        "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
-    )]
-    VarianceTooSmall(Side),
-    /// The denominator of the debiased value is not positive, or not known to three digits: the
-    /// rows of one side are equally far from each other, or one of them is millions of times
-    /// farther away than the others.
-    #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
-    SelfTermNotPositive(Side),
-    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance
-    /// is to be the width of a kernel.
-    #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
-    ZeroBandwidth(Side),
-    /// No singular value decomposition that passes its check was found. No matrix is known that
-    /// does this.
-    #[error("the singular value decomposition did not converge; please report this")]
-    NoConvergence,
-    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹²
-    /// outside: an error of this crate or of the machine, or a given Gram matrix that is none of a
-    /// kernel.
-    #[error(
-        "a value between 0 and 1 is not: a given matrix is not the Gram matrix of a kernel, or this is an error of settling-cka; then \
-         please report it"
-    )]
-    BoundViolated,
-}
+use crate::error::Error;
+use crate::undefined::{Side, Undefined};
 
 /// What one side contributes to [`CkaSums`]: with `C` the centred products of its rows with
 /// themselves, and `u` the squared norms of its centred rows.
@@ -167,7 +126,7 @@ impl Cka {
             ("the sum of products of norms", sums.cross_norms),
         ];
         match named.into_iter().find(|(_, value)| !value.is_finite()) {
-            Some((name, value)) => Err(Fault::SumNotFinite { name, value }.into()),
+            Some((name, value)) => Err(Error::sum_not_finite(name, value)),
             None => Ok(Self::new(sums, Errors::default())),
         }
     }

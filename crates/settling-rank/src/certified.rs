@@ -1,9 +1,13 @@
+//! Singular values with how they were found and how far off they can be.
+
 use settling_core::Spectrum;
 
-use crate::error::Repr;
-use crate::scale::times_two_to;
-use crate::sensitivity::joint_error;
-use crate::{ConditionNumber, Error, Method, condition_number};
+use crate::arithmetic::scale::times_two_to;
+use crate::error::Error;
+use crate::measures::condition::{ConditionNumber, condition_number};
+use crate::measures::sensitivity::joint_error;
+use crate::method::Method;
+use crate::uncertainty::{Quantity, Uncertainty};
 
 /// Singular values with how they were found and how far off they can be.
 ///
@@ -111,7 +115,7 @@ impl Certified {
         for value in &mut values {
             *value = scaled_by(*value, exponent);
             if value.is_infinite() {
-                return Err(Repr::Overflow { rows, cols }.into());
+                return Err(Error::overflow(rows, cols));
             }
         }
         // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest,
@@ -131,21 +135,4 @@ fn scaled_by(value: f64, exponent: i32) -> f64 {
 
 fn checked(values: Vec<f64>) -> Spectrum {
     Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
-}
-
-/// Bounds of the errors of singular values, or of their squares, as fractions of the largest;
-/// beside zeros, as they are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Uncertainty {
-    pub(crate) of: Quantity,
-    /// Of each error.
-    pub(crate) each: f64,
-    /// Of the root of the sum of the squares of all errors.
-    pub(crate) together: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Quantity {
-    Values,
-    Squares,
 }
