@@ -5,7 +5,7 @@ use settling_core::MatView;
 use crate::error::{Error, ErrorKind};
 use crate::undefined::Side;
 
-/// The greatest magnitude of an element. Fourth powers of centred rows are summed and squares of
+/// The greatest magnitude of an element. Fourth powers of centered rows are summed and squares of
 /// traces are formed: with rows `n` and features `d` these are at most `16 (n d)² 2^800`, finite
 /// for every `n d < 2^100`.
 const LIMIT: f64 = f64::from_bits((1023 + 200) << 52);
@@ -17,7 +17,7 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
         return Err(Error::new(ErrorKind::NoFeatures, message));
     }
     for (row, values) in m.iter_rows().enumerate() {
-        // Without an exit in the middle the loop vectorises. NaN is not `<=` anything.
+        // Without an exit in the middle the loop vectorizes. NaN is not `<=` anything.
         let good = values.iter().fold(true, |good, &value| good & (value.into().abs() <= LIMIT));
         if good {
             continue;
@@ -43,12 +43,13 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
 }
 
 /// The checks that [`LinearCka::update`](crate::LinearCka::update) makes of its rows, for
-/// accumulators of your own that form [`CkaSums`](crate::CkaSums); `widths` are those of `x` and `y`
-/// in the rows before, if there were any.
+/// accumulators of your own that form [`CkaSums`](crate::CkaSums); `widths` are those of `x` and
+/// `y` in the rows before, if there were any.
 ///
 /// # Errors
 ///
-/// As [`LinearCka::update`](crate::LinearCka::update).
+/// If the numbers of rows differ, a width is 0 or not that of `widths`, or an element is not finite
+/// or beyond ±2^200.
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and
+//! Linear centered kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and
 //! what is reported beside it.
 //!
 //! # Should you use this crate?
@@ -20,7 +20,7 @@
 //!   [`bootstrap`].
 //! - Other kernels: [`rbf_cka`], [`kernel_cka`]. What papers with mini-batches computed:
 //!   [`MinibatchCka`].
-//! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all behind the trait [`Similarity`].
+//! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all by the trait [`Similarity`].
 //!
 //! # Which number?
 //!
@@ -56,7 +56,7 @@
 //! All arithmetic is f64, on one thread for one pair; [`CkaMatrix`] and [`bootstrap`] share pairs
 //! and draws among the threads of rayon's pool, and no bit depends on their number. On one machine,
 //! the same rows in the same order give the same bits, however they are split into batches. Rows
-//! are centred before any product, and means are kept in twice the precision of f64, so that
+//! are centered before any product, and means are kept in twice the precision of f64, so that
 //! features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹².
 //! Swapping `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging
 //! accumulators in another order, or the other of the two forms of [`linear_cka`], changes the

@@ -21,12 +21,13 @@ pub struct PermutationNull {
 
 /// A number under a [`PermutationNull`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct NullSummary {
     /// The value of the rows as they are paired.
     pub observed: f64,
     /// The mean of the draws; 0 without any.
     pub mean: f64,
-    /// The standard deviation of the draws; 0 of fewer than two.
+    /// The standard deviation of the draws; 0 for fewer than two.
     pub standard_deviation: f64,
     /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at
     /// most α with a probability of at most α if the null holds, for any number of draws (Phipson &
@@ -39,13 +40,13 @@ impl PermutationNull {
         Self { observed, draws }
     }
 
-    /// Of the rows as they are paired.
+    /// The CKA of the rows as they are paired.
     #[must_use]
     pub fn observed(&self) -> Cka {
         self.observed
     }
 
-    /// Of the rows paired at random.
+    /// The CKA of the rows paired at random, once per draw.
     #[must_use]
     pub fn draws(&self) -> &[Cka] {
         &self.draws

@@ -1,4 +1,6 @@
-use crate::{Error, ErrorKind};
+//! The singular values of a matrix.
+
+use crate::error::{Error, ErrorKind};
 
 /// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once,
 /// here.

@@ -91,13 +91,13 @@ impl Certified {
         condition_number(&self.spectrum, self.radii().last().copied().unwrap_or(0.0))
     }
 
-    /// Of an empty matrix, or one of zeros.
+    /// The spectrum of an empty matrix, or of one of zeros.
     pub(crate) fn zeros(count: usize) -> Self {
         let uncertainty = Uncertainty { of: Quantity::Values, each: 0.0, together: 0.0 };
         Self { spectrum: checked(vec![0.0; count]), method: Method::Zero, uncertainty }
     }
 
-    /// Of a product whose terms cancel, in f64: within `radius * 2^exponent` of zero.
+    /// The spectrum of a product whose terms cancel in f64: within `radius * 2^exponent` of zero.
     pub(crate) fn cancelled(count: usize, radius: f64, exponent: i32) -> Self {
         let radius = scaled_by(radius, exponent).max(f64::from_bits(1));
         let uncertainty = Uncertainty { of: Quantity::Values, each: radius, together: radius };

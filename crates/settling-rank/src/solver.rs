@@ -6,8 +6,8 @@ use crate::certified::Certified;
 use crate::decomposition::product::product_spectra;
 use crate::decomposition::spectrum::spectra;
 
-/// A solver of singular values: [`CpuSolver`], or one on a GPU. A study takes the one that its model
-/// adapter names.
+/// A solver of singular values: [`CpuSolver`], or one on a GPU. A study takes the one that its
+/// model adapter names.
 ///
 /// # Contract
 ///

@@ -5,9 +5,9 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Uncertainty {
     pub(crate) of: Quantity,
-    /// Of each error.
+    /// A bound of each error.
     pub(crate) each: f64,
-    /// Of the root of the sum of the squares of all errors.
+    /// A bound of the root of the sum of the squares of all errors.
     pub(crate) together: f64,
 }
 

@@ -1,5 +1,5 @@
-//! The records of a study: one number per row, each with its full definition, in a versioned schema,
-//! as CSV and Parquet.
+//! The records of a study: one number per row, each with its full definition, in a versioned
+//! schema, as CSV and Parquet.
 //!
 //! # Should you use this crate?
 //!
@@ -33,11 +33,12 @@
 //!
 //! # `mcc.csv`
 //!
-//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`:
-//! a 2x2 table over the `n` layers of a model, its Matthews correlation (empty where it is
+//! The columns are
+//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`.
+//! A row is a 2x2 table over the `n` layers of a model, its Matthews correlation (empty where it is
 //! undefined; `status` is `ok` or the reason), and Fisher's exact two-sided p. `ci_low` and
-//! `ci_high` are empty where no interval was computed; a study writes the 95 %
-//! profile-likelihood interval wherever the correlation is defined.
+//! `ci_high` are empty where no interval was computed; a study writes the 95 % profile-likelihood
+//! interval wherever the correlation is defined.
 //!
 //! # `summary.csv`
 //!
@@ -47,8 +48,9 @@
 //!
 //! # `settling.csv`
 //!
-//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`:
-//! the first step from which on the similarity of a layer to the last checkpoint reaches
+//! The columns are
+//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`.
+//! A row is the first step from which on the similarity of a layer to the last checkpoint reaches
 //! `threshold` and never falls below it again, and that step over the last. Both are empty where
 //! there is none, and `status` is `ok` or the reason.
 //!
@@ -66,7 +68,8 @@
 //! let mut file = Vec::new();
 //! write_records(&mut file, [&record])?;
 //! let text = String::from_utf8(file.clone())?;
-//! assert!(text.ends_with("\n1,pythia-70m,512,0,mlp,write,,weight,per,0.875,512,2048,,attainable,corrected\n"));
+//! let row = "1,pythia-70m,512,0,mlp,write,,weight,per,0.875,512,2048,,attainable,corrected";
+//! assert_eq!(text.lines().nth(1), Some(row));
 //! assert_eq!(read_records(&file[..])?, [record]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

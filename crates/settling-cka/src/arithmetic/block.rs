@@ -65,7 +65,7 @@ impl Mean {
 
 /// One side of a block of rows about a mean.
 #[derive(Clone, Debug)]
-pub(crate) struct Centred {
+pub(crate) struct Centered {
     pub(crate) columns: Columns<f64>,
     /// The squared norm of each row.
     pub(crate) norms: Vec<f64>,
@@ -73,7 +73,7 @@ pub(crate) struct Centred {
     pub(crate) single: Option<Scaled>,
 }
 
-impl Centred {
+impl Centered {
     pub(crate) fn new<T: Copy + Into<f64>>(m: MatView<'_, T>, mean: &Mean) -> Self {
         Self::reusing(None, m, mean)
     }

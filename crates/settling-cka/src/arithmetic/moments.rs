@@ -1,4 +1,4 @@
-//! The sums behind CKA, about the running mean, and how they move when the mean does.
+//! The sums that CKA is made of, about the running mean, and how they move when the mean does.
 //!
 //! Write `a`, `b` for a row of either side about its mean, `u = |a|²`, `v = |b|²`, and `Σ` for a
 //! sum over the `n` rows. For each of the pairs xx, xy and yy the state is
@@ -26,7 +26,7 @@
 //! Every expression treats `(a, d, P)` and `(b, e, Q)` alike, term by term, so that exchanging the
 //! sides exchanges bits.
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::product::{
     SINGLE_ROWS, add_cross, add_cross_single, add_gram, add_gram_single,
 };
@@ -101,7 +101,7 @@ impl OneSide {
     }
 
     /// Adds rows about the mean.
-    pub(crate) fn add_rows(&mut self, rows: &Centred) {
+    pub(crate) fn add_rows(&mut self, rows: &Centered) {
         self.trace += rows.norms.iter().sum::<f64>();
         self.norms += dot(&rows.norms, &rows.norms);
         axpy(&mut self.weighted, 1.0, &rows.weighted_sum(&rows.norms));
@@ -201,7 +201,7 @@ impl Pair {
     }
 
     /// Adds rows about the mean.
-    pub(crate) fn add_rows(&mut self, x: &Centred, y: &Centred) {
+    pub(crate) fn add_rows(&mut self, x: &Centered, y: &Centered) {
         let (a, b) = self.sorted(x, y);
         self.norms += dot(&a.norms, &b.norms);
         axpy(&mut self.left, 1.0, &a.weighted_sum(&b.norms));

@@ -215,7 +215,7 @@ pub(crate) fn add_gram_single(out: &mut [f64], squared_sums: &mut [f64], a: &Sca
     }
 }
 
-/// The sum of `a[i] * b[i]`. Eight partial sums: they vectorise, and round eight times less often
+/// The sum of `a[i] * b[i]`. Eight partial sums: they vectorize, and round eight times less often
 /// than one.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<8>(), b.as_chunks::<8>());

@@ -5,8 +5,8 @@ use settling_core::{BoxError, MatView};
 use crate::cka::Cka;
 
 /// Gathers paired rows of two sites, in memory that does not grow with their number, and says their
-/// linear CKA: [`LinearCka`](crate::LinearCka) on a CPU, or one on a GPU. A study takes the one that its model adapter
-/// names.
+/// linear CKA: [`LinearCka`](crate::LinearCka) on a CPU, or one on a GPU. A study takes the one
+/// that its model adapter names.
 ///
 /// # Contract
 ///

@@ -3,7 +3,7 @@
 use faer::Mat;
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::svd::{Svd, transposed_product};
 use crate::check::check_pair;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::undefined::{Side, Undefined};
 ///
 /// # Numerics
 ///
-/// From the singular value decompositions of the centred matrices, not from covariances, whose
+/// From the singular value decompositions of the centered matrices, not from covariances, whose
 /// condition is the square (Björck & Golub 1973). With few rows the components of either side can
 /// be matched whatever they are: of unrelated features k of n rows in common the mean squared
 /// correlation is about `k / n`.
@@ -31,7 +31,8 @@ use crate::undefined::{Side, Undefined};
 /// use settling_cka::{Similarity, Svcca};
 /// use settling_core::MatView;
 ///
-/// // Centred, y is at right angles to the first column of x and is the second: correlations of one pair of directions.
+/// // Centered, y is at right angles to the first column of x and is the second: correlations of
+/// // one pair of directions.
 /// let x = [1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0, -1.0];
 /// let y = [1.0, -1.0, 1.0, -1.0];
 /// let value = Svcca { variance: 1.0 }.similarity(MatView::new(&x, 4, 2), MatView::new(&y, 4, 1))?;
@@ -47,7 +48,7 @@ pub struct Svcca {
 
 /// Projection-weighted canonical correlation analysis: the mean canonical correlation, with each
 /// canonical variate of `x` weighted by how much of `x` it accounts for, `Σ_j |⟨h, x_j⟩|` over the
-/// centred columns. Not symmetric: the weights are those of `x`.
+/// centered columns. Not symmetric: the weights are those of `x`.
 ///
 /// All directions that are not zero to rounding take part; see [`Svcca`] for few rows. With more
 /// directions of both sides together than rows, several correlations are 1 whatever the data, and
@@ -86,7 +87,7 @@ impl Similarity for Pwcca {
     fn similarity(&self, x: MatView<'_, f64>, y: MatView<'_, f64>) -> Result<f64, Error> {
         let rows = x.rows();
         let Correlations { x, canonical } = Correlations::new(x, y, 1.0)?;
-        // Centred rows have one dimension less: one correlation of 1 is forced, at most.
+        // Centered rows have one dimension less: one correlation of 1 is forced, at most.
         let directions = canonical.u.nrows() + canonical.v.nrows();
         if directions > rows {
             return Err(Undefined::TooFewRows { needed: directions, found: rows }.into());
@@ -107,7 +108,7 @@ impl Similarity for Pwcca {
 struct Correlations {
     /// The kept components of `x`.
     x: Svd,
-    /// Of `Uxᵀ Uy`: its singular values are the canonical correlations.
+    /// The decomposition of `Uxᵀ Uy`: its singular values are the canonical correlations.
     canonical: Svd,
 }
 
@@ -120,19 +121,19 @@ impl Correlations {
     }
 }
 
-/// The leading components of the centred rows.
+/// The leading components of the centered rows.
 fn components(m: MatView<'_, f64>, side: Side, share: f64) -> Result<Svd, Undefined> {
     let rows = m.rows();
     if rows < 3 {
         return Err(Undefined::TooFewRows { needed: 3, found: rows });
     }
-    let centred = Centred::new(m, &Mean::of(m));
-    let Svd { u, mut values, v } = Svd::new(centred.columns.as_mat())?;
+    let centered = Centered::new(m, &Mean::of(m));
+    let Svd { u, mut values, v } = Svd::new(centered.columns.as_mat())?;
     let largest = values[0];
     if largest == 0.0 {
         return Err(Undefined::ZeroVariance(side));
     }
-    // numpy's rank, of as many directions as centred rows have.
+    // numpy's rank, of as many directions as centered rows have.
     let tolerance = rows.max(m.cols()) as f64 * f64::EPSILON * largest;
     let rank = values.iter().take(rows - 1).take_while(|&&value| value > tolerance).count();
     let squares: Vec<f64> =
@@ -145,7 +146,7 @@ fn components(m: MatView<'_, f64>, side: Side, share: f64) -> Result<Svd, Undefi
     });
     let kept = if share < 1.0 { reached.map_or(rank, |last| last + 1) } else { rank };
     if kept + 1 >= rows {
-        // They span all that centred rows can: every direction of the other side is among them.
+        // They span all that centered rows can: every direction of the other side is among them.
         return Err(Undefined::TooFewRows { needed: kept + 2, found: rows });
     }
     values.truncate(kept);

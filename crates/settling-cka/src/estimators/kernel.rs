@@ -2,7 +2,7 @@
 
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::product::gram_of_rows;
 use crate::check::{check, check_pair};
 use crate::cka::Cka;
@@ -24,9 +24,9 @@ pub enum Bandwidth {
 
 /// CKA of two kernels, given by their Gram matrices over the same n rows: both `(n, n)` and
 /// symmetric (to 2⁻¹⁶ of their largest element; the mean of an element and its mirror image is
-/// taken). They need not be centred.
+/// taken). They need not be centered.
 ///
-/// All of [`Cka`] means the same for kernels: `Cxx` and `Cyy` are to be read as the centred Gram
+/// All of [`Cka`] means the same for kernels: `Cxx` and `Cyy` are to be read as the centered Gram
 /// matrices, whose diagonals take the place of the squared norms, and widths are n.
 ///
 /// # Errors
@@ -61,8 +61,8 @@ pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> 
 ///
 /// # Errors
 ///
-/// As [`linear_cka`](crate::linear_cka); and [`Undefined`](crate::ErrorKind::Undefined) with
-/// [`ZeroBandwidth`](Undefined::ZeroBandwidth) if the median distance is 0.
+/// The same as [`linear_cka`](crate::linear_cka); and [`Undefined`](crate::ErrorKind::Undefined)
+/// with [`ZeroBandwidth`](Undefined::ZeroBandwidth) if the median distance is 0.
 ///
 /// # Panics
 ///
@@ -101,7 +101,7 @@ pub fn rbf_cka<T: Copy + Into<f64>>(
     if x.rows() == 0 {
         return Ok(Cka::default());
     }
-    let gram = |m, side| Ok::<_, Error>(centred(rbf(m, side, bandwidth)?, x.rows()));
+    let gram = |m, side| Ok::<_, Error>(centered(rbf(m, side, bandwidth)?, x.rows()));
     Ok(gram(x, Side::X)?.cka(&gram(y, Side::Y)?))
 }
 
@@ -112,7 +112,7 @@ fn rbf<T: Copy + Into<f64>>(
     bandwidth: Bandwidth,
 ) -> Result<Vec<f64>, Undefined> {
     let rows = m.rows();
-    let block = Centred::new(m, &Mean::of(m));
+    let block = Centered::new(m, &Mean::of(m));
     let mut k = gram_of_rows(&block.columns);
     let norms: Vec<f64> = (0..rows).map(|row| k[row * (rows + 1)]).collect();
     for i in 0..rows {
@@ -144,7 +144,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     if even { f64::midpoint(below.iter().copied().fold(0.0, f64::max), upper) } else { upper }
 }
 
-/// Checks and centres a Gram matrix.
+/// Checks and centers a Gram matrix.
 fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Error> {
     let rows = k.rows();
     if k.cols() != rows {
@@ -170,7 +170,7 @@ fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Err
             (values[row * rows + col], values[col * rows + row]) = (mean, mean);
         }
     }
-    let gram = centred(values, rows);
+    let gram = centered(values, rows);
     let negative = gram.diagonal().iter().position(|&value| value < -1e-9 * largest);
     match negative {
         Some(row) => {
@@ -186,7 +186,7 @@ fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Err
 }
 
 /// Takes the means of rows and columns out of a symmetric matrix.
-fn centred(mut k: Vec<f64>, rows: usize) -> Gram {
+fn centered(mut k: Vec<f64>, rows: usize) -> Gram {
     let n = rows as f64;
     let means: Vec<f64> = k.chunks_exact(rows).map(|row| row.iter().sum::<f64>() / n).collect();
     let mean = means.iter().sum::<f64>() / n;
@@ -201,5 +201,5 @@ fn centred(mut k: Vec<f64>, rows: usize) -> Gram {
     if (0..rows).all(|row| k[row * (rows + 1)].abs() <= rounding) {
         k.fill(0.0);
     }
-    Gram::of_centred(k, rows, rows)
+    Gram::of_centered(k, rows, rows)
 }

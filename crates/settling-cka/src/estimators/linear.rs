@@ -60,8 +60,8 @@ impl LinearCka {
         Self::with_block_rows(BLOCK_ROWS)
     }
 
-    /// As [`new`](Self::new), with blocks of `block_rows` rows instead of 1024. Smaller blocks take
-    /// less memory and more time; the answer changes by rounding only.
+    /// The same as [`new`](Self::new), with blocks of `block_rows` rows instead of 1024. Smaller
+    /// blocks take less memory and more time; the answer changes by rounding only.
     ///
     /// # Panics
     ///
@@ -73,8 +73,8 @@ impl LinearCka {
         Self { stream: Stream::new(block_rows, Options::default()) }
     }
 
-    /// From now on products are f32, of rows centred in f64, and sums of up to 512 of them; those
-    /// are added up in f64. Faster, and less exact: [`Cka::biased_error`] and
+    /// Multiplies in f32 from now on: products of rows centered in f64, and sums of up to 512 of
+    /// them; those are added up in f64. Faster, and less exact: [`Cka::biased_error`] and
     /// [`Cka::debiased_error`] say how far the value may be off, about 10⁻⁷ for wide features and
     /// many rows. All else is as with f64.
     ///
@@ -219,7 +219,8 @@ impl CkaAccumulator for LinearCka {
 ///
 /// # Errors
 ///
-/// As [`LinearCka::update`].
+/// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
+/// not finite or beyond ±2^200.
 ///
 /// # Example
 ///
@@ -247,7 +248,8 @@ pub fn linear_cka<T: Copy + Into<f64> + Sync>(
 ///
 /// # Errors
 ///
-/// As [`LinearCka::update`].
+/// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
+/// not finite or beyond ±2^200.
 pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
     x: MatView<'_, T>,
     y: MatView<'_, T>,
@@ -270,7 +272,8 @@ pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
 ///
 /// # Errors
 ///
-/// As [`LinearCka::update`].
+/// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
+/// not finite or beyond ±2^200.
 pub fn linear_cka_gram<T: Copy + Into<f64>>(
     x: MatView<'_, T>,
     y: MatView<'_, T>,

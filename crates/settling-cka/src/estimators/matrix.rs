@@ -13,15 +13,15 @@ use crate::undefined::Side;
 /// Linear CKA of every one of several sites with every one of several others, in one pass over
 /// their rows: all layers of one model with all of another, or one reference with many checkpoints.
 ///
-/// The products of a site with itself are formed once, not once a pair, and its rows are centred
+/// The products of a site with itself are formed once, not once per pair, and its rows are centered
 /// once: k sites with one cost `1 + 3 k` products of a width with itself instead of `4 k`, and
 /// `1 + k` instead of `2 k` where rows are few. Every value has the bits that
 /// [`LinearCka`](crate::LinearCka) finds for its pair alone, for any number of threads.
 ///
 /// # Memory and cost
 ///
-/// As [`LinearCka`](crate::LinearCka), with `p² + q²` once a site and `p q` once a pair. Sites and
-/// pairs are shared among the threads of rayon's pool.
+/// The same as [`LinearCka`](crate::LinearCka), with `p² + q²` once per site and `p q` once per
+/// pair. Sites and pairs are shared among the threads of rayon's pool.
 ///
 /// # Example
 ///
@@ -54,7 +54,8 @@ impl CkaMatrix {
         Self { stream: Stream::new(BLOCK_ROWS, options) }
     }
 
-    /// As [`LinearCka::with_f32_products`](crate::LinearCka::with_f32_products).
+    /// Multiplies in f32 from now on: see
+    /// [`LinearCka::with_f32_products`](crate::LinearCka::with_f32_products).
     ///
     /// # Panics
     ///

@@ -40,7 +40,7 @@ use crate::undefined::{Side, Undefined};
 pub struct MinibatchCka {
     batches: usize,
     widths: Option<[usize; 2]>,
-    /// Of xy, xx and yy.
+    /// The sums for xy, xx and yy.
     sums: [f64; 3],
 }
 
@@ -61,7 +61,7 @@ impl MinibatchCka {
     ///
     /// # Errors
     ///
-    /// As [`LinearCka::update`](crate::LinearCka::update); and
+    /// The same as [`LinearCka::update`](crate::LinearCka::update); and
     /// [`Undefined`](crate::ErrorKind::Undefined) with [`TooFewRows`](Undefined::TooFewRows) below
     /// 4 rows, for which the estimate does not exist. The state is then as it was before.
     pub fn update<T: Copy + Into<f64> + Sync>(

@@ -3,7 +3,7 @@
 use faer::MatRef;
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::product::add_cross;
 use crate::arithmetic::svd::Svd;
 use crate::check::check_pair;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::estimators::similarity::Similarity;
 use crate::undefined::{Side, Undefined};
 
-/// Orthogonal Procrustes: `‖X̃ᵀỸ‖₊ / (‖X̃‖ ‖Ỹ‖)` of the centred matrices, with the nuclear norm
+/// Orthogonal Procrustes: `‖X̃ᵀỸ‖₊ / (‖X̃‖ ‖Ỹ‖)` of the centered matrices, with the nuclear norm
 /// ‖·‖₊ (the sum of the singular values) and Frobenius norms: the cosine of the angle between the
 /// two after the best rotation of one onto the other, in [0, 1].
 ///
@@ -28,7 +28,7 @@ use crate::undefined::{Side, Undefined};
 /// use settling_cka::{Procrustes, Similarity};
 /// use settling_core::MatView;
 ///
-/// // Centred, (-3, -1, 1, 3) / 2 and (-3, 1, -1, 3) / 2: 4 / (√5 √5).
+/// // Centered, (-3, -1, 1, 3) / 2 and (-3, 1, -1, 3) / 2: 4 / (√5 √5).
 /// let (x, y) = ([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0]);
 /// let value = Procrustes.similarity(MatView::new(&x, 4, 1), MatView::new(&y, 4, 1))?;
 /// assert!((value - 0.8).abs() < 1e-15);
@@ -48,10 +48,10 @@ impl Similarity for Procrustes {
             return Err(Undefined::TooFewRows { needed: 2, found: x.rows() }.into());
         }
         let side = |m, side| {
-            let centred = Centred::new(m, &Mean::of(m));
-            let trace = centred.norms.iter().sum();
+            let centered = Centered::new(m, &Mean::of(m));
+            let trace = centered.norms.iter().sum();
             check_trace(trace, side)?;
-            Ok::<_, Undefined>((centred.columns, trace.sqrt()))
+            Ok::<_, Undefined>((centered.columns, trace.sqrt()))
         };
         let ((a, a_norm), (b, b_norm)) = (side(x, Side::X)?, side(y, Side::Y)?);
         let mut cross = vec![0.0; a.cols * b.cols];

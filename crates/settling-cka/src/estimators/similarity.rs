@@ -8,7 +8,8 @@ use crate::estimators::linear::linear_cka;
 
 /// A number for how similar two sets of features of the same rows are, from matrices in memory.
 ///
-/// For code that goes through several: the estimators of CKA and what else papers report.
+/// The interface of code that goes through several: the estimators of CKA and what else papers
+/// report.
 /// [`Cka`](crate::Cka) has more to say than one number.
 ///
 /// # Example
@@ -36,8 +37,8 @@ pub trait Similarity {
     ///
     /// # Errors
     ///
-    /// As [`linear_cka`](crate::linear_cka); and [`Undefined`](crate::ErrorKind::Undefined) where
-    /// the number has no value.
+    /// The same as [`linear_cka`](crate::linear_cka); and
+    /// [`Undefined`](crate::ErrorKind::Undefined) where the number has no value.
     fn similarity(&self, x: MatView<'_, f64>, y: MatView<'_, f64>) -> Result<f64, Error>;
 }
 
@@ -92,7 +93,7 @@ impl Similarity for DebiasedCka {
 /// The biased value of [`rbf_cka`] as a [`Similarity`].
 #[derive(Clone, Copy, Debug)]
 pub struct RbfCka {
-    /// Of both sides.
+    /// The width of the kernel, for both sides.
     pub bandwidth: Bandwidth,
 }
 

@@ -28,8 +28,9 @@ pub struct Bootstrap {
 
 /// An interval around a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Interval {
-    /// Of the rows as they are.
+    /// The value of the rows as they are.
     pub observed: f64,
     /// The lower end.
     pub low: f64,
@@ -40,7 +41,7 @@ pub struct Interval {
 }
 
 impl Bootstrap {
-    /// Of the rows as they are.
+    /// The CKA of the rows as they are.
     #[must_use]
     pub fn observed(&self) -> Cka {
         self.observed
@@ -56,7 +57,7 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// As [`Cka::debiased`], for the rows or for any of the draws: none is left out.
+    /// The same as [`Cka::debiased`], for the rows or for any of the draws: none is left out.
     ///
     /// # Panics
     ///
@@ -88,14 +89,15 @@ impl Bootstrap {
 /// The [`Bootstrap`] of two matrices in memory, with `draws` draws of n rows that follow from
 /// `seed`.
 ///
-/// The random numbers are those of SplitMix64. It takes `32 n²` bytes and some `10 n²` operations a
-/// draw; draws are shared among the threads of rayon's pool, and do not depend on their number. For
-/// very many rows, take a part of them: the interval of n rows is about `√(m / n)` times as wide as
-/// that of m.
+/// The random numbers are those of SplitMix64. It takes `32 n²` bytes and some `10 n²` operations
+/// per draw; draws are shared among the threads of rayon's pool, and do not depend on their number.
+/// For very many rows, take a part of them: the interval of n rows is about `√(m / n)` times as
+/// wide as that of m.
 ///
 /// # Errors
 ///
-/// As [`linear_cka`](crate::linear_cka).
+/// The same as [`linear_cka`](crate::linear_cka): the numbers of rows differ, a width is 0, or an
+/// element is not finite or beyond ±2^200.
 ///
 /// # Example
 ///

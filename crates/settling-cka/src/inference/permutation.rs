@@ -15,7 +15,8 @@ use crate::null::PermutationNull;
 ///
 /// # Errors
 ///
-/// As [`LinearCka::update`].
+/// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
+/// not finite or beyond ±2^200.
 ///
 /// # Example
 ///

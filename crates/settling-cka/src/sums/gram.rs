@@ -1,16 +1,16 @@
-//! The sums behind CKA from `n x n` matrices over pairs of rows: cheaper than features where rows
-//! are few, and the only form of a kernel that has no features.
+//! The sums that CKA is made of, from `n x n` matrices over pairs of rows: cheaper than features
+//! where rows are few, and the only form of a kernel that has no features.
 //!
-//! With `K` and `L` centred on both sides, `‖Cxy‖² = ⟨K, L⟩`, and the squared norms of centred rows
-//! are the diagonals.
+//! With `K` and `L` centered on both sides, `‖Cxy‖² = ⟨K, L⟩`, and the squared norms of centered
+//! rows are the diagonals.
 
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::product::{dot, gram_of_rows};
 use crate::cka::{Cka, CkaSums, Errors, SideSums};
 
-/// A centred Gram matrix.
+/// A centered Gram matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct Gram {
     /// Row-major `(rows, rows)`; only the lower triangle counts.
@@ -22,13 +22,13 @@ pub(crate) struct Gram {
 impl Gram {
     /// The linear kernel of at least one row.
     pub(crate) fn of_rows<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
-        let centred = Centred::new(m, &Mean::of(m));
-        Self::of_centred(gram_of_rows(&centred.columns), m.rows(), m.cols())
+        let centered = Centered::new(m, &Mean::of(m));
+        Self::of_centered(gram_of_rows(&centered.columns), m.rows(), m.cols())
     }
 
-    /// `values` is a centred matrix, row-major `(rows, rows)`, of which the lower triangle is
+    /// `values` is a centered matrix, row-major `(rows, rows)`, of which the lower triangle is
     /// looked at.
-    pub(crate) fn of_centred(values: Vec<f64>, rows: usize, features: usize) -> Self {
+    pub(crate) fn of_centered(values: Vec<f64>, rows: usize, features: usize) -> Self {
         let diagonal: Vec<f64> = (0..rows).map(|row| values[row * (rows + 1)]).collect();
         let sums = SideSums {
             features,
@@ -43,7 +43,7 @@ impl Gram {
         self.diagonal.len()
     }
 
-    /// The squared norms of the centred rows.
+    /// The squared norms of the centered rows.
     pub(crate) fn diagonal(&self) -> &[f64] {
         &self.diagonal
     }

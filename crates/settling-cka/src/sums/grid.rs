@@ -5,7 +5,7 @@ use std::mem;
 use rayon::prelude::*;
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centred, Mean};
+use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::moments::{OneSide, Pair, Shift};
 use crate::arithmetic::random::permutation;
 use crate::cka::{Cka, CkaSums, Errors, SideSums};
@@ -17,12 +17,13 @@ pub(crate) struct Grid {
     pub(crate) sides: [Vec<OneSide>; 2],
     /// Row-major: one row for an `x`.
     pairs: Vec<Pair>,
-    /// The first pair again, once a draw, with the rows of `y` in another order within each block.
+    /// The first pair again, once per draw, with the rows of `y` in another order within each
+    /// block.
     shuffled: Vec<Pair>,
     options: Options,
     blocks: u64,
     /// The last block of every side, for its memory.
-    spare: [Vec<Option<Centred>>; 2],
+    spare: [Vec<Option<Centered>>; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,14 +62,14 @@ impl Grid {
         let (before, added) = (self.rows as f64, sides[0][0].rows() as f64);
         let (first, share) = (self.rows == 0, added / (before + added));
         let options = self.options;
-        let advance = |side: &mut OneSide, m: &MatView<'_, T>, spare: Option<Centred>| {
+        let advance = |side: &mut OneSide, m: &MatView<'_, T>, spare: Option<Centered>| {
             let delta = side.mean.deviation(*m);
             let shift = side.shift_by(-share, &delta);
             if !first {
                 side.shift(before, &shift);
             }
             side.mean.advance(share, &delta);
-            let rows = Centred::reusing(spare, *m, &side.mean);
+            let rows = Centered::reusing(spare, *m, &side.mean);
             let rows = if options.single { rows.with_single() } else { rows };
             side.add_rows(&rows);
             (shift, rows)
@@ -76,7 +77,7 @@ impl Grid {
         let [xs, ys] = [0, 1].map(|index| {
             let (own, views) = (&mut self.sides[index], sides[index]);
             let spare = mem::take(&mut self.spare[index]);
-            let moved: Vec<(Shift, Centred)> = if options.parallel {
+            let moved: Vec<(Shift, Centered)> = if options.parallel {
                 let sides = own.par_iter_mut().zip(views).zip(spare);
                 sides.map(|((side, m), spare)| advance(side, m, spare)).collect()
             } else {
@@ -86,7 +87,7 @@ impl Grid {
             moved
         });
         let multiply =
-            |pair: &mut Pair, (shift_x, x): &(Shift, Centred), shift_y: &Shift, y: &Centred| {
+            |pair: &mut Pair, (shift_x, x): &(Shift, Centered), shift_y: &Shift, y: &Centered| {
                 if !first {
                     pair.shift(before, shift_x, shift_y);
                 }
@@ -149,7 +150,7 @@ impl Grid {
         self.finish(x, y, &self.pairs[x * self.sides[1].len() + y])
     }
 
-    /// CKA of the first pair with rows of `y` in another order, once a draw.
+    /// CKA of the first pair with rows of `y` in another order, once per draw.
     pub(crate) fn shuffled(&self) -> Vec<Cka> {
         self.shuffled.iter().map(|pair| self.finish(0, 0, pair)).collect()
     }

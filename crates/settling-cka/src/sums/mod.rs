@@ -1,4 +1,4 @@
-//! From rows to the sums that CKA is made of: by features, or by pairs of rows.
+//! The sums that CKA is made of, from rows: by features, or by pairs of rows.
 
 pub(crate) mod gram;
 pub(crate) mod grid;

@@ -72,7 +72,7 @@ impl Stream {
         self.grid.as_ref().map_or(0, |grid| grid.rows) + self.pending_rows
     }
 
-    /// Of both sides, once there was an update.
+    /// The widths of both sides, once there was an update.
     pub(crate) fn widths(&self) -> Option<&[Vec<usize>; 2]> {
         self.widths.as_ref()
     }

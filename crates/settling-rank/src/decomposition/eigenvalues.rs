@@ -5,9 +5,9 @@ use crate::certified::Certified;
 use crate::method::Method;
 use crate::uncertainty::{Quantity, Uncertainty};
 
-/// The eigenvalues of a Gram matrix `G`, `A Aᵀ` or `Aᵀ A` of the shorter side of a matrix, by
-/// whatever computed them in f64: a GPU, another library. [`certify`](Self::certify) makes singular
-/// values of them, with bounds, as [`spectrum`](crate::spectrum) does of its own.
+/// The eigenvalues of a Gram matrix `G`, `A Aᵀ` or `Aᵀ A` of the shorter side of a matrix, computed
+/// in f64 by a GPU or another library. [`certify`](Self::certify) makes singular values of them,
+/// with bounds, as [`spectrum`](crate::spectrum) does of its own.
 ///
 /// `A` should be scaled by a power of two, so that its largest element is near 1: squares of f64
 /// overflow and underflow.
@@ -17,7 +17,8 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// ```
 /// use settling_rank::{GramEigenvalues, Method};
 ///
-/// // A has the rows (3, 0) and (4, 5): A Aᵀ = [[9, 12], [12, 41]], whose elements are exact, has the eigenvalues 45 and 5.
+/// // A has the rows (3, 0) and (4, 5): A Aᵀ = [[9, 12], [12, 41]], whose elements are exact,
+/// // has the eigenvalues 45 and 5.
 /// let known = GramEigenvalues {
 ///     values: &[5.0, 45.0],
 ///     squared_norm: 50.0,
@@ -72,7 +73,7 @@ impl GramEigenvalues<'_> {
         Certified::scaled(values, self.exponent, (n, n), Method::Gram, uncertainty).ok()
     }
 
-    /// Of A itself, in any order.
+    /// The singular values of A itself, in any order.
     pub(crate) fn singular_values(&self) -> Option<(Vec<f64>, Uncertainty)> {
         let Self { values, squared_norm, norm, product_error, .. } = *self;
         let n = values.len() as f64;
@@ -103,7 +104,7 @@ impl GramEigenvalues<'_> {
 mod tests {
     use super::*;
 
-    /// Of the matrix with rows (2, 0) and (0, 1).
+    /// The eigenvalues of the matrix with rows (2, 0) and (0, 1).
     fn known(values: &[f64]) -> GramEigenvalues<'_> {
         let norm = 17.0_f64.sqrt();
         GramEigenvalues { values, squared_norm: 5.0, norm, product_error: 0.0, exponent: 0 }

@@ -58,7 +58,7 @@ pub(crate) fn singular_values<T: Copy + Into<f64>>(
 struct Gram {
     /// The lower triangle.
     g: Mat<f64>,
-    /// Of A.
+    /// The squared norm of A.
     squared_norm: f64,
     /// `A^T (A signs)`, without G.
     image: Vec<f64>,
@@ -117,7 +117,7 @@ fn sign(index: usize) -> f64 {
     1.0 - 2.0 * bit as f64
 }
 
-/// Of a symmetric matrix given by its lower triangle.
+/// The eigenvalues of a symmetric matrix given by its lower triangle.
 fn frobenius(g: &Mat<f64>) -> f64 {
     let columns = (0..g.ncols()).map(|col| {
         let below = &g.col_as_slice(col)[col..];

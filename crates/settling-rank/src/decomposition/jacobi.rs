@@ -7,7 +7,7 @@ const MAX_SWEEPS: usize = 60;
 /// One-sided Jacobi: rotates pairs of columns until all are orthogonal; their norms are then the
 /// singular values.
 ///
-/// Slower than bidiagonalisation by an order of magnitude, but every rotation brings the columns
+/// Slower than bidiagonalization by an order of magnitude, but every rotation brings the columns
 /// closer to orthogonal, so there is no iteration that can stall. The largest element must be near
 /// 1. `None` if columns are still not orthogonal after 60 sweeps (about ten are usual).
 ///
@@ -22,7 +22,7 @@ pub(crate) fn singular_values(mut columns: Vec<Vec<f64>>) -> Option<Vec<f64>> {
         for q in 1..columns.len() {
             let (left, right) = columns.split_at_mut(q);
             for p in left {
-                rotated |= orthogonalise(p, &mut right[0], orthogonal);
+                rotated |= orthogonalize(p, &mut right[0], orthogonal);
             }
         }
         if !rotated {
@@ -33,7 +33,7 @@ pub(crate) fn singular_values(mut columns: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 }
 
 /// Rotates two columns so that their inner product vanishes; false if it was negligible already.
-fn orthogonalise(p: &mut [f64], q: &mut [f64], orthogonal: f64) -> bool {
+fn orthogonalize(p: &mut [f64], q: &mut [f64], orthogonal: f64) -> bool {
     let (pp, qq, pq) = (dot(p, p), dot(q, q), dot(p, q));
     // A column this short is 1e-140 of the largest element: its products lose digits to underflow,
     // and nobody will miss it.

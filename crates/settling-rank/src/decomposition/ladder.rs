@@ -1,6 +1,6 @@
 //! Ways to the singular values of one matrix, tried in turn until a result passes a check.
 //!
-//! The implicit QR iteration behind rungs 1 to 4 can, very rarely, fail to converge; which of two
+//! The implicit QR iteration of rungs 1 to 4 can, very rarely, fail to converge; which of two
 //! matrices with nearly the same singular values it fails on is a matter of the last bits. So each
 //! rung hands it other bits; the last does without it.
 

@@ -1,4 +1,4 @@
-//! From a matrix, or a product that is not formed, to singular values that have passed their checks.
+//! How singular values are found: of a matrix, or of a product that is not formed.
 
 pub(crate) mod eigenvalues;
 mod gram;

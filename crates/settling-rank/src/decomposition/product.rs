@@ -23,7 +23,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 ///
 /// # Errors
 ///
-/// As [`singular_values`](crate::singular_values), of either factor;
+/// The same as [`singular_values`](crate::singular_values), for either factor;
 /// [`Underflow`](crate::ErrorKind::Underflow) if the largest value is not zero and below
 /// [`f64::MIN_POSITIVE`].
 ///
@@ -126,7 +126,7 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
 ///
 /// # Errors
 ///
-/// As [`product_spectrum`]; rows and columns are those of the stacked factors.
+/// The same as [`product_spectrum`]; rows and columns are those of the stacked factors.
 ///
 /// # Panics
 ///
@@ -172,7 +172,7 @@ pub fn sum_of_products_spectrum<T: Copy + Into<f64>>(
 ///
 /// # Panics
 ///
-/// As [`product_spectrum`].
+/// If the inner sizes of a pair differ.
 #[track_caller]
 pub fn product_spectra<T: Copy + Into<f64> + Sync>(
     pairs: &[(MatView<'_, T>, MatView<'_, T>)],
@@ -188,7 +188,7 @@ fn columns(
     element: impl Fn(usize, usize) -> f64,
 ) -> (Mat<f64>, Vec<Option<i32>>) {
     let mut columns = Mat::from_fn(rows, cols, element);
-    let normalise = |column: ColMut<'_, f64>| {
+    let normalize = |column: ColMut<'_, f64>| {
         let largest = column.norm_max();
         (largest > 0.0).then(|| {
             let exponent = exponent(largest);
@@ -196,7 +196,7 @@ fn columns(
             exponent
         })
     };
-    let exponents = columns.col_iter_mut().map(normalise).collect();
+    let exponents = columns.col_iter_mut().map(normalize).collect();
     (columns, exponents)
 }
 

@@ -22,7 +22,8 @@ pub const TOLERANCE: f64 = 1e-9;
 ///
 /// # Errors
 ///
-/// As [`singular_values`](crate::singular_values).
+/// The same as [`singular_values`](crate::singular_values): an element is not finite, the largest
+/// value overflows, or no method converges.
 ///
 /// # Example
 ///
@@ -50,7 +51,8 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Err
 ///
 /// # Errors
 ///
-/// As [`singular_values`](crate::singular_values).
+/// The same as [`singular_values`](crate::singular_values): an element is not finite, the largest
+/// value overflows, or no method converges.
 ///
 /// # Panics
 ///

@@ -41,7 +41,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// the same of the triangular QR factor, of the reversed columns, and of the matrix divided by its
 /// largest element, and at last Jacobi rotations. The bound is the same for all.
 ///
-/// One thread does the work; parallelise over matrices. [`spectrum`](crate::spectrum) takes a
+/// One thread does the work; parallelize over matrices. [`spectrum`](crate::spectrum) takes a
 /// fraction of the time where it is certain that the effective rank does not suffer.
 ///
 /// # Example

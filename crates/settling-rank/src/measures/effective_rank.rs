@@ -23,7 +23,7 @@ use crate::measures::relative::relative;
 /// ```
 ///
 /// The result has no unit. [`rankme`](crate::rankme) adds an epsilon to the shares. Other tools use
-/// the name for other things: the entropy of the *squared* values (whose logarithm, normalised, is
+/// the name for other things: the entropy of the *squared* values (whose logarithm, normalized, is
 /// [`matrix_entropy`](crate::matrix_entropy)), of the largest k only, or the ratio of the nuclear
 /// to the spectral norm. The differences are not small: for `sigma_k = k^(-1/2)`, k = 1 to 512, the
 /// shares of the values give 0.80 of 512 and the shares of their squares 0.23.
@@ -42,7 +42,8 @@ use crate::measures::relative::relative;
 /// ```
 /// use settling_rank::{Spectrum, effective_rank};
 ///
-/// // The shares are 1/2, 1/4, 1/4. The entropy is 1/2 ln 2 + 2 * 1/4 ln 4 = 3/2 ln 2; its exponential is 2^(3/2).
+/// // The shares are 1/2, 1/4, 1/4. The entropy is 1/2 ln 2 + 2 * 1/4 ln 4 = 3/2 ln 2;
+/// // its exponential is 2^(3/2).
 /// let spectrum = Spectrum::new(vec![2.0, 1.0, 1.0])?;
 /// assert!((effective_rank(&spectrum)? - 2.0_f64.powf(1.5)).abs() < 1e-14);
 ///
@@ -62,7 +63,7 @@ pub fn effective_rank(spectrum: &Spectrum) -> Result<f64, Error> {
     relative(spectrum).map(|(_, values)| effective_rank_of(values))
 }
 
-/// Of values as fractions of the largest, in any order.
+/// The effective rank of values as fractions of the largest, in any order.
 pub(crate) fn effective_rank_of(values: impl Iterator<Item = f64> + Clone) -> f64 {
     // With s = sigma / sigma_1 and S = sum(s), the definition is S * exp(-sum(s ln s) / S). Both
     // factors are at least 1, also after rounding, and equal values give their number exactly.
@@ -106,7 +107,7 @@ pub enum Denominator {
 ///
 /// # Errors
 ///
-/// As [`effective_rank`].
+/// [`Undefined`](crate::ErrorKind::Undefined), for an empty spectrum and for one of zeros.
 ///
 /// # Example
 ///

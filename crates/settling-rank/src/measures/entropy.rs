@@ -51,7 +51,7 @@ pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
 ///
 /// `tolerance` is that of the numerical rank. This is WeightWatcher's `entropy` (its tolerance is
 /// `max(rows, cols) * 2^-52`) without the epsilon that it adds to the shares. Times `ln r` it is
-/// the von Neumann entropy of the normalised Gram matrix, in nats.
+/// the von Neumann entropy of the normalized Gram matrix, in nats.
 ///
 /// # Errors
 ///
@@ -90,7 +90,7 @@ pub fn matrix_entropy(spectrum: &Spectrum, tolerance: f64) -> Result<f64, Error>
     Ok(entropy(squares.map(|square| square / total)) / (rank as f64).ln())
 }
 
-/// In nats.
+/// The entropy of shares, in nats.
 fn entropy(shares: impl Iterator<Item = f64>) -> f64 {
     -sum(shares.filter(|&p| p > 0.0).map(|p| p * p.ln()))
 }

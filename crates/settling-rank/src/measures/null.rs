@@ -9,7 +9,7 @@ use crate::arithmetic::sum::sum;
 /// 0 and equal variance. No unit.
 ///
 /// A yardstick: 0.966 for `(D, 4 D)`, 0.805 for a large square. A weight of that PER looks like
-/// noise to this measure, and an initialisation with independent elements has it whatever their
+/// noise to this measure, and an initialization with independent elements has it whatever their
 /// distribution, up to a term of the order `1 / min(rows, cols)`.
 ///
 /// # Definition
@@ -19,7 +19,8 @@ use crate::arithmetic::sum::sum;
 /// function g is expected to be
 ///
 /// ```text
-/// n 2 / pi integral(sin(t)^2 g(s) / s^2) + (g(1 - sqrt(c)) + g(1 + sqrt(c))) / 4 - integral(g(s)) / (2 pi)
+/// n 2 / pi integral(sin(t)^2 g(s) / s^2)
+///     + (g(1 - sqrt(c)) + g(1 + sqrt(c))) / 4 - integral(g(s)) / (2 pi)
 /// ```
 ///
 /// with integrals over 0 to pi. The second part is that of the edges, for real elements (Bai &

@@ -38,7 +38,7 @@ pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
 
 /// The participation ratio of the *squared* singular values, `sum(sigma^2)^2 / sum(sigma^4)`.
 ///
-/// Neuroscience calls it the dimensionality of the covariance; it has no unit. For a centred data
+/// Neuroscience calls it the dimensionality of the covariance; it has no unit. For a centered data
 /// matrix the squared values are the variances along the principal axes, up to a factor. The result
 /// lies between 1 and the rank.
 ///

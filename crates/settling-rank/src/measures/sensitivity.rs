@@ -17,8 +17,9 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// `H = -sum(p_j ln p_j) = ln S - sum(sigma_j ln sigma_j) / S`,
 ///
 /// ```text
-/// dH / d sigma_k  = 1 / S - (ln sigma_k + 1) / S + sum(sigma_j ln sigma_j) / S^2 = (-ln p_k - H) / S
-/// dER / d sigma_k = ER * dH / d sigma_k                                         = ER * (-ln p_k - H) / S
+/// dH / d sigma_k  = 1 / S - (ln sigma_k + 1) / S + sum(sigma_j ln sigma_j) / S^2
+///                 = (-ln p_k - H) / S
+/// dER / d sigma_k = ER * dH / d sigma_k = ER * (-ln p_k - H) / S
 /// ```
 ///
 /// A value grows the rank if its share is below `exp(-H) = 1 / ER`, and lowers it if the share is
@@ -43,8 +44,9 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// ```
 /// use settling_rank::{Spectrum, effective_rank_sensitivity};
 ///
-/// // The shares are 1/2, 1/4, 1/4: H = 3/2 ln 2, ER = 2^(3/2), S = 4. The first derivative is ER (ln 2 - 3/2 ln 2) / 4
-/// // = -ln 2 / sqrt(8), the others are ER (2 ln 2 - 3/2 ln 2) / 4 = ln 2 / sqrt(8).
+/// // The shares are 1/2, 1/4, 1/4: H = 3/2 ln 2, ER = 2^(3/2), S = 4.
+/// // The first derivative is ER (ln 2 - 3/2 ln 2) / 4 = -ln 2 / sqrt(8), the others are
+/// // ER (2 ln 2 - 3/2 ln 2) / 4 = ln 2 / sqrt(8).
 /// let derivatives = effective_rank_sensitivity(&Spectrum::new(vec![2.0, 1.0, 1.0])?)?;
 /// let expected = std::f64::consts::LN_2 / 8.0_f64.sqrt();
 /// for (found, expected) in derivatives.iter().zip([-expected, expected, expected]) {
@@ -95,7 +97,7 @@ pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error
 ///
 /// # Errors
 ///
-/// As [`effective_rank`](crate::effective_rank).
+/// [`Undefined`](crate::ErrorKind::Undefined), for an empty spectrum and for one of zeros.
 ///
 /// # Panics
 ///
@@ -106,7 +108,8 @@ pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error
 /// ```
 /// use settling_rank::{Spectrum, effective_rank_error};
 ///
-/// // Equal shares are a maximum, so only the second sum is left: r = 0.1 / 2, R = 0.1, 2 * 0.05^2 / 0.5 = 0.01.
+/// // Equal shares are a maximum, so only the second sum is left:
+/// // r = 0.1 / 2, R = 0.1, 2 * 0.05^2 / 0.5 = 0.01.
 /// let bound = effective_rank_error(&Spectrum::new(vec![1.0, 1.0])?, &[0.1, 0.1])?;
 /// assert!((bound - (0.01 / 0.81_f64).exp_m1()).abs() < 1e-14);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -123,9 +126,9 @@ pub fn effective_rank_error(spectrum: &Spectrum, radii: &[f64]) -> Result<f64, E
     // Refuses what has no rank.
     let _ = relative(spectrum)?;
     let pairs = || spectrum.values().iter().zip(radii);
-    let centres: Vec<f64> = pairs().map(|(value, radius)| value.max(*radius)).collect();
+    let centers: Vec<f64> = pairs().map(|(value, radius)| value.max(*radius)).collect();
     let moved: Vec<f64> = pairs().map(|(value, radius)| (radius - value).max(0.0)).collect();
-    Ok((entropy_change(&centres, radii) + entropy_change(&centres, &moved)).exp_m1())
+    Ok((entropy_change(&centers, radii) + entropy_change(&centers, &moved)).exp_m1())
 }
 
 /// The bound of `|H(q) - H|` above, around `values`, each at least its radius and one of them
@@ -173,16 +176,16 @@ pub(crate) fn joint_error(spectrum: &Spectrum, uncertainty: Uncertainty) -> Resu
         Quantity::Values => (t.sqrt() * norm, norm * norm),
         Quantity::Squares => (t.powf(0.75) * norm.sqrt(), t.sqrt() * norm),
     };
-    let centre = m1 / t;
-    let centres = || known.iter().copied().chain(small.iter().map(|_| centre));
-    let replacing = (effective_rank_of(centres()) / effective_rank_of(values.iter().copied())).ln();
+    let center = m1 / t;
+    let centers = || known.iter().copied().chain(small.iter().map(|_| center));
+    let replacing = (effective_rank_of(centers()) / effective_rank_of(values.iter().copied())).ln();
 
     // The change of a known value is at most that of its measured quantity times this.
     let gain = |value: f64| match uncertainty.of {
         Quantity::Values => 1.0,
         Quantity::Squares => 1.0 / (value + (value * value - error).sqrt()),
     };
-    let mean_log = mean_log(centres());
+    let mean_log = mean_log(centers());
     let root = |terms: &dyn Fn(f64) -> f64| sum(known.iter().map(|&v| terms(v).powi(2))).sqrt();
     let mut moved = error * root(&gain);
     let mut first = error * root(&|value| gain(value) * excess(value, mean_log));
@@ -190,10 +193,10 @@ pub(crate) fn joint_error(spectrum: &Spectrum, uncertainty: Uncertainty) -> Resu
     let mut second = error * error * steepest;
     if !small.is_empty() {
         moved += 2.0 * m1;
-        first += 2.0 * m1 * excess(centre, mean_log).abs();
-        second += m2 / centre + m1;
+        first += 2.0 * m1 * excess(center, mean_log).abs();
+        second += m2 / center + m1;
     }
-    let total = sum(centres());
+    let total = sum(centers());
     let rest = total - moved;
     // Also for NaN.
     if known.is_empty() || rest.is_nan() || rest <= 0.0 {
@@ -203,7 +206,7 @@ pub(crate) fn joint_error(spectrum: &Spectrum, uncertainty: Uncertainty) -> Resu
     Ok(bound.exp_m1() + ROUNDING)
 }
 
-/// Of two effective ranks, as documented there.
+/// The rounding of two effective ranks, as documented there.
 const ROUNDING: f64 = 2e-14;
 
 /// `sum(p ln s)` for values `s` with shares `p`.

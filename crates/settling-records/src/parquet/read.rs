@@ -1,4 +1,4 @@
-//! From Parquet to records, from files as this crate wrote them.
+//! Reads records from Parquet, from files as this crate wrote them.
 
 use std::fmt;
 use std::io::Read;

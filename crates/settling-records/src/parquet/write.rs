@@ -1,4 +1,4 @@
-//! From records to Parquet.
+//! Writes records as Parquet.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -38,8 +38,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// A number, or the reason why there is none, of what was measured where. Its shape is 0 x 0 and
-    /// the rest empty until the setters say otherwise.
+    /// A number, or the reason why there is none, of what was measured where. Its shape is 0 x 0
+    /// and the rest empty until the setters say otherwise.
     #[must_use]
     pub fn new(
         model: impl Into<String>,
@@ -64,25 +64,26 @@ impl Record {
         }
     }
 
-    /// With the shape of what was measured: observations and features, or rows and columns.
+    /// The same number with the shape of what was measured: observations and features, or rows and
+    /// columns.
     #[must_use]
     pub fn with_shape(self, n: usize, width: usize) -> Self {
         Self { n, width, ..self }
     }
 
-    /// With the token positions that were the observations; `None` for weights.
+    /// The same number with the token positions that were the observations; `None` for weights.
     #[must_use]
     pub fn with_positions(self, positions: impl Into<Option<Positions>>) -> Self {
         Self { positions: positions.into(), ..self }
     }
 
-    /// With how the number was estimated. Without `:`.
+    /// The same number with how it was estimated. Without `:`.
     #[must_use]
     pub fn with_estimator(self, estimator: impl Into<String>) -> Self {
         Self { estimator: estimator.into(), ..self }
     }
 
-    /// With the protocol that fixed every other choice.
+    /// The same number with the protocol that fixed every other choice.
     #[must_use]
     pub fn with_protocol(self, protocol: impl Into<String>) -> Self {
         Self { protocol: protocol.into(), ..self }

@@ -1,4 +1,4 @@
-//! `settling.csv`: from when on each layer stays similar to its end.
+//! `settling.csv`: the step from which on each layer stays similar to its end.
 
 use std::io::{Read, Write};
 
@@ -8,7 +8,7 @@ use crate::SCHEMA;
 use crate::error::Error;
 use crate::tables::table::{TableWriter, number, read_table};
 
-/// From when on a layer stays similar to its end: a row of `settling.csv`.
+/// The step from which on a layer stays similar to its end: a row of `settling.csv`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SettlingRow {
@@ -46,7 +46,7 @@ impl SettlingRow {
         Self { model, layer, component, view, threshold, settled, protocol }
     }
 
-    /// With the protocol that fixed every other choice.
+    /// The same row with the protocol that fixed every other choice.
     #[must_use]
     pub fn with_protocol(self, protocol: impl Into<String>) -> Self {
         Self { protocol: protocol.into(), ..self }

@@ -1,6 +1,8 @@
-use crate::double::Double;
-use crate::exact::TIE;
-use crate::{Contingency, PValues};
+//! What several tables say together.
+
+use crate::arithmetic::double::Double;
+use crate::coefficient::contingency::Contingency;
+use crate::inference::exact::{PValues, TIE};
 
 /// How several tables become one coefficient.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -21,7 +23,8 @@ pub enum Pooling {
 /// # Definition
 ///
 /// ```text
-/// sum over tables of (tp tn - fp fn) / n, divided by the sum over tables of sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn)) / n
+/// sum over tables of (tp tn - fp fn) / n, divided by
+/// sum over tables of sqrt((tp + fp) (tp + fn) (tn + fp) (tn + fn)) / n
 /// ```
 ///
 /// This is the mean of the MCCs, weighted by n times the product of the variables' standard
@@ -37,7 +40,8 @@ pub enum Pooling {
 /// ```
 /// use settling_mcc::{Contingency, stratified_mcc};
 ///
-/// // 2 of 6 layers told apart; 12 layers with a determinant of 5 * 4 - 1 * 2 = 18 and margins 6 7 6 5; a model with none early.
+/// // 2 of 6 layers told apart; 12 layers with a determinant of 5 * 4 - 1 * 2 = 18 and margins
+/// // 6 7 6 5; a model with none early.
 /// let models = [[2, 0, 0, 4], [5, 1, 2, 4], [0, 3, 0, 3]].map(|[true_positives, false_positives, false_negatives, true_negatives]| {
 ///     Contingency { true_positives, false_positives, false_negatives, true_negatives }
 /// });

@@ -1,7 +1,11 @@
-use crate::{Contingency, PermutationNull};
+//! Exact tests of a 2x2 table.
+
+use crate::coefficient::contingency::Contingency;
+use crate::inference::null::PermutationNull;
 
 /// The p-values of a test of association, two-sided and one-sided.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PValues {
     /// How likely an association is that is as unusual, in either direction, if there is none.
     pub two_sided: f64,
@@ -21,7 +25,7 @@ impl Contingency {
     /// table?
     ///
     /// It assumes independent observations. **The layers of one model are not independent**: they
-    /// are trained together, and neighbours resemble each other. For them a p-value from this test
+    /// are trained together, and neighbors resemble each other. For them a p-value from this test
     /// describes the table, it does not test a hypothesis. Few observations also set a floor: with
     /// six, of which one is actual, even perfect agreement has p = 1/6.
     ///
@@ -45,9 +49,14 @@ impl Contingency {
     /// ```
     /// use settling_mcc::Contingency;
     ///
-    /// // Six layers, two of them positive, all told apart: one of the 15 ways to choose two of six. The only table as unlikely
+    /// // Six layers, two of them positive, all told apart: one of the 15 ways to choose two of
+    /// // six. The only table as unlikely
     /// // is itself: the others have probabilities 8/15 and 6/15.
-    /// let p = Contingency { true_positives: 2, true_negatives: 4, ..Contingency::default() }.fisher_exact();
+    /// let p = Contingency {
+    ///     true_positives: 2,
+    ///     true_negatives: 4,
+    ///     ..Contingency::default()
+    /// }.fisher_exact();
     /// assert!((p.greater - 1.0 / 15.0).abs() < 1e-15);
     /// assert!((p.two_sided - 1.0 / 15.0).abs() < 1e-15);
     /// assert_eq!(p.less, 1.0);
@@ -116,9 +125,15 @@ impl Contingency {
     /// ```
     /// use settling_mcc::Contingency;
     ///
-    /// // Two of six layers predicted and two actual: none in common has an MCC of -0.5 and probability 6/15; one in common 0.25
+    /// // Two of six layers predicted and two actual: none in common has an MCC of -0.5 and
+    /// // probability 6/15; one in common 0.25
     /// // and 8/15; two in common 1 and 1/15.
-    /// let table = Contingency { true_positives: 0, false_positives: 2, false_negatives: 2, true_negatives: 2 };
+    /// let table = Contingency {
+    ///     true_positives: 0,
+    ///     false_positives: 2,
+    ///     false_negatives: 2,
+    ///     true_negatives: 2,
+    /// };
     /// let p = table.permutation_exact();
     /// assert!((p.two_sided - 7.0 / 15.0).abs() < 1e-15);
     /// assert!((p.less - 6.0 / 15.0).abs() < 1e-15);

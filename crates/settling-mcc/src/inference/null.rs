@@ -1,4 +1,6 @@
-use crate::Contingency;
+//! How likely each table with the same margins is.
+
+use crate::coefficient::contingency::Contingency;
 
 /// How likely each table with the margins of a given one is, if the variables are independent:
 /// [`Contingency::permutation_null`].
@@ -30,7 +32,8 @@ impl Contingency {
     /// ```
     /// use settling_mcc::Contingency;
     ///
-    /// // Six layers, two of them predicted and two actual: 6, 8 and 1 of the 15 pairings have 0, 1 and 2 in common.
+    /// // Six layers, two of them predicted and two actual: 6, 8 and 1 of the 15 pairings have 0, 1
+    /// // and 2 in common.
     /// let table = Contingency { true_positives: 2, true_negatives: 4, ..Contingency::default() };
     /// let null = table.permutation_null();
     /// let mcc: Vec<f64> = null.tables().map(|(table, _)| table.mcc().value().unwrap()).collect();

@@ -1,12 +1,14 @@
-use crate::double::Double;
-use crate::{Error, ErrorKind};
+//! The coefficient of k classes.
+
+use crate::arithmetic::double::Double;
+use crate::error::{Error, ErrorKind};
 
 /// How often two variables of k classes take each pair of values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Confusion {
-    /// By actual class.
+    /// How many observations each actual class has.
     actual: Vec<u64>,
-    /// By predicted class.
+    /// How many observations each predicted class has.
     predicted: Vec<u64>,
     correct: u64,
     total: u64,

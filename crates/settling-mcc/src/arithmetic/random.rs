@@ -1,3 +1,5 @@
+//! Random numbers that follow from a seed.
+
 /// SplitMix64: a stream of uniform numbers that a seed determines, on every machine.
 ///
 /// Reference: Steele, Lea & Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA.

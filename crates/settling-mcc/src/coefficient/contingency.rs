@@ -1,6 +1,8 @@
+//! The 2x2 table.
+
 use std::iter::Sum;
 
-use crate::Error;
+use crate::error::Error;
 
 /// How often two binary variables take each pair of values.
 ///

@@ -1,5 +1,7 @@
-use crate::permutation::{PermutationTest, Tally, classes};
-use crate::{Error, ErrorKind, Permutation};
+//! Correlations that need no threshold, and their permutation tests.
+
+use crate::error::{Error, ErrorKind};
+use crate::inference::permutation::{Permutation, PermutationTest, Tally, classes};
 
 /// A measure of association that needs no threshold: [`association`], [`Permutation::test`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -55,7 +57,8 @@ pub fn association(measure: Measure, x: &[f64], y: &[f64]) -> Result<f64, Error>
 ///
 /// # Errors
 ///
-/// As [`association`].
+/// The same as [`association`]: lengths that differ, a score that is not finite, or labels that are
+/// all alike.
 ///
 /// # Example
 ///
@@ -96,7 +99,8 @@ impl Permutation {
     ///
     /// # Errors
     ///
-    /// As [`association`].
+    /// The same as [`association`]: lengths that differ, a value that is not finite, or a variable
+    /// that is constant.
     ///
     /// # Panics
     ///
@@ -108,7 +112,8 @@ impl Permutation {
     /// use settling_mcc::{Measure, Permutation};
     ///
     /// // The only order of four that fits so well, and its reverse: 1/24, 2/24.
-    /// let test = Permutation::default().test(Measure::Kendall, &[0.1, 0.2, 0.3, 0.4], &[1.0, 2.0, 3.0, 4.0])?;
+    /// let (x, y) = ([0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]);
+    /// let test = Permutation::default().test(Measure::Kendall, &x, &y)?;
     /// assert!(test.exact);
     /// assert_eq!((test.p.greater, test.p.two_sided), (1.0 / 24.0, 2.0 / 24.0));
     /// # Ok::<(), settling_mcc::Error>(())
@@ -148,7 +153,7 @@ enum Pairing {
     Products { x: Vec<f64>, y: Vec<f64>, scale: f64 },
     /// The same of whole numbers.
     Ranks { x: Vec<i64>, y: Vec<i64>, scale: f64 },
-    /// By order of pairs.
+    /// The sums, by order of pairs.
     Orders { x: Vec<usize>, y: Vec<usize>, scale: f64 },
 }
 
@@ -175,11 +180,11 @@ impl Pairing {
             }
             Measure::Spearman => {
                 // Twice the distance from the mean rank, a whole number.
-                let centred = |values: &[f64]| -> Vec<i64> {
+                let centered = |values: &[f64]| -> Vec<i64> {
                     let ranks = doubled_ranks(values).into_iter();
                     ranks.map(|rank| rank as i64 - (values.len() as i64 + 1)).collect()
                 };
-                let (x, y) = (centred(x), centred(y));
+                let (x, y) = (centered(x), centered(y));
                 let squares =
                     |ranks: &[i64]| ranks.iter().map(|&r| i128::from(r).pow(2)).sum::<i128>();
                 let scale = (squares(&x) as f64 * squares(&y) as f64).sqrt();
@@ -218,8 +223,8 @@ impl Pairing {
     }
 }
 
-/// Centred, and at most 1 in magnitude, with differences of at least 1, so that no square overflows
-/// or vanishes.
+/// Centered, and at most 1 in magnitude, with differences of at least 1, so that no square
+/// overflows or vanishes.
 fn standardised(values: &[f64]) -> Vec<f64> {
     // About the first value, not about a mean: far from zero that would be too coarse beside the
     // differences.

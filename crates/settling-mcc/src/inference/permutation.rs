@@ -1,10 +1,12 @@
-use crate::PValues;
-use crate::random::Random;
+//! Permutation tests, over all orders or a sample of them.
+
+use crate::arithmetic::random::Random;
+use crate::inference::exact::PValues;
 
 /// Permutation tests: of all ways to pair two variables anew if they are few, else of a random
 /// sample, repeatable from a seed.
 ///
-/// They assume that observations can be exchanged. The layers of one model cannot: neighbours
+/// They assume that observations can be exchanged. The layers of one model cannot: neighbors
 /// resemble each other, in both variables. For them p-values are descriptions, and too small.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Permutation {
@@ -24,6 +26,7 @@ impl Default for Permutation {
 
 /// P-values by [`Permutation`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PermutationTest {
     /// The p-values. If arrangements were drawn, the data's own counts as one more, so that none is
     /// 0; they are uncertain by about sqrt(p / arrangements).

@@ -1,5 +1,9 @@
-use crate::double::Double;
-use crate::{Contingency, Error, ErrorKind, Margin, Mcc};
+//! The coefficient of observations that do not count alike.
+
+use crate::arithmetic::double::Double;
+use crate::coefficient::contingency::Contingency;
+use crate::coefficient::mcc::{Margin, Mcc};
+use crate::error::{Error, ErrorKind};
 
 /// How much weight each pair of values of two binary variables has: a [`Contingency`] whose
 /// observations do not count alike.
@@ -29,7 +33,12 @@ impl WeightedContingency {
     /// ```
     /// use settling_mcc::WeightedContingency;
     ///
-    /// let pairs = [((true, true), 1.5), ((true, false), 0.5), ((false, false), 1.0), ((false, true), 0.0)];
+    /// let pairs = [
+    ///     ((true, true), 1.5),
+    ///     ((true, false), 0.5),
+    ///     ((false, false), 1.0),
+    ///     ((false, true), 0.0),
+    /// ];
     /// let table = WeightedContingency::from_pairs(pairs)?;
     /// // 1.5 * 1 / sqrt(2 * 1.5 * 1.5 * 1).
     /// assert!((table.mcc().value().unwrap() - 1.5 / 4.5_f64.sqrt()).abs() < 1e-15);

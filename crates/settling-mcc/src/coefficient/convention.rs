@@ -1,4 +1,6 @@
-use crate::Contingency;
+//! What other libraries answer where the MCC is undefined.
+
+use crate::coefficient::contingency::Contingency;
 
 /// What another library answers where the MCC is undefined: [`Contingency::mcc_as`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

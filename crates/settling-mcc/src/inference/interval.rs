@@ -1,4 +1,7 @@
-use crate::{Contingency, normal};
+//! Intervals by profile likelihood.
+
+use crate::arithmetic::normal;
+use crate::coefficient::contingency::Contingency;
 
 impl Contingency {
     /// A confidence interval of the MCC, by profile likelihood: the coefficients under which the
@@ -35,7 +38,8 @@ impl Contingency {
     /// ```
     /// use settling_mcc::{Contingency, Mcc};
     ///
-    /// // Six layers, all told apart: what is certain about the coefficient is that it is not negative.
+    /// // Six layers, all told apart: what is certain about the coefficient is that it is not
+    /// // negative.
     /// let table = Contingency { true_positives: 2, true_negatives: 4, ..Contingency::default() };
     /// assert_eq!(table.mcc(), Mcc::Value(1.0));
     /// let (low, high) = table.profile_interval(0.95);

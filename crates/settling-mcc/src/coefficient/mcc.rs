@@ -1,6 +1,9 @@
+//! The Matthews correlation coefficient of a 2x2 table.
+
 use std::fmt;
 
-use crate::{Contingency, double::Double};
+use crate::arithmetic::double::Double;
+use crate::coefficient::contingency::Contingency;
 
 /// The Matthews correlation coefficient of a table, or why it has none: [`Contingency::mcc`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,12 +82,21 @@ impl Contingency {
     ///
     /// // (6 * 3 - 1 * 2) / sqrt(7 * 8 * 4 * 5) = 16 / sqrt(1120).
     /// let table =
-    ///     Contingency { true_positives: 6, false_positives: 1, false_negatives: 2, true_negatives: 3 };
+    ///     Contingency {
+    ///         true_positives: 6,
+    ///         false_positives: 1,
+    ///         false_negatives: 2,
+    ///         true_negatives: 3,
+    ///     };
     /// let mcc = table.mcc().value().unwrap();
     /// assert!((mcc - 16.0 / 1120.0_f64.sqrt()).abs() < 1e-15);
     ///
     /// // Nothing is ever predicted.
-    /// let silent = Contingency { false_negatives: 3, true_negatives: 9, ..Contingency::default() };
+    /// let silent = Contingency {
+    ///     false_negatives: 3,
+    ///     true_negatives: 9,
+    ///     ..Contingency::default()
+    /// };
     /// assert_eq!(silent.mcc(), Mcc::Undefined(Margin::Predicted));
     /// ```
     ///
@@ -117,8 +129,14 @@ impl Contingency {
     /// ```
     /// use settling_mcc::Contingency;
     ///
-    /// // Of six layers one is predicted and three are actual: at best, 1 * 3 / sqrt(1 * 5 * 3 * 3); at worst, its negative.
-    /// let table = Contingency { true_positives: 1, false_positives: 0, false_negatives: 2, true_negatives: 3 };
+    /// // Of six layers one is predicted and three are actual: at best, 1 * 3 / sqrt(1 * 5 * 3 * 3);
+    /// // at worst, its negative.
+    /// let table = Contingency {
+    ///     true_positives: 1,
+    ///     false_positives: 0,
+    ///     false_negatives: 2,
+    ///     true_negatives: 3,
+    /// };
     /// let (low, high) = table.attainable_mcc().unwrap();
     /// assert!((high - 0.2_f64.sqrt()).abs() < 1e-15);
     /// assert_eq!(low, -high);

@@ -1,7 +1,11 @@
-use crate::interval::quantile_of_level;
-use crate::pooling::Pooling;
-use crate::random::Random;
-use crate::{Contingency, Error, ErrorKind, normal, stratified_mcc};
+//! Intervals by resampling.
+
+use crate::arithmetic::normal;
+use crate::arithmetic::random::Random;
+use crate::coefficient::contingency::Contingency;
+use crate::error::{Error, ErrorKind};
+use crate::inference::interval::quantile_of_level;
+use crate::inference::pooling::{Pooling, stratified_mcc};
 
 /// Intervals by resampling, repeatable from a seed.
 ///
@@ -16,7 +20,12 @@ use crate::{Contingency, Error, ErrorKind, normal, stratified_mcc};
 /// ```
 /// use settling_mcc::{Bootstrap, Contingency};
 ///
-/// let table = Contingency { true_positives: 9, false_positives: 3, false_negatives: 4, true_negatives: 16 };
+/// let table = Contingency {
+///     true_positives: 9,
+///     false_positives: 3,
+///     false_negatives: 4,
+///     true_negatives: 16,
+/// };
 /// let interval = Bootstrap::default().mcc(&table)?;
 /// assert!(interval.low < interval.estimate && interval.estimate < interval.high);
 /// assert_eq!(interval, Bootstrap::default().mcc(&table)?); // the same seed, the same interval
@@ -60,6 +69,7 @@ pub enum BootstrapMethod {
 
 /// An interval by [`Bootstrap`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BootstrapInterval {
     /// The statistic of the data itself.
     pub estimate: f64,
@@ -158,12 +168,13 @@ impl Bootstrap {
         })
     }
 
-    /// An interval of the MCC over several tables, such as one a model, resampling whole tables:
+    /// An interval of the MCC over several tables, such as one per model, resampling whole tables:
     /// for observations that are dependent within a table, and independent between them.
     ///
     /// # Errors
     ///
-    /// As [`mcc`](Self::mcc).
+    /// The same as [`mcc`](Self::mcc): the statistic is undefined, for the tables or for too many
+    /// resamples.
     ///
     /// # Panics
     ///
@@ -188,8 +199,8 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// As [`mcc`](Self::mcc); and [`InvalidValue`](ErrorKind::InvalidValue), if the statistic is
-    /// not finite.
+    /// The same as [`mcc`](Self::mcc); and [`InvalidValue`](ErrorKind::InvalidValue), if the
+    /// statistic is not finite.
     ///
     /// # Panics
     ///

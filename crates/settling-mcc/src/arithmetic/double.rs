@@ -1,3 +1,5 @@
+//! Numbers in twice the precision of f64.
+
 use std::ops::{Add, Mul, Neg};
 
 /// An unevaluated sum of two f64, the second below the rounding error of the first: about 106 bits.
