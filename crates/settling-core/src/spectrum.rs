@@ -83,3 +83,10 @@ impl Spectrum {
         self.values
     }
 }
+
+/// So that what holds a spectrum, such as one with its certificate, can be measured as one.
+impl AsRef<Self> for Spectrum {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

@@ -16,7 +16,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 ///
 /// // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
 /// let a = spectrum(MatView::new(&[1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0], 2, 3))?;
-/// assert_eq!(effective_rank(a.spectrum())?, 2.0);
+/// assert_eq!(effective_rank(&a)?, 2.0);
 /// assert_eq!(a.method(), Method::Gram);
 /// assert!(a.effective_rank_error()? < 1e-9);
 /// # Ok::<(), settling_rank::Error>(())
@@ -125,6 +125,12 @@ impl Certified {
         uncertainty.each += rounding;
         uncertainty.together += rounding * (values.len() as f64).sqrt();
         Ok(Self { spectrum: checked(values), method, uncertainty })
+    }
+}
+
+impl AsRef<Spectrum> for Certified {
+    fn as_ref(&self) -> &Spectrum {
+        &self.spectrum
     }
 }
 

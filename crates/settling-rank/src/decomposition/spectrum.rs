@@ -33,7 +33,7 @@ pub const TOLERANCE: f64 = 1e-9;
 /// // A^T A = [[25, 20], [20, 25]] has the eigenvalues 45 and 5: the values are as 3 to 1.
 /// let a = spectrum(MatView::new(&[3.0_f32, 0.0, 4.0, 5.0], 2, 2))?;
 /// let by_hand = 4.0 / 3.0_f64.powf(0.75); // shares 3/4 and 1/4: exp(ln 4 - 3/4 ln 3)
-/// assert!((effective_rank(a.spectrum())? - by_hand).abs() < 1e-14);
+/// assert!((effective_rank(&a)? - by_hand).abs() < 1e-14);
 /// # Ok::<(), settling_rank::Error>(())
 /// ```
 pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Error> {

@@ -51,7 +51,11 @@ pub enum ConditionNumber {
 ///
 /// Golub & Van Loan, *Matrix Computations*, 4th edition, section 2.6.2.
 #[track_caller]
-pub fn condition_number(spectrum: &Spectrum, radius: f64) -> Result<ConditionNumber, Error> {
+pub fn condition_number(
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    radius: f64,
+) -> Result<ConditionNumber, Error> {
+    let spectrum = spectrum.as_ref();
     assert!(radius >= 0.0, "a radius is not negative");
     let (largest, values) = relative(spectrum)?;
     let smallest = values.last().unwrap_or(1.0);

@@ -49,7 +49,11 @@ use crate::error::{Error, Undefined};
 /// Nature 571; Agrawal et al. (2022), "alpha-ReQ: Assessing representation quality in
 /// self-supervised learning by measuring eigenspectrum decay", NeurIPS.
 #[track_caller]
-pub fn spectral_decay(spectrum: &Spectrum, ranks: RangeInclusive<usize>) -> Result<f64, Error> {
+pub fn spectral_decay(
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    ranks: RangeInclusive<usize>,
+) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     let (first, last) = ranks.into_inner();
     assert!(first > 0, "ranks count from 1");
     let why = if spectrum.is_empty() {

@@ -59,7 +59,8 @@ use crate::measures::relative::relative;
 ///
 /// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO,
 /// definition 1.
-pub fn effective_rank(spectrum: &Spectrum) -> Result<f64, Error> {
+pub fn effective_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     relative(spectrum).map(|(_, values)| effective_rank_of(values))
 }
 
@@ -132,9 +133,10 @@ pub enum Denominator {
 /// Diehl Martinez, Lesci & Buttery (2024), "Tending Towards Stability: Convergence Challenges in
 /// Small Language Models", Findings of EMNLP.
 pub fn proportional_effective_rank(
-    spectrum: &Spectrum,
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
     denominator: Denominator,
 ) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     let (_, values) = relative(spectrum)?;
     let (dimensions, counted) = match denominator {
         Denominator::Attainable => (spectrum.len(), spectrum.len()),

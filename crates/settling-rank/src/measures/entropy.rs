@@ -38,7 +38,8 @@ use crate::measures::relative::relative;
 /// Garrido, Balestriero, Najman & LeCun (2023), "RankMe: Assessing the downstream performance of
 /// pretrained self-supervised representations by their rank", ICML.
 #[track_caller]
-pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
+pub fn rankme(spectrum: &(impl AsRef<Spectrum> + ?Sized), epsilon: f64) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     assert!(epsilon >= 0.0 && epsilon.is_finite(), "an epsilon is finite and not negative");
     let (_, values) = relative(spectrum)?;
     let total = sum(values.clone());
@@ -79,7 +80,11 @@ pub fn rankme(spectrum: &Spectrum, epsilon: f64) -> Result<f64, Error> {
 /// Martin & Mahoney (2021), "Implicit self-regularization in deep neural networks", JMLR 22,
 /// section 3.2.
 #[track_caller]
-pub fn matrix_entropy(spectrum: &Spectrum, tolerance: f64) -> Result<f64, Error> {
+pub fn matrix_entropy(
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    tolerance: f64,
+) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     let rank = numerical_rank(spectrum, tolerance);
     let (_, values) = relative(spectrum)?;
     if rank <= 1 {

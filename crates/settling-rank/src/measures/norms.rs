@@ -18,7 +18,8 @@ use crate::measures::relative::relative;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn spectral_norm(spectrum: &Spectrum) -> f64 {
+pub fn spectral_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
+    let spectrum = spectrum.as_ref();
     spectrum.values().first().copied().unwrap_or(0.0)
 }
 
@@ -38,7 +39,8 @@ pub fn spectral_norm(spectrum: &Spectrum) -> f64 {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn frobenius_norm(spectrum: &Spectrum) -> f64 {
+pub fn frobenius_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
+    let spectrum = spectrum.as_ref();
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values.map(|s| s * s)).sqrt())
 }
 
@@ -57,6 +59,7 @@ pub fn frobenius_norm(spectrum: &Spectrum) -> f64 {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn nuclear_norm(spectrum: &Spectrum) -> f64 {
+pub fn nuclear_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
+    let spectrum = spectrum.as_ref();
     relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values))
 }

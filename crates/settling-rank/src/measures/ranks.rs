@@ -31,7 +31,8 @@ use crate::measures::relative::relative;
 ///
 /// Rudelson & Vershynin (2007), "Sampling from large matrices", J. ACM 54(4), who call it the
 /// numerical rank.
-pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
+pub fn stable_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     let (_, values) = relative(spectrum)?;
     Ok(sum(values.map(|s| s * s)))
 }
@@ -60,7 +61,8 @@ pub fn stable_rank(spectrum: &Spectrum) -> Result<f64, Error> {
 ///
 /// Gao et al. (2017), "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv
 /// 214262.
-pub fn participation_ratio(spectrum: &Spectrum) -> Result<f64, Error> {
+pub fn participation_ratio(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     let (_, values) = relative(spectrum)?;
     let squares = values.map(|s| s * s);
     let total = sum(squares.clone());
@@ -94,7 +96,8 @@ pub fn participation_ratio(spectrum: &Spectrum) -> Result<f64, Error> {
 /// Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.4.1.
 #[must_use]
 #[track_caller]
-pub fn numerical_rank(spectrum: &Spectrum, tolerance: f64) -> usize {
+pub fn numerical_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized), tolerance: f64) -> usize {
+    let spectrum = spectrum.as_ref();
     assert!(tolerance >= 0.0, "a tolerance is not negative");
     relative(spectrum).map_or(0, |(_, values)| values.filter(|&value| value > tolerance).count())
 }

@@ -58,7 +58,10 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// assert_eq!(derivatives, [0.0, 0.0, f64::INFINITY]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error> {
+pub fn effective_rank_sensitivity(
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+) -> Result<Vec<f64>, Error> {
+    let spectrum = spectrum.as_ref();
     let (largest, values) = relative(spectrum)?;
     // ER / S, of the values as fractions of the largest, is exp(-mean_log): see `effective_rank`.
     let mean_log = mean_log(values.clone());
@@ -120,7 +123,11 @@ pub fn effective_rank_sensitivity(spectrum: &Spectrum) -> Result<Vec<f64>, Error
 /// Gibbs & Su (2002), "On choosing and bounding probability metrics", International Statistical
 /// Review 70(3), theorem 5, for the bound of the divergence.
 #[track_caller]
-pub fn effective_rank_error(spectrum: &Spectrum, radii: &[f64]) -> Result<f64, Error> {
+pub fn effective_rank_error(
+    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    radii: &[f64],
+) -> Result<f64, Error> {
+    let spectrum = spectrum.as_ref();
     assert_eq!(spectrum.len(), radii.len(), "a radius for each singular value");
     assert!(radii.iter().all(|&radius| radius >= 0.0), "a radius is not negative");
     // Refuses what has no rank.
