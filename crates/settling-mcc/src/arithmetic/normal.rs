@@ -172,7 +172,7 @@ mod tests {
 
     fn golden(name: &str) -> Vec<(f64, f64)> {
         let file: serde_json::Value =
-            serde_json::from_str(include_str!("../tests/golden/inference.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/golden/inference.json")).unwrap();
         let number = |value: &serde_json::Value| value.as_str().unwrap().parse().unwrap();
         let pairs = file["normal"][name].as_array().unwrap().iter();
         pairs.map(|pair| (number(&pair[0]), number(&pair[1]))).collect()
