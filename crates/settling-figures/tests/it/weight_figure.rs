@@ -1,3 +1,5 @@
+//! The figure of one checkpoint.
+
 use settling_core::{Component, Signal, Site, Step};
 use settling_figures::{ErrorKind, weight_figure};
 use settling_records::Record;
