@@ -25,7 +25,7 @@ fn value(place: u64) -> f64 {
 /// some of them undefined.
 fn records(protocol: &str) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
-    let mut push = |model: &str, step, site, signal, estimator: &str| {
+    let mut push = |model: &str, step, site: Site, signal, estimator: &str| {
         let place = records.len() as u64;
         let metric = if signal == Signal::Activation { "cka" } else { "per" };
         // Larger at the end, so that layers settle, and early now and then.
