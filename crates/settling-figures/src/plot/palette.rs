@@ -1,4 +1,4 @@
-//! Colours and markers.
+//! Colors and markers.
 
 use crate::plot::svg::{Path, Svg};
 
@@ -12,7 +12,7 @@ pub(crate) const MINOR: &str = "#aaa";
 pub(crate) const RULE: &str = "#e4e4e4";
 
 /// Stops of viridis, up to where it would become too pale for a line on white paper. Its lightness
-/// rises evenly, so that the order of the models survives colour blindness and greyscale printing.
+/// rises evenly, so that the order of the models survives color blindness and grayscale printing.
 const STOPS: [[f64; 3]; 8] = [
     [68.0, 1.0, 84.0],
     [71.0, 44.0, 122.0],
@@ -24,14 +24,14 @@ const STOPS: [[f64; 3]; 8] = [
     [158.0, 210.0, 40.0],
 ];
 
-/// The colour of the model `index` of `count`, as `#rrggbb`: first dark, last light.
+/// The color of the model `index` of `count`, as `#rrggbb`: first dark, last light.
 pub(crate) fn color(index: usize, count: usize) -> String {
     // The fewer models, the less of the pale end is needed to tell them apart.
     let reach = count as f64 / (count + 1) as f64;
     shade(reach * index as f64 / count.saturating_sub(1).max(1) as f64)
 }
 
-/// The colour of `value`, from dark at 0 and below to light at 1 and above, as `#rrggbb`.
+/// The color of `value`, from dark at 0 and below to light at 1 and above, as `#rrggbb`.
 pub(crate) fn shade(value: f64) -> String {
     let at = value.clamp(0.0, 1.0);
     let place = at * (STOPS.len() - 1) as f64;
@@ -43,7 +43,7 @@ pub(crate) fn shade(value: f64) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// How far a marker reaches from its centre.
+/// How far a marker reaches from its center.
 const RADIUS: f64 = 2.8;
 
 /// Adds the marker of the model `index` at `at`; the shapes repeat after six models.

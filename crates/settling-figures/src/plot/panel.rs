@@ -256,5 +256,5 @@ impl Panel<'_> {
     }
 }
 
-/// Half the width of a band at a step that has no neighbour.
+/// Half the width of a band at a step that has no neighbor.
 const ALONE: f64 = 3.0;

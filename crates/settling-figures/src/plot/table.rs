@@ -1,4 +1,4 @@
-//! Tables of numbers as colours.
+//! Tables of numbers as colors.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::plot::palette::{INK, QUIET, shade};
 use crate::plot::svg::{Anchor, Path, Svg, coord, rect};
 use crate::plot::text;
 
-/// Numbers as colours.
+/// Numbers as colors.
 pub(crate) struct Table<'a> {
     pub(crate) title: &'a str,
     pub(crate) row_title: &'a str,
@@ -23,7 +23,7 @@ pub(crate) struct Table<'a> {
     pub(crate) absent: &'a str,
 }
 
-/// Tables with one scale of colours.
+/// Tables with one scale of colors.
 pub(crate) struct Sheet<'a> {
     pub(crate) title: &'a str,
     pub(crate) notes: Vec<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Sheet<'a> {
     pub(crate) least_width: f64,
     /// How large a table is and its cells are: (width of a table, height of a cell).
     pub(crate) size: (f64, f64),
-    /// The numbers that have the darkest and the lightest colour.
+    /// The numbers that have the darkest and the lightest color.
     pub(crate) range: (f64, f64),
     /// Whether the border between numbers above 0 and others is drawn, instead of numbers and
     /// dashes.
@@ -102,8 +102,8 @@ impl Sheet<'_> {
         svg.finish()
     }
 
-    /// How light the colour of a value is, in percent: finer than the eye, and few enough that
-    /// cells share their colours.
+    /// How light the color of a value is, in percent: finer than the eye, and few enough that
+    /// cells share their colors.
     fn shade(&self, value: f64) -> u8 {
         let (low, high) = self.range;
         (100.0 * ((value - low) / (high - low)).clamp(0.0, 1.0)).round() as u8
@@ -119,7 +119,7 @@ impl Sheet<'_> {
         let value = |row: usize, column: usize| table.values[row * columns + column];
         let fill = |row, column| value(row, column).map(|value| self.shade(value));
 
-        // Neighbours of one colour are one piece, and all pieces of a colour are one path.
+        // Neighbors of one color are one piece, and all pieces of a color are one path.
         let mut fills: BTreeMap<u8, Path> = BTreeMap::new();
         for row in 0..rows {
             let mut start = 0;
@@ -200,7 +200,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// The colours from the low end at the bottom to the high end at the top.
+    /// The colors from the low end at the bottom to the high end at the top.
     fn draw_scale(&self, svg: &mut Svg, (left, top): (f64, f64), high: f64) {
         const STEPS: u32 = 32;
         let step = high / f64::from(STEPS);

@@ -6,7 +6,7 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 
-/// The only font in which figures are measured and rasterised.
+/// The only font in which figures are measured and rasterized.
 pub(crate) fn font() -> &'static [u8] {
     dejavu::sans::regular()
 }

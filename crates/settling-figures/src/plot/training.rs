@@ -20,8 +20,8 @@ pub(crate) struct Training<'a> {
 /// A column of panels.
 pub(crate) struct Column {
     pub(crate) title: String,
-    /// The marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of an
-    /// estimate.
+    /// The marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of
+    /// an estimate.
     pub(crate) panels: Vec<Vec<Mark>>,
 }
 

@@ -198,8 +198,8 @@ fn read(
         .collect()
 }
 
-/// A hundredth of a pixel, of which a panel has 186, and as much of the labels that the axis is read
-/// off.
+/// A hundredth of a pixel, of which a panel has 186, and as much of the labels that the axis is
+/// read off.
 fn assert_drawn(found: &[(f64, f64)], expected: &[(f64, f64)], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}: {found:?}, expected {expected:?}");
     for ((x, y), (wanted_x, wanted_y)) in found.iter().zip(expected) {
@@ -322,7 +322,7 @@ fn the_figure_of_settling_steps_draws_its_table_as_it_is_in_its_file() {
                 let first = panels[place];
                 let lowest = panels[thresholds.len() * column + thresholds.len() - 1][3];
                 let x = horizontal(&svg, (left, right), lowest, false);
-                // Labelled on the left of the first column alone.
+                // Labeled on the left of the first column alone.
                 let y = vertical(&svg, first[0], (top, bottom), true);
                 for model in MODELS {
                     let of_panel = rows.iter().filter(|row| {

@@ -150,7 +150,7 @@ fn every_layer_has_a_line_in_each_of_six_panels() {
         let lines = curves(&svg, &format!("layer {layer}"));
         assert_eq!(lines.len(), 6, "layer {layer}");
         let color = lines[0].first_element_child().and_then(|path| path.attribute("stroke"));
-        colors.push(color.expect("a colour").to_owned());
+        colors.push(color.expect("a color").to_owned());
     }
     colors.dedup();
     assert_eq!((colors.len(), colors[0].as_str()), (20, "#440154"));
@@ -179,7 +179,7 @@ fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
     assert_eq!((count("0.50"), count("0.25"), count("1.00")), (10, 10, 4));
     assert_eq!((count("\u{2212}0.20"), count("–")), (2, 2));
     assert!(figure.svg().contains("Undefined and left out: 2 of 28 values."));
-    // As dark as 0, and no path for what is undefined: 3 colours a table. 0.5 is half-way between
+    // As dark as 0, and no path for what is undefined: 3 colors a table. 0.5 is half-way between
     // the stops #2c718e and #21908d, 0.25 three quarters of the way from #472c7a to #3b518b.
     let tables = svg
         .descendants()

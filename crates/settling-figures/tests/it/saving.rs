@@ -70,7 +70,7 @@ fn the_png_has_the_size_and_the_colours_of_the_figure() {
     for name in names {
         let markers = curves(&svg, name).last().and_then(|curve| curve.last_element_child());
         let fill = markers.and_then(|markers| markers.attribute("fill")).expect("a fill");
-        let channel = |at: usize| u8::from_str_radix(&fill[at..at + 2], 16).expect("a colour");
+        let channel = |at: usize| u8::from_str_radix(&fill[at..at + 2], 16).expect("a color");
         assert!(colors.contains(&[channel(1), channel(3), channel(5), 255]), "{name}: {fill}");
     }
 }
