@@ -67,6 +67,7 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let column = |&model: &&str| Column {
         title: model.to_owned(),
+        whole: true,
         panels: Component::ALL.map(|component| panel(model, component)).into(),
     };
     let meaning = format!(

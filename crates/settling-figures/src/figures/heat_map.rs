@@ -90,7 +90,7 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, Error> {
         least_width: 394.0,
         size: (cell * columns as f64, cell),
         range: (0.0, 1.0),
-        border: false,
+        signed: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

@@ -99,7 +99,7 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
         least_width: 0.0,
         size: (385.0, (280.0 / depth as f64).clamp(7.0, 30.0)),
         range,
-        border: false,
+        signed: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

@@ -72,6 +72,7 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
     };
     let column = |quantity| Column {
         title: title(quantity).to_owned(),
+        whole: quantity.metric() == "cka",
         panels: Component::ALL.map(|component| panel(component, quantity)).into(),
     };
     let estimators = used.iter().map(|row| (row.quantity, row.estimator.as_str()));

@@ -80,12 +80,13 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
     let strokes: Vec<_> = if similarity.len() > 1 { strokes.collect() } else { Vec::new() };
     let average = note::average_title(rules);
     let columns = [
-        (title(deciding), &lines[..3]),
-        (title(Quantity::WeightPer), &lines[3..4]),
-        (title(Quantity::GradientPer), &lines[4..]),
+        (deciding, &lines[..3]),
+        (Quantity::WeightPer, &lines[3..4]),
+        (Quantity::GradientPer, &lines[4..]),
     ];
-    let column = |(title, lines): (&str, &[(Quantity, Stroke)])| Column {
-        title: format!("{average} {title}"),
+    let column = |(quantity, lines): (Quantity, &[(Quantity, Stroke)])| Column {
+        title: format!("{average} {}", title(quantity)),
+        whole: quantity == deciding,
         panels: Component::ALL.map(|component| panel(component, lines)).into(),
     };
 

@@ -81,6 +81,7 @@ pub fn percentile_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let column = |model: &str| Column {
         title: model.to_owned(),
+        whole: true,
         panels: Component::ALL.map(|component| panel(model, component)).into(),
     };
     let meaning = format!(

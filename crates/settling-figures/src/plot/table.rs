@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plot::page::{self, NOTE_SIZE, Notes};
-use crate::plot::palette::{INK, QUIET, shade};
+use crate::plot::palette::{INK, QUIET, shade, signed_shade};
 use crate::plot::svg::{Anchor, Path, Svg, coord, rect};
 use crate::plot::text;
 
@@ -36,9 +36,9 @@ pub(crate) struct Sheet<'a> {
     pub(crate) size: (f64, f64),
     /// The numbers that have the darkest and the lightest color.
     pub(crate) range: (f64, f64),
-    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and
-    /// dashes.
-    pub(crate) border: bool,
+    /// Whether the numbers have a sign, and 0 in the middle of the range: colors are those of signs,
+    /// and the border between numbers above 0 and others is drawn, instead of numbers and dashes.
+    pub(crate) signed: bool,
 }
 
 const TOP: f64 = 34.0;
@@ -109,6 +109,11 @@ impl Sheet<'_> {
         (100.0 * ((value - low) / (high - low)).clamp(0.0, 1.0)).round() as u8
     }
 
+    /// The color at a share of the range.
+    fn color(&self, share: f64) -> String {
+        if self.signed { signed_shade(share) } else { shade(share) }
+    }
+
     fn draw_table(&self, svg: &mut Svg, table: &Table<'_>, at: (f64, f64), cell: (f64, f64)) {
         let (rows, columns) = (table.rows.len(), table.columns.len());
         let high = cell.1 * rows as f64;
@@ -137,17 +142,18 @@ impl Sheet<'_> {
         }
         svg.open("g", &[("shape-rendering", &"crispEdges")]);
         for (&percent, path) in &fills {
-            svg.element("path", &[("d", path), ("fill", &shade(f64::from(percent) / 100.0))]);
+            let fill = self.color(f64::from(percent) / 100.0);
+            svg.element("path", &[("d", path), ("fill", &fill)]);
         }
         svg.close("g");
         rect_outline(svg, at, (cell.0 * columns as f64, high), "#aaa", 0.8);
         if fills.is_empty() {
             let middle = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high / 2.0 + 4.0);
             svg.text(middle, Anchor::Middle, LABEL_SIZE, QUIET, table.absent);
-        } else if !self.border {
+        } else if !self.signed {
             self.draw_numbers(svg, table, &corner, cell);
         }
-        if self.border {
+        if self.signed {
             draw_border(svg, (rows, columns), &value, &corner, cell);
         }
         if let Some((row, column)) = table.framed {
@@ -207,7 +213,7 @@ impl Sheet<'_> {
         for index in 0..STEPS {
             let share = (f64::from(index) + 0.5) / f64::from(STEPS);
             let at = (left, top + high - f64::from(index + 1) * step);
-            rect(svg, at, (10.0, step), &shade(share));
+            rect(svg, at, (10.0, step), &self.color(share));
         }
         let (least, most) = self.range;
         for number in [least, f64::midpoint(least, most), most] {
