@@ -4,15 +4,16 @@
 use std::path::Path;
 use std::{env, fs};
 
+use settling_analysis::Quantity;
 use settling_core::Step;
 use settling_figures::{
-    Error, ErrorKind, Figure, Quantity, estimator_figure, layer_heat_map, layer_lines, main_figure,
+    Error, ErrorKind, Figure, estimator_figure, layer_heat_map, layer_lines, main_figure,
     percentile_figure, settling_figure, spectra_figure, surface_figure,
 };
 use settling_records::Record;
 
 use crate::main_figure::assert_texts_are_legible;
-use crate::study::parse;
+use crate::study::{parse, tables};
 use crate::suite::{Model, PYTHIA, spectra, steps, suite};
 
 /// Checks a figure, and saves it where a person wants to look at it.
@@ -31,21 +32,22 @@ fn look_at(name: &str, draw: impl Fn() -> Result<Figure, Error>) {
 
 fn all_figures(name: &str, records: &[Record]) {
     let model = records[records.len() - 1].model.clone();
-    look_at(&format!("{name}-main"), || main_figure(records));
-    look_at(&format!("{name}-percentiles"), || percentile_figure(records));
-    look_at(&format!("{name}-estimators"), || estimator_figure(records));
-    look_at(&format!("{name}-settling"), || settling_figure(records, &[0.45, 0.9]));
-    look_at(&format!("{name}-lines"), || layer_lines(records, &model));
+    let tables = &tables(records);
+    look_at(&format!("{name}-main"), || main_figure(tables));
+    look_at(&format!("{name}-percentiles"), || percentile_figure(tables));
+    look_at(&format!("{name}-estimators"), || estimator_figure(tables));
+    look_at(&format!("{name}-settling"), || settling_figure(tables, &[0.45, 0.9]));
+    look_at(&format!("{name}-lines"), || layer_lines(tables, &model));
     for (quantity, short) in [
         (Quantity::DebiasedCka, "cka"),
         (Quantity::WeightPer, "per"),
         (Quantity::GradientPer, "grad"),
     ] {
-        look_at(&format!("{name}-heat-{short}"), || layer_heat_map(records, &model, quantity));
+        look_at(&format!("{name}-heat-{short}"), || layer_heat_map(tables, &model, quantity));
     }
     // Of few layers, or undefined ones, there may be none.
-    match surface_figure(records, &model) {
-        Ok(_) => look_at(&format!("{name}-surface"), || surface_figure(records, &model)),
+    match surface_figure(tables, &model) {
+        Ok(_) => look_at(&format!("{name}-surface"), || surface_figure(tables, &model)),
         Err(error) => assert_eq!(error.kind(), ErrorKind::NoData, "{error}"),
     }
 }

@@ -1,10 +1,12 @@
+//! Pictures as files: SVG and PNG.
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::{env, fs, process};
 
 use settling_figures::{ErrorKind, main_figure};
 
-use crate::study::{STEPS, curves, parse, records};
+use crate::study::{STEPS, curves, parse, records, tables};
 
 /// The width, height and RGBA pixels of a PNG.
 fn decode(png: &[u8]) -> (u32, u32, Vec<[u8; 4]>) {
@@ -46,7 +48,7 @@ impl Drop for Folder {
 #[test]
 fn the_png_has_the_size_and_the_colours_of_the_figure() {
     let names = ["a", "b", "c", "d", "e", "f", "g"];
-    let figure = main_figure(&records(&names, &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&names, &STEPS))).expect("a figure");
     let svg = parse(&figure);
     let side = |name| -> f32 {
         let side = svg.root_element().attribute(name).expect("a size");
@@ -68,14 +70,14 @@ fn the_png_has_the_size_and_the_colours_of_the_figure() {
     for name in names {
         let markers = curves(&svg, name).last().and_then(|curve| curve.last_element_child());
         let fill = markers.and_then(|markers| markers.attribute("fill")).expect("a fill");
-        let channel = |at: usize| u8::from_str_radix(&fill[at..at + 2], 16).expect("a colour");
+        let channel = |at: usize| u8::from_str_radix(&fill[at..at + 2], 16).expect("a color");
         assert!(colors.contains(&[channel(1), channel(3), channel(5), 255]), "{name}: {fill}");
     }
 }
 
 #[test]
 fn a_scale_without_a_picture_is_an_error() {
-    let figure = main_figure(&records(&["m"], &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&["m"], &STEPS))).expect("a figure");
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-6, 100.0] {
         let error = figure.png(scale).expect_err("no such picture");
         assert_eq!(error.kind(), ErrorKind::Render);
@@ -86,7 +88,7 @@ fn a_scale_without_a_picture_is_an_error() {
 #[test]
 fn saving_writes_two_files_and_replaces_older_ones() {
     let folder = Folder::new("save");
-    let figure = main_figure(&records(&["m"], &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&["m"], &STEPS))).expect("a figure");
     // A dot in the stem is part of the name, not an extension.
     let stem = folder.0.join("pythia-1.4b");
     fs::write(folder.0.join("pythia-1.4b.svg"), "old").expect("an older file");
@@ -104,7 +106,7 @@ fn saving_writes_two_files_and_replaces_older_ones() {
 #[test]
 fn a_failed_save_names_the_path_and_leaves_nothing() {
     let folder = Folder::new("failed");
-    let figure = main_figure(&records(&["m"], &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&["m"], &STEPS))).expect("a figure");
     // A folder in the place of the file: the rename fails after the writing.
     let occupied = folder.0.join("main.svg");
     fs::create_dir_all(occupied.join("inside")).expect("a folder");

@@ -4,7 +4,7 @@ use settling_core::{Component, Step};
 use settling_figures::{ErrorKind, settling_figure, spectra_figure, surface_figure};
 use settling_records::Record;
 
-use crate::study::{curves, line, parse, records, texts};
+use crate::study::{curves, line, parse, records, tables, texts};
 
 const STEPS: [u64; 4] = [0, 10, 100, 1000];
 
@@ -37,7 +37,7 @@ fn settled_layers_are_points_and_others_are_outlined_and_counted() {
         [Some(0.1), Some(0.1), None, Some(1.0)], // unknown
         [None, Some(0.1), Some(0.9), Some(1.0)], // from 10 % on, whatever was before
     ]);
-    let figure = settling_figure(&records, &[0.5]).expect("a figure");
+    let figure = settling_figure(&tables(&records), &[0.5]).expect("a figure");
     let svg = parse(&figure);
     let groups = curves(&svg, "m");
     assert_eq!(groups.len(), 4, "a line and a lane in each of two panels");
@@ -67,7 +67,7 @@ fn the_end_of_training_is_that_of_all_records_of_the_model() {
     later.step = Step(2000);
     later.metric = "something_else".to_owned();
     records.push(later);
-    let figure = settling_figure(&records, &[0.5]).expect("a figure");
+    let figure = settling_figure(&tables(&records), &[0.5]).expect("a figure");
     // At step 2000 its CKA was not measured.
     assert!(figure.svg().contains("Unknown for undefined values: 2."));
 }
@@ -75,7 +75,15 @@ fn the_end_of_training_is_that_of_all_records_of_the_model() {
 #[test]
 #[should_panic(expected = "a threshold is NaN")]
 fn a_threshold_is_a_number() {
-    let _ = settling_figure(&records(&["m"], &[1]), &[f64::NAN]);
+    let _ = settling_figure(&tables(&records(&["m"], &[1])), &[f64::NAN]);
+}
+
+#[test]
+fn a_threshold_is_one_of_the_table() {
+    let records = converging(&[[Some(0.1), Some(0.9), Some(0.9), Some(1.0)]]);
+    let error = settling_figure(&tables(&records), &[0.5, 0.6]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoData);
+    assert!(error.to_string().contains("(0.45, 0.5, 0.8, 0.9), found 0.6"), "{error}");
 }
 
 /// Layers that converge as `early` says, with these PERs of weights at the end.
@@ -107,7 +115,7 @@ fn a_surface_counts_where_its_correlation_is_positive() {
     // 0.7 has 9 thresholds from 0.3 on up to 0.7, of which 0.3 itself is reached by both; PER 0.85
     // to 0.9 likewise 5 of 0.86 to 0.90.
     let records = associated(&[(0.3, Some(0.905)), (0.7, Some(0.855))]);
-    let figure = surface_figure(&records, "m").expect("a figure");
+    let figure = surface_figure(&tables(&records), "m").expect("a figure");
     let undefined = 260 - 8 * 5;
     let count = format!("PER of weights: above 0 at 0 of 260 points, undefined at {undefined}.");
     let svg = parse(&figure);
@@ -122,7 +130,7 @@ fn a_surface_counts_where_its_correlation_is_positive() {
 #[test]
 fn the_border_of_positive_correlations_is_drawn_where_there_is_one() {
     let border = |layers: &[(f64, Option<f64>)]| {
-        let figure = surface_figure(&associated(layers), "m").expect("a figure");
+        let figure = surface_figure(&tables(&associated(layers)), "m").expect("a figure");
         figure.svg().matches("stroke-width=\"1.8\"").count()
     };
     assert_eq!(border(&[(0.3, Some(0.905)), (0.7, Some(0.855))]), 0);
@@ -131,14 +139,15 @@ fn the_border_of_positive_correlations_is_drawn_where_there_is_one() {
 
 #[test]
 fn a_surface_needs_every_layer() {
-    let error = surface_figure(&associated(&[(0.3, Some(0.9)), (0.7, None)]), "m").unwrap_err();
+    let error =
+        surface_figure(&tables(&associated(&[(0.3, Some(0.9)), (0.7, None)])), "m").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoData);
     assert!(error.to_string().contains("a layer has no PER at the end"), "{error}");
-    assert_eq!(surface_figure(&[], "m").unwrap_err().kind(), ErrorKind::NoData);
+    assert_eq!(surface_figure(&tables(&[]), "m").unwrap_err().kind(), ErrorKind::NoData);
     let mut records = associated(&[(0.3, Some(0.9)), (0.5, Some(0.99)), (0.7, Some(0.8))]);
-    assert!(surface_figure(&records, "m").is_ok());
+    assert!(surface_figure(&tables(&records), "m").is_ok());
     records.retain(|record| record.site.layer != 1 || record.metric != "cka");
-    let error = surface_figure(&records, "m").unwrap_err();
+    let error = surface_figure(&tables(&records), "m").unwrap_err();
     assert!(error.to_string().contains("MLP, PER of weights: a layer has no CKA"), "{error}");
 }
 

@@ -1,12 +1,16 @@
+//! The report: everything in one document.
+
 use std::{env, fs};
 
 use proptest::prelude::*;
 use roxmltree::Document;
+use settling_analysis::{ErrorKind as TableErrorKind, Rules, Tables};
 use settling_core::{Component, Signal};
 use settling_figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 use settling_records::{MccRow, Record};
 
 use crate::mcc_figure::row;
+use crate::study::tables;
 use crate::suite::{PYTHIA, spectra, steps, suite};
 
 fn rows(models: &[&str]) -> Vec<MccRow> {
@@ -39,7 +43,8 @@ fn assert_self_contained(html: &str) {
 fn the_report_of_a_suite_has_everything_and_loads_nothing() {
     let records = suite(&PYTHIA, &steps());
     let names: Vec<&str> = PYTHIA.iter().map(|(name, ..)| *name).collect();
-    let mcc = rows(&names);
+    let mut tables = [tables(&records)];
+    tables[0].mcc = rows(&names);
     let spectra = spectra(512, &steps());
     let spectra: Vec<_> = spectra.iter().map(|(step, values)| (*step, &values[..])).collect();
     let title = "pythia-70m, layer0.mlp.write, weight";
@@ -50,8 +55,7 @@ fn the_report_of_a_suite_has_everything_and_loads_nothing() {
     }];
     let report = Report {
         title: "The suite of the paper",
-        records: &records,
-        mcc: &mcc,
+        tables: &tables,
         manifest: Some("{ \"settling\": \"0.1.0\" }"),
         audit: Some("pythia-70m: sound"),
         more: &more,
@@ -93,15 +97,16 @@ fn nothing_from_a_table_becomes_markup() {
     for record in &mut records {
         record.protocol = format!("{hostile}-protocol");
     }
-    let mut mcc = rows(&[hostile]);
-    for row in &mut mcc {
+    let rules = Rules { protocol: records[0].protocol.clone(), ..Rules::corrected() };
+    let mut tables = [Tables::new(&records, &rules).expect("tables")];
+    tables[0].mcc = rows(&[hostile]);
+    for row in &mut tables[0].mcc {
         row.protocol.clone_from(&records[0].protocol);
         row.predictor = hostile.to_owned();
     }
     let report = Report {
         title: hostile,
-        records: &records,
-        mcc: &mcc,
+        tables: &tables,
         manifest: Some(hostile),
         audit: Some(hostile),
         more: &[],
@@ -122,14 +127,15 @@ fn nothing_from_a_table_becomes_markup() {
 fn what_was_not_measured_is_left_out_with_a_reason() {
     let mut records = suite(&[("mine", 4, 64)], &[0, 10, 1000]);
     records.retain(|record| record.signal == Signal::Weight);
-    let report = Report { records: &records, ..Report::default() };
+    let mut tables = [tables(&records)];
+    let report = Report { tables: &tables, ..Report::default() };
     let html = report.html().expect("a report");
     assert_self_contained(&html);
     for reason in [
         "Left out: Percentiles over layers: no number to draw",
         "Left out: Settling step by depth: no number to draw",
         "Left out: Correlations of mine under other thresholds",
-        "No mcc.csv was passed",
+        "4 of 4 layers have an undefined variable",
         "No manifest.json was passed",
         "was not checked",
     ] {
@@ -138,7 +144,10 @@ fn what_was_not_measured_is_left_out_with_a_reason() {
     // The lines of PER, and the map of the weights' PER.
     let names: Vec<String> =
         report.figures().expect("figures").into_iter().map(|figure| figure.name).collect();
-    assert_eq!(names, ["main", "layers-1-mine", "heat-map-weight-per-1-mine"]);
+    assert_eq!(names, ["main", "layers-1-mine", "heat-map-weight-per-1-mine", "mcc"]);
+    tables[0].mcc.clear();
+    let html = Report { tables: &tables, ..Report::default() }.html().expect("a report");
+    assert!(html.contains("There are no correlations"));
 }
 
 #[test]
@@ -147,14 +156,32 @@ fn protocols_have_a_part_each() {
     let mut others = records.clone();
     others.iter_mut().for_each(|record| record.protocol = "published".to_owned());
     records.extend(others);
-    let report = Report { records: &records, ..Report::default() };
+    let mut published = Rules::published();
+    published.views = Rules::corrected().views;
+    let rules = [Rules::corrected(), published];
+    let tables = rules.map(|rules| Tables::new(&records, &rules).expect("tables"));
+    let report = Report { tables: &tables, ..Report::default() };
     let html = report.html().expect("a report");
     assert_self_contained(&html);
     assert!(html.contains("Convergence and effective rank (protocol corrected)"));
     assert!(html.contains("Convergence and effective rank (protocol published)"));
     let mains =
         report.figures().expect("figures").into_iter().filter(|one| one.name.starts_with("main"));
-    assert_eq!(mains.map(|one| one.name).collect::<Vec<_>>(), ["main-1", "main-2"]);
+    assert_eq!(mains.map(|one| one.name).collect::<Vec<_>>(), ["main-corrected", "main-published"]);
+    // What each protocol says of itself.
+    for words in [
+        "CKA is \u{2265} 0.45 within 10 % of training",
+        "CKA is &gt; 0.45 at index 13",
+        "Means over layers.",
+        "Medians over layers; of PERs, over layers and heads alike.",
+        "the debiased CKA: early convergence",
+        "the biased CKA: early convergence",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    let twice = [tables[0].clone(), tables[0].clone()];
+    let error = Report { tables: &twice, ..Report::default() }.html().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRecords);
 }
 
 #[test]
@@ -163,11 +190,12 @@ fn what_cannot_be_reported_is_an_error() {
     let mut records = suite(&[("mine", 2, 64)], &[0, 10]);
     let twice = records[0].clone();
     records.push(twice);
-    let report = Report { records: &records, ..Report::default() };
-    assert_eq!(report.html().unwrap_err().kind(), ErrorKind::InvalidRecords);
+    let error = Tables::new(&records, &Rules::corrected()).unwrap_err();
+    assert_eq!(error.kind(), TableErrorKind::Contradiction);
     // A table alone is enough.
-    let mcc = rows(&["mine"]);
-    let html = Report { mcc: &mcc, ..Report::default() }.html().expect("a report");
+    let mut tables = [tables(&[])];
+    tables[0].mcc = rows(&["mine"]);
+    let html = Report { tables: &tables, ..Report::default() }.html().expect("a report");
     assert!(html.contains("there are no records"));
 }
 
@@ -192,7 +220,8 @@ proptest! {
             }
             records.push(record);
         }
-        let html = Report { records: &records, ..Report::default() }.html().expect("a report");
+        let tables = [tables(&records)];
+        let html = Report { tables: &tables, ..Report::default() }.html().expect("a report");
         assert_self_contained(&html);
         prop_assert!(!html.contains("NaN") && !html.contains("inf,"));
     }

@@ -1,6 +1,7 @@
 //! Synthetic records of a whole study, and ways to look into a figure.
 
 use roxmltree::{Document, Node};
+use settling_analysis::{Rules, Tables};
 use settling_core::{Component, Positions, Signal, Site, Step};
 use settling_figures::Figure;
 use settling_records::Record;
@@ -46,6 +47,12 @@ pub(crate) fn records(models: &[&str], steps: &[u64]) -> Vec<Record> {
         }
     }
     records
+}
+
+/// The tables of records of the protocol `corrected`.
+#[track_caller]
+pub(crate) fn tables(records: &[Record]) -> Tables {
+    Tables::new(records, &Rules::corrected()).expect("records that do not contradict each other")
 }
 
 pub(crate) fn parse(figure: &Figure) -> Document<'_> {

@@ -1,13 +1,14 @@
 //! Figures that show more than the mean over layers.
 
 use proptest::prelude::*;
+use settling_analysis::{ErrorKind as TableErrorKind, Quantity, Rules, Tables, quantile};
 use settling_core::{Component, Signal, Step};
 use settling_figures::{
-    ErrorKind, Quantity, estimator_figure, layer_heat_map, layer_lines, percentile_figure, quantile,
+    ErrorKind, estimator_figure, layer_heat_map, layer_lines, percentile_figure,
 };
 use settling_records::Record;
 
-use crate::study::{STEPS, curves, line, parse, records, texts};
+use crate::study::{STEPS, curves, line, parse, records, tables, texts};
 use crate::suite::{PYTHIA, steps, suite};
 
 /// The debiased CKA of `values` layers at one step, of both components.
@@ -27,7 +28,7 @@ fn layers(values: &[f64]) -> Vec<Record> {
 
 /// The lowest and the highest y of the band with this fill, in the upper panel.
 fn band(records: &[Record], fill: &str) -> (f64, f64) {
-    let figure = percentile_figure(records).expect("a figure");
+    let figure = percentile_figure(&tables(records)).expect("a figure");
     let svg = parse(&figure);
     let path = svg
         .descendants()
@@ -100,7 +101,7 @@ fn a_step_without_values_interrupts_bands_and_median() {
     for record in records.iter_mut().filter(|record| record.step == Step(64)) {
         record.value = Err("zero matrix".to_owned());
     }
-    let figure = percentile_figure(&records).expect("a figure");
+    let figure = percentile_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     let bands: Vec<&str> = svg
         .descendants()
@@ -117,7 +118,7 @@ fn a_step_without_values_interrupts_bands_and_median() {
 
 #[test]
 fn every_model_has_a_column_and_every_estimator_a_line() {
-    let figure = estimator_figure(&suite(&PYTHIA, &steps())).expect("a figure");
+    let figure = estimator_figure(&tables(&suite(&PYTHIA, &steps()))).expect("a figure");
     let svg = parse(&figure);
     let texts = texts(&svg);
     assert!(PYTHIA.iter().all(|(name, ..)| texts.contains(name)), "{texts:?}");
@@ -134,7 +135,7 @@ fn every_model_has_a_column_and_every_estimator_a_line() {
 fn an_estimator_that_was_not_measured_has_no_line() {
     let mut records = records(&["m"], &STEPS);
     records.retain(|record| record.estimator != "debiased");
-    let figure = estimator_figure(&records).expect("a figure");
+    let figure = estimator_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     assert_eq!((curves(&svg, "debiased CKA").len(), curves(&svg, "biased CKA").len()), (0, 2));
 }
@@ -142,14 +143,14 @@ fn an_estimator_that_was_not_measured_has_no_line() {
 #[test]
 fn every_layer_has_a_line_in_each_of_six_panels() {
     let records = suite(&[("other", 3, 64), ("mine", 20, 64)], &STEPS);
-    let figure = layer_lines(&records, "mine").expect("a figure");
+    let figure = layer_lines(&tables(&records), "mine").expect("a figure");
     let svg = parse(&figure);
     let mut colors = Vec::new();
     for layer in 0..20 {
         let lines = curves(&svg, &format!("layer {layer}"));
         assert_eq!(lines.len(), 6, "layer {layer}");
         let color = lines[0].first_element_child().and_then(|path| path.attribute("stroke"));
-        colors.push(color.expect("a colour").to_owned());
+        colors.push(color.expect("a color").to_owned());
     }
     colors.dedup();
     assert_eq!((colors.len(), colors[0].as_str()), (20, "#440154"));
@@ -170,7 +171,7 @@ fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
             _ => Ok(if mlp { 0.25 } else { 0.5 }),
         };
     }
-    let figure = layer_heat_map(&records, "m", Quantity::DebiasedCka).expect("a figure");
+    let figure = layer_heat_map(&tables(&records), "m", Quantity::DebiasedCka).expect("a figure");
     let svg = parse(&figure);
     let texts = texts(&svg);
     let count = |label: &str| texts.iter().filter(|&&text| text == label).count();
@@ -178,7 +179,7 @@ fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
     assert_eq!((count("0.50"), count("0.25"), count("1.00")), (10, 10, 4));
     assert_eq!((count("\u{2212}0.20"), count("–")), (2, 2));
     assert!(figure.svg().contains("Undefined and left out: 2 of 28 values."));
-    // As dark as 0, and no path for what is undefined: 3 colours a table. 0.5 is half-way between
+    // As dark as 0, and no path for what is undefined: 3 colors a table. 0.5 is half-way between
     // the stops #2c718e and #21908d, 0.25 three quarters of the way from #472c7a to #3b518b.
     let tables = svg
         .descendants()
@@ -192,24 +193,18 @@ fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
 fn figures_of_layers_say_what_they_lack() {
     let records = records(&["m"], &STEPS);
     for error in [
-        layer_lines(&records, "other").unwrap_err(),
-        layer_heat_map(&records, "other", Quantity::WeightPer).unwrap_err(),
-        percentile_figure(&[]).unwrap_err(),
-        estimator_figure(&[]).unwrap_err(),
+        layer_lines(&tables(&records), "other").unwrap_err(),
+        layer_heat_map(&tables(&records), "other", Quantity::WeightPer).unwrap_err(),
+        percentile_figure(&tables(&[])).unwrap_err(),
+        estimator_figure(&tables(&[])).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NoData);
         assert!(error.to_string().contains("none of the 0 records"), "{error}");
     }
     let mut twice = records.clone();
     twice.push(records[0].clone());
-    for error in [
-        layer_lines(&twice, "m").unwrap_err(),
-        layer_heat_map(&twice, "m", Quantity::DebiasedCka).unwrap_err(),
-        percentile_figure(&twice).unwrap_err(),
-        estimator_figure(&twice).unwrap_err(),
-    ] {
-        assert_eq!(error.kind(), ErrorKind::InvalidRecords, "{error}");
-    }
+    let error = Tables::new(&twice, &Rules::corrected()).unwrap_err();
+    assert_eq!(error.kind(), TableErrorKind::Contradiction, "{error}");
 }
 
 #[test]
@@ -223,7 +218,7 @@ fn the_yardstick_of_random_matrices_is_no_measurement() {
         },
     ));
     assert_eq!(
-        layer_lines(&more, "m").expect("a figure"),
-        layer_lines(&all, "m").expect("a figure")
+        layer_lines(&tables(&more), "m").expect("a figure"),
+        layer_lines(&tables(&all), "m").expect("a figure")
     );
 }

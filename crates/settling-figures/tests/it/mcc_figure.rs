@@ -1,3 +1,5 @@
+//! The table of correlations.
+
 use settling_core::{Component, View};
 use settling_figures::{ErrorKind, mcc_figure};
 use settling_records::MccRow;
@@ -6,15 +8,12 @@ use crate::main_figure::assert_texts_are_legible;
 use crate::study::{curves, parse, texts};
 
 pub(crate) fn row(model: &str, component: Component, mcc: Result<f64, String>) -> MccRow {
-    {
-        let mut row =
-            MccRow::new(model.to_owned(), component, View::Write, "weight_per", [2, 1, 0, 3]);
-        row.mcc = mcc;
-        row.interval = mcc.is_ok().then_some((-0.25, 0.75));
-        row.p_exact = 0.2;
-        row.protocol = "corrected".to_owned();
-        row
-    }
+    let mut row = MccRow::new(model, component, View::Write, "weight_per", [2, 1, 0, 3]);
+    row.interval = mcc.is_ok().then_some((-0.25, 0.75));
+    row.mcc = mcc;
+    row.p_exact = 0.2;
+    row.protocol = "corrected".to_owned();
+    row
 }
 
 fn rows(models: &[&str]) -> Vec<MccRow> {

@@ -1,14 +1,17 @@
+//! The main figure, and whether texts can be read.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::{env, fs};
 
 use resvg::tiny_skia::Rect;
 use resvg::usvg::{Group, Node, Options, Tree, fontdb};
+use settling_analysis::{CkaEstimator, Error, ErrorKind as TableErrorKind, Rules, Tables};
 use settling_core::{Component, Signal, Step, View};
-use settling_figures::{Error, ErrorKind, Figure, main_figure};
+use settling_figures::{ErrorKind, Figure, main_figure};
 use settling_records::Record;
 
-use crate::study::{STEPS, curves, line, parse, records, texts};
+use crate::study::{STEPS, curves, line, parse, records, tables, texts};
 
 /// Fails on a text that leaves the page or touches another, measured as the renderer measures them.
 #[track_caller]
@@ -55,7 +58,8 @@ fn collect_texts(group: &Group, texts: &mut Vec<(String, Rect)>) {
 
 #[test]
 fn the_figure_is_the_golden_one() {
-    let figure = main_figure(&records(&["pythia-70m", "pythia-1.4b"], &STEPS)).expect("a figure");
+    let figure =
+        main_figure(&tables(&records(&["pythia-70m", "pythia-1.4b"], &STEPS))).expect("a figure");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/main.svg");
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, figure.svg()).expect("the golden file can be written");
@@ -75,7 +79,7 @@ fn the_figure_is_the_golden_one() {
 #[test]
 fn every_column_shows_every_model_in_both_rows() {
     let records = records(&["b", "a"], &STEPS);
-    let figure = main_figure(&records).expect("a figure");
+    let figure = main_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     // Two rows of three strokes of CKA, one of weights, one of gradients.
     for model in ["a", "b"] {
@@ -86,7 +90,9 @@ fn every_column_shows_every_model_in_both_rows() {
         }
     }
     let texts = texts(&svg);
-    for label in ["CKA (debiased)", "PER of weights", "PER of gradients", "Attention", "MLP"] {
+    for label in
+        ["Mean CKA (debiased)", "Mean PER of weights", "Mean PER of gradients", "Attention", "MLP"]
+    {
         assert_eq!(texts.iter().filter(|&&text| text == label).count(), 1, "{label}");
     }
     for stroke in ["CKA, debiased", "CKA, biased", "floor: biased CKA of independent features"] {
@@ -105,7 +111,7 @@ fn a_line_is_the_mean_over_the_defined_layers() {
             .iter_mut()
             .filter(|record| record.step == Step(64) && record.site.component == Component::Mlp);
         at_step.zip(values).for_each(|(record, value)| record.value = value);
-        let figure = main_figure(&records).expect("a figure");
+        let figure = main_figure(&tables(&records)).expect("a figure");
         line(curves(&parse(&figure), "m")[1]).to_owned()
     };
     let undefined = || Err("zero matrix".to_owned());
@@ -122,7 +128,7 @@ fn a_step_without_a_defined_value_interrupts_the_line() {
             record.value = Err("zero matrix".to_owned());
         }
     }
-    let figure = main_figure(&records).expect("a figure");
+    let figure = main_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     let pieces: Vec<usize> =
         curves(&svg, "m").iter().map(|&curve| line(curve).matches('M').count()).collect();
@@ -136,7 +142,7 @@ fn a_step_without_a_defined_value_interrupts_the_line() {
 fn names_are_escaped_and_shortened() {
     let long = "a-name-".repeat(60);
     let hostile = "<text>&amp;\"'</text>";
-    let figure = main_figure(&records(&[hostile, &long], &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&[hostile, &long], &STEPS))).expect("a figure");
     let svg = parse(&figure);
     assert!(texts(&svg).contains(&hostile));
     assert_eq!(curves(&svg, hostile).len(), 10);
@@ -149,7 +155,7 @@ fn ten_models_wrap_the_legend() {
     let names: Vec<String> =
         (0..10).map(|size| format!("EleutherAI/pythia-{size}b-deduped")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let figure = main_figure(&records(&names, &STEPS)).expect("a figure");
+    let figure = main_figure(&tables(&records(&names, &STEPS))).expect("a figure");
     let svg = parse(&figure);
     let texts = texts(&svg);
     assert!(names.iter().all(|name| texts.contains(name)), "{texts:?}");
@@ -161,7 +167,7 @@ fn one_model_at_one_step_is_a_figure() {
     for step in [0, 143_000] {
         let mut records = records(&["m"], &[step]);
         records.retain(|record| record.site.layer == 0);
-        let figure = main_figure(&records).expect("a figure");
+        let figure = main_figure(&tables(&records)).expect("a figure");
         assert!(!figure.svg().contains("NaN") && !figure.svg().contains("inf"));
         assert_eq!(curves(&parse(&figure), "m").len(), 10);
         assert_texts_are_legible(&figure);
@@ -172,15 +178,17 @@ fn one_model_at_one_step_is_a_figure() {
 fn without_debiased_values_the_title_says_biased() {
     let mut records = records(&["m"], &STEPS);
     records.retain(|record| record.estimator != "debiased");
-    let figure = main_figure(&records).expect("a figure");
-    assert!(texts(&parse(&figure)).contains(&"CKA (biased)"));
+    let rules = Rules { cka: CkaEstimator::Biased, ..Rules::corrected() };
+    let tables = Tables::new(&records, &rules).expect("tables");
+    let figure = main_figure(&tables).expect("a figure");
+    assert!(texts(&parse(&figure)).contains(&"Mean CKA (biased)"));
 }
 
 #[test]
 fn a_signal_that_was_not_measured_leaves_its_panels_empty() {
     let mut records = records(&["m"], &STEPS);
     records.retain(|record| record.signal == Signal::Weight);
-    let figure = main_figure(&records).expect("a figure");
+    let figure = main_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     assert_eq!(texts(&svg).iter().filter(|&&text| text == "no data").count(), 4);
     assert_eq!(curves(&svg, "m").len(), 2);
@@ -189,22 +197,18 @@ fn a_signal_that_was_not_measured_leaves_its_panels_empty() {
 #[test]
 fn other_records_are_ignored() {
     let records = records(&["m"], &STEPS);
-    let figure = main_figure(&records).expect("a figure");
+    let figure = main_figure(&tables(&records)).expect("a figure");
     let mut more = records.clone();
     more.extend(records.iter().cloned().map(|mut record| {
         record.site.head = Some(0);
-        {
-            let mut changed = record;
-            changed.value = Ok(0.123);
-            changed
-        }
+        record.value = Ok(0.123);
+        record
     }));
-    more.extend(records.into_iter().map(|record| {
-        let mut changed = record;
-        changed.metric = "stable_rank".to_owned();
-        changed
+    more.extend(records.into_iter().map(|mut record| {
+        record.metric = "stable_rank".to_owned();
+        record
     }));
-    assert_eq!(main_figure(&more).expect("a figure"), figure);
+    assert_eq!(main_figure(&tables(&more)).expect("a figure"), figure);
 }
 
 /// The published protocol looks at circuits in the place of what Attention writes: it has a figure
@@ -218,15 +222,19 @@ fn attention_is_seen_through_the_view_that_there_is() {
             record.site.view = View::OvFlat;
         }
     }
-    let figure = main_figure(&circuits).expect("a figure");
+    let mut rules = Rules::corrected();
+    rules.views.activations = View::OvFlat;
+    let of_circuits = Tables::new(&circuits, &rules).expect("tables");
+    let figure = main_figure(&of_circuits).expect("a figure");
     let svg = parse(&figure);
-    assert_eq!(curves(&svg, "m").len(), curves(&parse(&main_figure(&written).unwrap()), "m").len());
+    let of_written = main_figure(&tables(&written)).unwrap();
+    assert_eq!(curves(&svg, "m").len(), curves(&parse(&of_written), "m").len());
     let said = texts(&svg).into_iter().any(|text| text.contains("OV circuit (ov_flat)"));
     assert!(said, "{:?}", texts(&svg));
     // Beside what Attention writes, circuits are left out.
     let mut both = written.clone();
     both.extend(circuits.into_iter().filter(|record| record.site.view != View::Write));
-    assert_eq!(main_figure(&both).unwrap(), main_figure(&written).unwrap());
+    assert_eq!(main_figure(&tables(&both)).unwrap(), of_written);
 }
 
 #[test]
@@ -238,7 +246,7 @@ fn nothing_to_draw_is_an_error() {
     for (records, found) in
         [(&records[..], "all 140 of these among the 140 records"), (&[], "none of the 0 records")]
     {
-        let error = main_figure(records).expect_err("there is nothing to draw");
+        let error = main_figure(&tables(records)).expect_err("there is nothing to draw");
         assert_eq!(error.kind(), ErrorKind::NoData);
         assert!(error.to_string().contains(found), "{error}");
     }
@@ -246,26 +254,32 @@ fn nothing_to_draw_is_an_error() {
 
 #[test]
 fn records_that_contradict_each_other_are_refused() {
-    let refused = |change: fn(&mut Record)| -> Error {
+    let with_another = |change: fn(&mut Record)| -> Result<Tables, Error> {
         let mut records = records(&["m"], &STEPS);
         let mut last = records[records.len() - 1].clone();
         change(&mut last);
         records.push(last);
-        main_figure(&records).expect_err("the records are invalid")
+        Tables::new(&records, &Rules::corrected())
     };
-    let error = refused(|record| record.protocol = "published".to_owned());
-    assert_eq!(error.kind(), ErrorKind::InvalidRecords);
+    let error = with_another(|_| {}).expect_err("the records are invalid");
+    assert_eq!(error.kind(), TableErrorKind::Contradiction);
     let message = error.to_string();
     assert!(
         message.starts_with("model `m`, step 143000, layer1.mlp.write: gradient per"),
         "{message}"
     );
-    assert!(message.contains("one protocol"), "{message}");
+    assert!(message.contains("of protocol `corrected` is there twice"), "{message}");
 
-    let error = refused(|record| {
+    // That of another protocol is not looked at.
+    let others = with_another(|record| record.protocol = "published".to_owned()).expect("tables");
+    let alone = main_figure(&tables(&records(&["m"], &STEPS)));
+    assert_eq!(main_figure(&others).expect("a figure"), alone.expect("a figure"));
+
+    let error = with_another(|record| {
         record.site.layer = 2;
         record.value = Ok(f64::NAN);
     });
-    assert_eq!(error.kind(), ErrorKind::InvalidRecords);
+    let error = error.expect_err("the records are invalid");
+    assert_eq!(error.kind(), TableErrorKind::InvalidValue);
     assert!(error.to_string().contains("is NaN"), "{error}");
 }

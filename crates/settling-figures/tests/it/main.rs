@@ -1,5 +1,6 @@
 //! The public API on synthetic records.
 
+mod drawn;
 mod gallery;
 mod layers;
 mod main_figure;

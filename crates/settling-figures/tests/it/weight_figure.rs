@@ -1,3 +1,5 @@
+//! The figure of one checkpoint.
+
 use settling_core::{Component, Signal, Site, Step};
 use settling_figures::{ErrorKind, weight_figure};
 use settling_records::Record;
@@ -45,7 +47,7 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
     for text in ["MLP, write", "mine <1>, step 512. Undefined and left out: 2 values.", "Layer"] {
         assert!(texts.contains(&text), "no `{text}` in {texts:?}");
     }
-    // At most 16 layers are labelled.
+    // At most 16 layers are labeled.
     assert!(texts.contains(&"18") && !texts.contains(&"17"));
 }
 
