@@ -17,6 +17,8 @@ pub enum ErrorKind {
     InvalidValue,
     /// The steps of a trajectory do not ascend.
     UnorderedSteps,
+    /// Two records give the same number.
+    Contradiction,
     /// The definition is 0 / 0 here: a variable is constant, or nothing is left to estimate from.
     Undefined,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use settling_core::{Signal, Site};
 use settling_records::Record;
 
-use crate::{Rules, Trajectory, share_of_largest};
+use crate::{Quantity, Rules, Trajectory, share_of_largest};
 
 /// The binary variables of one layer's component, each with the number it was decided by.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct LayerVariables {
     /// Which layer and component.
     pub site: Site,
     /// Whether CKA with the last checkpoint is large at some early step; `None` if it is at none,
-    /// and undefined at one of them, or if there is no early step.
+    /// and undefined at one of them, or if there is no early step but the last.
     pub early: Option<bool>,
     /// Whether the weight's PER is large at the last step; `None` if it is undefined there.
     pub large_weight_per: Option<bool>,
@@ -66,10 +66,10 @@ pub fn layer_trajectories(
         let view = rules.views.of(record.site.component, Signal::Weight);
         let site = Site { view, ..record.site };
         let trajectories = sites.entry(site).or_default();
-        let place = match (record.signal, record.metric.as_str()) {
-            (Signal::Activation, "cka") if record.estimator == rules.cka.name() => 0,
-            (Signal::Weight, "per") => 1,
-            (Signal::Gradient, "per") => 2,
+        let place = match Quantity::from_record(record) {
+            Some(Quantity::WeightPer) => 1,
+            Some(Quantity::GradientPer) => 2,
+            Some(cka) if cka == Quantity::deciding(rules) => 0,
             _ => continue,
         };
         let value = record.value.as_ref().ok().copied().filter(|value| value.is_finite());
@@ -89,7 +89,8 @@ pub fn layer_trajectories(
 /// Decides the binary variables of every layer of `model`, in the order of the sites.
 ///
 /// The records of other protocols and models are ignored; the last step of the others is the end of
-/// training.
+/// training. Where it is the only step that the window of the rules names, nothing is known about
+/// early convergence: CKA of the last checkpoint with itself decides nothing.
 #[must_use]
 pub fn layer_variables(records: &[Record], model: &str, rules: &Rules) -> Vec<LayerVariables> {
     let layers = layer_trajectories(records, model, rules);
@@ -99,15 +100,23 @@ pub fn layer_variables(records: &[Record], model: &str, rules: &Rules) -> Vec<La
     let large_gradient =
         share_of_largest(gradients, share.number()).map(|number| share.with_number(number));
     let large = |per: &Trajectory, threshold| per.large_at_end(threshold).ok();
-    let window = rules.early.window.of_steps(&studied_steps(records, model, rules));
+    let steps = studied_steps(records, model, rules);
+    let window = rules.early.window.of_steps(&steps);
+    let decidable = decides(rules, &steps);
     let variables = |layer: &LayerTrajectories| LayerVariables {
         site: layer.site,
-        early: layer.cka.early(window, rules.early.cka).ok(),
+        early: layer.cka.early(window, rules.early.cka).ok().filter(|_| decidable),
         large_weight_per: large(&layer.weight_per, rules.large.weight_per),
         large_gradient_per: large_gradient
             .and_then(|threshold| large(&layer.gradient_per, threshold)),
     };
     layers.iter().map(variables).collect()
+}
+
+/// Whether a step other than the last decides about early convergence.
+pub(crate) fn decides(rules: &Rules, steps: &[u64]) -> bool {
+    rules.early.window.within(steps).start + 1 < steps.len()
+        && !rules.early.window.within(steps).is_empty()
 }
 
 /// The steps of a model, ascending.

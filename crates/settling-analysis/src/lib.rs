@@ -14,30 +14,36 @@
 //! | Do large ranks go with early convergence? | [`mcc_table`] | `mcc.csv` |
 //! | From which step on does each layer stay similar to its end? | [`settling_table`] | `settling.csv` |
 //! | What do the layers of a model do on average? | [`summary_table`] | `summary.csv` |
+//! | What does every layer do, and how do they spread? | [`layer_table`], [`band_table`] | |
+//! | Would other thresholds say the same? | [`surface_table`], and [`Sweep`] with a test | |
+//! | All of it at once, as the figures draw it? | [`Tables`] | |
 //! | What was decided about each layer? | [`layer_variables`] | |
 //! | By which numbers? | [`layer_trajectories`]: a [`Trajectory`] each | |
-//! | Would other thresholds say the same? | [`Sweep`] | |
 #![forbid(unsafe_code)]
 
 mod error;
 mod layers;
-mod mcc_table;
+mod quantile;
+mod quantity;
 mod rules;
-mod settling_table;
-mod summary_table;
 mod sweep;
+mod tables;
 mod trajectory;
 
 pub use error::{Error, ErrorKind};
 pub use layers::{LayerTrajectories, LayerVariables, layer_trajectories, layer_variables};
-pub use mcc_table::mcc_table;
+pub use quantile::quantile;
+pub use quantity::Quantity;
 pub use rules::{
     Average, CkaEstimator, Early, Large, PerSites, Rules, Summary, SummarySteps, Threshold, Views,
     Window,
 };
-pub use settling_table::settling_table;
-pub use summary_table::summary_table;
 pub use sweep::{GridShare, MaxStatistic, Sweep, SweepGrid, SweepPoint, SweepUnit};
+pub use tables::{
+    BandRow, LayerRow, MccCounts, ModelRow, Quantiles, ReasonRow, SettledRow, SettlingState,
+    Surface, Tables, band_table, layer_table, mcc_table, model_table, reason_table, settled_table,
+    settling_table, summary_table, surface_table,
+};
 pub use trajectory::{Crossing, Settling, Trajectory, Unknown, share_of_largest};
 
 #[cfg(doctest)]

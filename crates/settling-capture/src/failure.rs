@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use tch::TchError;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The first failure of a GPU in this process. CUDA does not recover from one: everything that is
 /// asked of it afterwards fails too, or worse, does not.

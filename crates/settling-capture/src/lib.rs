@@ -75,30 +75,26 @@
 // libtorch is called through tch's safe wrappers only.
 #![forbid(unsafe_code)]
 
-mod activations;
-mod batch;
 mod device;
 mod error;
 mod failure;
 mod family;
-mod gradients;
 mod linalg;
-mod loss;
-mod network;
+mod model;
+mod observe;
 mod options;
-mod parameters;
-mod parts;
-mod point;
-mod record;
+mod precision;
 mod tensor;
-mod transformer;
+mod walk;
 
 pub use device::{Device, set_threads};
 pub use error::{Error, ErrorKind};
-pub use linalg::{DeviceCka, DeviceSpectra};
-pub use options::{Engine, Options, Precision};
-pub use point::Intermediate;
-pub use transformer::Transformer;
+pub use linalg::cka::DeviceCka;
+pub use linalg::spectra::DeviceSpectra;
+pub use model::point::Intermediate;
+pub use observe::transformer::Transformer;
+pub use options::{Engine, Options};
+pub use precision::Precision;
 
 /// The version of libtorch that this crate is bound to.
 pub const LIBTORCH: &str = "2.11.0";

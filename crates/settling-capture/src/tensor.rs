@@ -5,8 +5,8 @@ use settling_core::{Dtype, MatView, TensorData, TokenBatch};
 use tch::kind::Element;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
-use crate::{Error, ErrorKind};
 
 /// The tensor `name` as `kind` on `device`.
 #[expect(

@@ -80,6 +80,7 @@ impl Exit {
             };
         }
         let is_of_input = error.is::<settling::core::Error>()
+            || error.is::<settling::analysis::Error>()
             || error.is::<settling::checkpoint::Error>()
             || error.is::<settling::tokens::Error>()
             || error.is::<settling::models::Error>()

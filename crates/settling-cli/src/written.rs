@@ -7,20 +7,19 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use settling::core::Step;
-use settling::figures::{ErrorKind, ReportFigure, spectra_figure};
-use settling::records::{MccRow, Record, read_mcc, read_records};
+use settling::analysis::Tables;
+use settling::figures::{ErrorKind, Report, ReportFigure, spectra_figure};
+use settling::records::{Record, read_records};
 use settling::{Manifest, read_spectra};
 
-use crate::draw::Contents;
 use crate::exit::Failure;
 use crate::protocols::Making;
 
-/// What a study has written: records.csv, and mcc.csv, manifest.json and stored spectra if they are
-/// there.
+/// What a study has written: records.csv, and manifest.json and stored spectra if they are there.
 pub(crate) struct Written {
     title: String,
-    records: Vec<Record>,
-    mcc: Vec<MccRow>,
+    /// Of every protocol of the records, under its own rules.
+    pub(crate) tables: Vec<Tables>,
     making: Making,
     audit: Option<String>,
     spectra: Vec<ReportFigure>,
@@ -43,26 +42,21 @@ impl Written {
         let path = folder.join("records.csv");
         let file = File::open(&path).map_err(|error| bad_input(&path, &error))?;
         let records = read_records(file).map_err(|error| bad_input(&path, &error))?;
-        let path = folder.join("mcc.csv");
-        let mcc = match File::open(&path) {
-            Ok(file) => read_mcc(file).map_err(|error| bad_input(&path, &error))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(bad_input(&path, &error)),
-        };
         let making = Making::read(folder, protocols)?;
-        making.protocols(&records)?;
+        let tables = making.protocols(&records)?.into_iter();
+        let tables = tables.map(|protocol| Tables::new(&records, &protocol.rules()));
+        let tables = tables.collect::<Result<_, _>>().map_err(|error| bad_input(&path, &error))?;
         let audit = making.manifest().and_then(audit);
         let spectra = spectra(folder, &records, wanted)?;
         let title = title.map_or_else(|| title_of(folder), ToOwned::to_owned);
-        Ok(Self { title, records, mcc, making, audit, spectra })
+        Ok(Self { title, tables, making, audit, spectra })
     }
 
-    /// What the report is made of.
-    pub(crate) fn contents(&self) -> Contents<'_> {
-        Contents {
+    /// The report of it.
+    pub(crate) fn report(&self) -> Report<'_> {
+        Report {
             title: &self.title,
-            records: &self.records,
-            mcc: &self.mcc,
+            tables: &self.tables,
             manifest: self.making.text(),
             audit: self.audit.as_deref(),
             more: &self.spectra,
@@ -71,7 +65,7 @@ impl Written {
 
     /// Writes `report.html` into `out`, and says where it is and how many bytes it has.
     pub(crate) fn write_html(&self, out: &Path) -> Result<(PathBuf, usize), Box<dyn Error>> {
-        let html = self.contents().html()?;
+        let html = self.report().html()?;
         let document = out.join("report.html");
         write_whole(&document, &html).map_err(|error| Failure::output(&document, &error))?;
         Ok((document, html.len()))

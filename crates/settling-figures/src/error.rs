@@ -1,23 +1,23 @@
-use std::error::Error as StdError;
+//! The one error of this crate.
+
+use std::fmt::Display;
 
 /// Why there is no figure, or why it could not be stored. The message says what was expected and
 /// found.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    #[source]
-    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 /// The sort of an [`Error`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// None of the records holds a number that the figure shows.
+    /// No row of the tables holds a number that the figure shows.
     NoData,
-    /// Two records give the same number, or a value is not finite.
+    /// A row holds what cannot be drawn: a correlation beyond 1, a value that is not finite.
     InvalidRecords,
     /// The picture could not be drawn at the wanted scale.
     Render,
@@ -26,12 +26,13 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
-        Self { kind, message, source: None }
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
     }
 
-    pub(crate) fn caused_by(self, source: impl StdError + Send + Sync + 'static) -> Self {
-        Self { source: Some(Box::new(source)), ..self }
+    /// `doing: cause`.
+    pub(crate) fn caused(kind: ErrorKind, doing: impl Display, cause: impl Display) -> Self {
+        Self::new(kind, format!("{doing}: {cause}"))
     }
 
     /// The sort of the problem.

@@ -1,3 +1,5 @@
+//! A finished picture.
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,7 +12,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::error::{Error, ErrorKind};
-use crate::text;
+use crate::plot::text;
 
 /// A finished picture. The same records give the same bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,14 +56,13 @@ impl Figure {
     /// }
     /// ```
     pub fn png(&self, scale: f32) -> Result<Vec<u8>, Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Render, format!("the figure could not be rasterised: {error}"))
+        let failed = |cause: &dyn std::fmt::Display| {
+            Error::caused(ErrorKind::Render, "the figure could not be rasterized", cause)
         };
         let mut fonts = fontdb::Database::new();
         fonts.load_font_source(fontdb::Source::Binary(Arc::new(text::font())));
         let options = Options { fontdb: Arc::new(fonts), ..Options::default() };
-        let tree =
-            Tree::from_str(&self.svg, &options).map_err(|error| failed(&error).caused_by(error))?;
+        let tree = Tree::from_str(&self.svg, &options).map_err(|error| failed(&error))?;
 
         let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);
         let sides = 1.0..=MAX_SIDE;
@@ -74,7 +75,7 @@ impl Figure {
         let mut pixels = Pixmap::new(width.round() as u32, height.round() as u32)
             .ok_or_else(|| failed(&"out of memory"))?;
         resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
-        pixels.encode_png().map_err(|error| failed(&error).caused_by(error))
+        pixels.encode_png().map_err(|error| failed(&error))
     }
 
     /// Writes `<stem>.svg` and `<stem>.png` (at scale 2). Each appears whole or not at all, also
@@ -115,8 +116,7 @@ fn write_whole(stem: &Path, extension: &str, content: &[u8]) -> Result<(), Error
     write().map_err(|error| {
         // It may not exist; the first error is the one to report.
         let _ = fs::remove_file(&temporary);
-        let message = format!("cannot write `{}`: {error}", target.display());
-        Error::new(ErrorKind::Io, message).caused_by(error)
+        Error::caused(ErrorKind::Io, format_args!("cannot write `{}`", target.display()), error)
     })
 }
 

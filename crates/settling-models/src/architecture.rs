@@ -1,7 +1,11 @@
+//! A model of any family.
+
 use settling_core::{Component, Site, TensorMeta};
 
-use crate::layout::Layout;
-use crate::{Error, Gpt2, GptNeox, Llama, WeightBlock, names};
+use crate::error::Error;
+use crate::families::{Gpt2, GptNeox, Layout, Llama, canonical};
+use crate::sizes::ModelSizes;
+use crate::weight_block::WeightBlock;
 
 /// What a decoder-only language model is besides its weights: one of the families that are known
 /// here.
@@ -63,6 +67,24 @@ macro_rules! of_family {
 }
 
 impl Architecture {
+    /// The architecture that a family describes, if its sizes fit each other.
+    ///
+    /// ```
+    /// use settling_models::{Architecture, Gpt2};
+    ///
+    /// let error = Architecture::new(Gpt2 { n_embd: 4, n_head: 3, ..Gpt2::default() }).unwrap_err();
+    /// assert_eq!(error.to_string(), "n_layer must be at least 1, found 0");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a size is zero or beyond any model, or two do not fit each other.
+    pub fn new(family: impl Into<Self>) -> Result<Self, Error> {
+        let architecture = family.into();
+        architecture.validate()?;
+        Ok(architecture)
+    }
+
     /// The family: `gpt_neox`, `llama` or `gpt2`.
     #[must_use]
     pub const fn family(&self) -> &'static str {
@@ -79,13 +101,32 @@ impl Architecture {
         of_family!(self, family => family.sizes())
     }
 
-    /// Checks that the sizes fit each other.
+    /// Every setting of the description and its value, by the names of the family's fields, after
+    /// `family` itself: what two models must have in common to compute the same with the same
+    /// weights.
     ///
-    /// The other methods are right for valid descriptions only.
+    /// ```
+    /// use settling_models::{Architecture, GptNeox};
+    ///
+    /// let settings = Architecture::from(GptNeox::default()).settings();
+    /// assert_eq!(settings[0], ("family", "gpt_neox".to_owned()));
+    /// assert!(settings.contains(&("rotary_emb_base", "10000".to_owned())));
+    /// ```
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("family", self.family().to_owned())];
+        settings.extend(of_family!(self, family => family.settings()));
+        settings
+    }
+
+    /// Checks that the sizes fit each other, as [`new`](Self::new) does.
+    ///
+    /// The other methods are right for valid descriptions only: of one made by
+    /// [`From`] that is not, they may give nonsense or divide by zero.
     ///
     /// # Errors
     ///
-    /// As `validate` of the family.
+    /// If a size is zero or beyond any model, or two do not fit each other.
     pub fn validate(&self) -> Result<(), Error> {
         of_family!(self, family => family.validate())
     }
@@ -179,7 +220,7 @@ impl Architecture {
     /// these names.
     #[must_use]
     pub fn canonical_names(&self, tensors: &[TensorMeta]) -> Vec<String> {
-        names::canonical(&self.layout(), tensors)
+        canonical(&self.layout(), tensors)
     }
 }
 
@@ -198,43 +239,5 @@ impl From<Llama> for Architecture {
 impl From<Gpt2> for Architecture {
     fn from(model: Gpt2) -> Self {
         Self::Gpt2(model)
-    }
-}
-
-/// The sizes that every decoder-only transformer has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ModelSizes {
-    /// The number of layers.
-    pub layers: usize,
-    /// The width of the residual stream, D.
-    pub width: usize,
-    /// The number of attention heads, counted by their queries.
-    pub heads: usize,
-    /// The number of heads of keys and values: divides `heads`, and is the same but in
-    /// grouped-query attention.
-    pub key_value_heads: usize,
-    /// The width of one attention head.
-    pub head_dim: usize,
-    /// The width of the MLP.
-    pub mlp_width: usize,
-    /// Rows of the embedding: often more than the tokenizer has entries, for padding.
-    pub vocabulary_rows: usize,
-    /// How many tokens are fed at most.
-    pub context: usize,
-}
-
-impl ModelSizes {
-    /// The head of keys and values that an attention head uses: each serves
-    /// `heads / key_value_heads` neighbouring ones.
-    #[must_use]
-    pub fn key_value_head(&self, head: usize) -> usize {
-        head / (self.heads / self.key_value_heads)
-    }
-
-    pub(crate) fn write_sites(&self) -> Vec<Site> {
-        (0..self.layers)
-            .flat_map(|layer| Component::ALL.map(|component| Site::write(layer, component)))
-            .collect()
     }
 }

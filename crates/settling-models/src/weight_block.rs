@@ -1,8 +1,10 @@
+//! Where in which tensor the weight of a layer or a head is.
+
 use std::ops::Range;
 
 use settling_core::TensorData;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// A block of a linear map's weight matrix, such as the value projection of one attention head: in
 /// which tensor it is, and where. [`Architecture`](crate::Architecture) tells the blocks of a

@@ -69,12 +69,17 @@ impl Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UpTo(fraction) => write!(f, "within {} % of training", 100.0 * fraction),
+            Self::UpTo(fraction) => write!(f, "within {} % of training", percent(*fraction)),
             Self::LastUpTo(fraction) => {
-                write!(f, "at the last step within {} % of training", 100.0 * fraction)
+                write!(f, "at the last step within {} % of training", percent(*fraction))
             }
             Self::Step(step) => write!(f, "at step {step}"),
             Self::Index(index) => write!(f, "at index {index}"),
         }
     }
+}
+
+/// A fraction in percent, without the last digits of a product: 7 of 0.07.
+fn percent(fraction: f64) -> f64 {
+    (fraction * 1e12).round() / 1e10
 }

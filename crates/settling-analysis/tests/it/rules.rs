@@ -128,3 +128,38 @@ fn a_definition_without_an_answer_is_counted_and_left_out() {
     let error = Sweep::new(&[unit(None, f64::NAN)], &grid).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidValue);
 }
+
+/// The steps that decide are those that the rule of the variable looks at.
+#[test]
+fn every_window_looks_at_the_steps_that_it_names() {
+    let steps = [0, 5, 10, 40, 100];
+    for (window, expected) in [
+        (Window::UpTo(0.1), &steps[..3]),
+        (Window::UpTo(0.0), &steps[..1]),
+        (Window::LastUpTo(0.1), &steps[2..3]),
+        (Window::Step(40), &steps[3..4]),
+        (Window::Step(41), &[]),
+        (Window::Index(1), &steps[1..2]),
+        (Window::Index(5), &[]),
+    ] {
+        assert_eq!(&steps[window.within(&steps)], expected, "{window}");
+        // A trajectory that is large at one step is early if that step decides.
+        for large in steps {
+            let points = steps.map(|step| (step, Some(if step == large { 0.45 } else { 0.0 })));
+            let trajectory = Trajectory::new(points).unwrap();
+            let early = |threshold| trajectory.early(window, threshold);
+            let (found, above) = match expected {
+                [] => (Err(Unknown::NotMeasured), Err(Unknown::NotMeasured)),
+                some => (Ok(some.contains(&large)), Ok(false)),
+            };
+            assert_eq!(early(Threshold::AtLeast(0.45)), found, "{window}");
+            assert_eq!(early(Threshold::Above(0.45)), above, "{window}");
+        }
+    }
+}
+
+#[test]
+fn a_window_is_written_without_the_last_digits_of_a_product() {
+    assert_eq!(Window::UpTo(0.07).to_string(), "within 7 % of training");
+    assert_eq!(Window::LastUpTo(0.125).to_string(), "at the last step within 12.5 % of training");
+}

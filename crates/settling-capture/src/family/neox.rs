@@ -4,9 +4,10 @@
 use settling_models::{GptNeox, ModelSizes};
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::{Attention, Layer, Network, Norms, Projections};
-use crate::parameters::Parameters;
-use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
+use crate::model::attention::{Attention, Projections};
+use crate::model::network::{Layer, Network, Norms};
+use crate::model::parameters::Parameters;
+use crate::model::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
 
 pub(crate) fn network(
     model: &GptNeox,

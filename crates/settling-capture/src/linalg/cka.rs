@@ -1,15 +1,16 @@
+//! Linear CKA on a device.
+
 use std::sync::{Mutex, PoisonError};
 
 use settling_cka::{Cka, CkaAccumulator, check_pair};
 use settling_core::{BoxError, MatView};
 use tch::no_grad_guard;
 
-use super::moments::Moments;
-use super::{refused, with_f64};
-use crate::Device;
+use crate::device::Device;
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
+use crate::linalg::moments::Moments;
 use crate::tensor::to_host_f64;
-use crate::{Error, ErrorKind};
 
 /// The rows that are multiplied at once, as in settling-cka.
 const BLOCK_ROWS: usize = 1024;
@@ -73,7 +74,7 @@ impl DeviceCka {
     /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
     /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
-        let torch = with_f64(device)?;
+        let torch = device.check_f64()?;
         Ok(Self { device, torch, widths: None, moments: None, pending: Default::default() })
     }
 
@@ -88,14 +89,14 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`] as its
-    /// source, if the numbers of rows differ, a width is 0 or not that of the update before, or an
+    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
+    /// [`settling_cka::Error`] [inside](Error::get_ref), if the numbers of rows differ, a width is 0 or not that of the update before, or an
     /// element is not finite; [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
     /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) from the device. The accumulator is then
     /// as it was before.
     pub fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Error> {
-        check_pair(x, y, self.widths).map_err(refused)?;
+        check_pair(x, y, self.widths).map_err(|error| Error::relayed(ErrorKind::Matrix, error))?;
         self.add(None, [x, y])
     }
 
@@ -110,7 +111,7 @@ impl DeviceCka {
         let Some(widths) = other.widths else { return Ok(()) };
         let rows = other.pending_rows();
         let [x, y] = [0, 1].map(|k| MatView::new(&other.pending[k], rows, widths[k]));
-        check_pair(x, y, self.widths).map_err(refused)?;
+        check_pair(x, y, self.widths).map_err(|error| Error::relayed(ErrorKind::Matrix, error))?;
         if self.device != other.device {
             let message = format!(
                 "an accumulator on {} cannot be merged into one on {}: keep both on one device",
@@ -148,7 +149,8 @@ impl DeviceCka {
         };
         self.device.still_usable()?;
         let numbers = all.numbers().context(|| format!("adding up CKA on {}", self.device))?;
-        Cka::from_sums(all.sums(&to_host_f64(&numbers)?)).map_err(refused)
+        Cka::from_sums(all.sums(&to_host_f64(&numbers)?))
+            .map_err(|error| Error::relayed(ErrorKind::Matrix, error))
     }
 
     /// Adds rows that have been checked. `moments` take the place of those of `self`, if there are

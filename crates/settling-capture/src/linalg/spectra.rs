@@ -1,3 +1,5 @@
+//! Singular values on a device.
+
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -7,13 +9,12 @@ use settling_rank::{
 };
 use tch::no_grad_guard;
 
-use super::gram::{Grams, product_error};
-use super::{refused, with_f64};
-use crate::Device;
-use crate::batch::Walk;
+use crate::device::Device;
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
+use crate::linalg::gram::{Grams, product_error};
 use crate::tensor::to_host_f64;
-use crate::{Error, ErrorKind};
+use crate::walk::Walk;
 
 /// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all
 /// unless one matrix alone has more.
@@ -100,7 +101,7 @@ impl DeviceSpectra {
     /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
     /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
-        Ok(Self { device, torch: with_f64(device)? })
+        Ok(Self { device, torch: device.check_f64()? })
     }
 
     /// The singular values of `matrices`, of any shapes `(rows, cols)`, in their order. Those of
@@ -110,7 +111,7 @@ impl DeviceSpectra {
     /// # Errors
     ///
     /// Of each matrix, by itself: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
-    /// [`settling_rank::Error`] as its source, if an element is not finite (the message has its row
+    /// [`settling_rank::Error`] [inside](Error::get_ref), if an element is not finite (the message has its row
     /// and column) or no method found singular values;
     /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory) if it does not fit the device
     /// alone; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
@@ -151,7 +152,9 @@ impl DeviceSpectra {
         }
         let finish = |(&a, attempt): (&MatView<'_>, Attempt)| match attempt {
             Attempt::Passed(certified) => Ok(certified),
-            Attempt::Left => spectrum_within(a, 0.0).map_err(refused),
+            Attempt::Left => {
+                spectrum_within(a, 0.0).map_err(|error| Error::relayed(ErrorKind::Matrix, error))
+            }
             Attempt::Failed(error) => Err(error),
         };
         // One thread in each, so that no bit depends on how many there are.

@@ -11,7 +11,7 @@ use crate::written::Written;
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Needs: a folder with records.csv, as `settling study` writes it, or anybody's with its columns; with
-       mcc.csv, manifest.json and stored spectra if they are there.
+       manifest.json and stored spectra if they are there.
 Gives: report.html with figures, tables, definitions and what the numbers do not support, which loads
        nothing else; and every figure of it as SVG and PNG in figures/.")]
 pub(crate) struct Args {
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Outcome {
     let written =
         Written::read(&args.folder, args.title.as_deref(), &args.spectra, &args.protocol)?;
-    let figures = written.contents().figures()?;
+    let figures = written.report().figures()?;
 
     let out = args.out.as_ref().unwrap_or(&args.folder);
     let pictures = out.join("figures");

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use settling_records::{MccRow, Record};
+use settling_analysis::{Quantity, Tables};
 
-use super::summary::{Summary, correlation_table, correlations};
-use super::{ReportFigure, Section, html};
+use super::numbers::{Numbers, correlation_table, correlations};
+use super::{ReportFigure, Section, definitions, html};
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
-use crate::note::listed;
+use crate::figures::note::{self, listed};
+use crate::figures::title;
+use crate::stem::plain;
 use crate::{
-    Quantity, estimator_figure, layer_heat_map, layer_lines, main_figure, mcc_figure,
-    percentile_figure, settling_figure, surface_figure,
+    estimator_figure, layer_heat_map, layer_lines, main_figure, mcc_figure, percentile_figure,
+    settling_figure, surface_figure,
 };
-
-/// The thresholds of the figure of settling steps: that of early convergence, and one close to the
-/// end.
-const SETTLED: [f64; 2] = [0.45, 0.9];
 
 /// A section of figures.
 pub(super) struct Part {
@@ -36,76 +34,76 @@ pub(super) struct Item {
     pub(super) drawn: Result<ReportFigure, String>,
 }
 
-pub(super) struct Chapter {
-    protocol: String,
+pub(super) struct Chapter<'a> {
+    pub(super) tables: &'a Tables,
     /// Makes the names of a chapter different from those of others.
     suffix: String,
-    overview: String,
     pub(super) parts: Vec<Part>,
 }
 
-impl Chapter {
-    pub(super) fn new(
-        protocol: &str,
-        suffix: String,
-        records: &[Record],
-        rows: &[MccRow],
-    ) -> Result<Self, Error> {
-        let summary = Summary::new(records)?;
-        let mut chapter = Self {
-            protocol: protocol.to_owned(),
-            overview: overview(protocol, records, &summary),
-            suffix,
-            parts: Vec::new(),
-        };
+impl<'a> Chapter<'a> {
+    pub(super) fn new(tables: &'a Tables, suffix: String) -> Result<Self, Error> {
+        let numbers = Numbers { tables };
+        let rules = &tables.rules;
+        let thresholds = settled(tables);
+        let mut chapter = Self { tables, suffix, parts: Vec::new() };
         chapter.add(
             "main",
             "Convergence and effective rank",
-            "One line a model, means over its layers. A CKA that rises early says that the layers are soon close to where they end; a \
-             PER that falls says that weights or gradients come to use fewer directions.",
-            summary.convergence(),
-            main_figure(records),
+            &format!(
+                "One line per model. {} A CKA that rises early says that the layers are soon close \
+                 to where they end; a PER that falls says that weights or gradients come to use \
+                 fewer directions.",
+                note::averages(rules)
+            ),
+            numbers.convergence(),
+            main_figure(tables),
         )?;
         chapter.add(
             "percentiles",
             "Percentiles over layers",
-            "The same CKA layer by layer: a wide band says that the mean hides layers that converge at different times.",
-            summary.spread(),
-            percentile_figure(records),
+            &format!(
+                "The same CKA layer by layer: a wide band says that the {} hides layers that \
+                 converge at different times.",
+                rules.summary.average.name()
+            ),
+            numbers.spread(),
+            percentile_figure(tables),
         )?;
         chapter.add(
             "estimators",
             "Biased and debiased CKA",
-            "Where the biased CKA follows the floor it reflects the number of observations and the width, not similarity.",
-            summary.estimators(),
-            estimator_figure(records),
+            "Where the biased CKA follows the floor it reflects the number of observations and the \
+             width, not similarity.",
+            numbers.estimators(),
+            estimator_figure(tables),
         )?;
         chapter.add(
             "settling",
             "Settling step by depth",
             "Low is early. If the lines slope, layers settle in the order of their depth.",
             Vec::new(),
-            settling_figure(records, &SETTLED),
+            settling_figure(tables, &thresholds),
         )?;
         if let Some(settling) = chapter.parts.last_mut() {
-            settling.table = summary.settling(&SETTLED);
+            settling.table = numbers.settling(&thresholds);
         }
-        chapter.add_layers(records, &summary)?;
-        chapter.add_correlations(rows)?;
-        chapter.add_surfaces(records, &summary)?;
+        chapter.add_layers(numbers)?;
+        chapter.add_correlations()?;
+        chapter.add_surfaces()?;
         Ok(chapter)
     }
 
     /// What is in the records, and the table of the models.
     pub(super) fn overview(&self) -> String {
-        self.overview.clone()
+        overview(self.tables)
     }
 
     pub(super) fn sections(&self) -> Vec<Section> {
         let section = |part: &Part| {
             let title = match self.suffix.as_str() {
                 "" => part.title.to_owned(),
-                _ => format!("{} (protocol {})", part.title, self.protocol),
+                _ => format!("{} (protocol {})", part.title, self.tables.rules.protocol),
             };
             let mut body: String = part.text.iter().map(|text| html::paragraph(text)).collect();
             for item in &part.items {
@@ -144,24 +142,24 @@ impl Chapter {
         Ok(())
     }
 
-    fn add_layers(&mut self, records: &[Record], summary: &Summary<'_>) -> Result<(), Error> {
+    fn add_layers(&mut self, numbers: Numbers<'_>) -> Result<(), Error> {
         let mut items = Vec::new();
-        for (index, model) in summary.models.iter().enumerate() {
-            let name = model.name;
-            let heading = Some((name.to_owned(), model.ranks()));
+        for (index, row) in self.tables.models.iter().enumerate() {
+            let name = row.model.as_str();
+            let heading = Some((name.to_owned(), numbers.ranks(row)));
             let drawn = self.drawn(
                 file_name("layers", index, name),
                 format!("The layers of {name}"),
-                layer_lines(records, name),
+                layer_lines(self.tables, name),
             )?;
             items.push(Item { heading, drawn });
             for (short, quantity) in [
-                ("cka", summary.cka),
+                ("cka", numbers.cka()),
                 ("weight-per", Quantity::WeightPer),
                 ("gradient-per", Quantity::GradientPer),
             ] {
-                let caption = format!("{} of the layers of {name}", quantity.title());
-                let map = layer_heat_map(records, name, quantity);
+                let caption = format!("{} of the layers of {name}", title(quantity));
+                let map = layer_heat_map(self.tables, name, quantity);
                 let drawn =
                     self.drawn(file_name(&format!("heat-map-{short}"), index, name), caption, map)?;
                 items.push(Item { heading: None, drawn });
@@ -171,8 +169,9 @@ impl Chapter {
             id: "layers",
             title: "Layer by layer",
             text: vec![
-                "Every layer of each model: as lines, dark for the first and light for the last, and as a map with a column for each \
-                 checkpoint. Rows that light up earlier belong to layers that converge earlier."
+                "Every layer of each model: as lines, dark for the first and light for the last, and \
+                 as a map with a column for each checkpoint. Rows that light up earlier belong to \
+                 layers that converge earlier."
                     .to_owned(),
             ],
             items,
@@ -181,46 +180,51 @@ impl Chapter {
         Ok(())
     }
 
-    fn add_correlations(&mut self, rows: &[MccRow]) -> Result<(), Error> {
+    fn add_correlations(&mut self) -> Result<(), Error> {
+        let rows = &self.tables.mcc;
         let drawn = if rows.is_empty() {
-            Err("No mcc.csv was passed to this report, or it has no row of this protocol."
-                .to_owned())
+            Err("There are no correlations: no records of this protocol.".to_owned())
         } else {
             self.drawn("mcc".to_owned(), "The table of correlations".to_owned(), mcc_figure(rows))?
         };
-        let all: Vec<&MccRow> = rows.iter().collect();
-        let (seen, table) = match rows {
+        let (seen, table) = match &rows[..] {
             [] => (None, String::new()),
-            _ => (Some(correlations(&all)), correlation_table(&all)),
+            rows => (Some(correlations(rows)), correlation_table(rows)),
         };
-        let meaning = "Do the layers with a large PER converge early? One line a model, component and predictor, with the table of \
-                       counts that the correlation comes from. A bar that crosses 0 is compatible with no association.";
+        let meaning = format!(
+            "Do the layers with a large PER converge early? {} One line per model, component and \
+             predictor, with the table of counts that the correlation comes from. A bar that crosses \
+             0 is compatible with no association.",
+            definitions::variables(&self.tables.rules)
+        );
         self.parts.push(Part {
             id: "mcc",
             title: "Early convergence and large PER",
-            text: [meaning.to_owned()].into_iter().chain(seen).collect(),
+            text: [meaning].into_iter().chain(seen).collect(),
             items: vec![Item { heading: None, drawn }],
             table,
         });
         Ok(())
     }
 
-    fn add_surfaces(&mut self, records: &[Record], summary: &Summary<'_>) -> Result<(), Error> {
+    fn add_surfaces(&mut self) -> Result<(), Error> {
         let mut items = Vec::new();
-        for (index, model) in summary.models.iter().enumerate() {
+        for (index, row) in self.tables.models.iter().enumerate() {
+            let model = row.model.as_str();
             let drawn = self.drawn(
-                file_name("surface", index, model.name),
-                format!("Correlations of {} under other thresholds", model.name),
-                surface_figure(records, model.name),
+                file_name("surface", index, model),
+                format!("Correlations of {model} under other thresholds"),
+                surface_figure(self.tables, model),
             )?;
-            items.push(Item { heading: Some((model.name.to_owned(), Vec::new())), drawn });
+            items.push(Item { heading: Some((model.to_owned(), Vec::new())), drawn });
         }
         self.parts.push(Part {
             id: "surfaces",
             title: "Under other thresholds",
             text: vec![
-                "The same correlation for every pair of thresholds. A conclusion that holds only near the frame hangs on the choice of \
-                 thresholds; the notes count on how much of the grid it is positive, and on how much it is undefined."
+                "The same correlation for every pair of thresholds. A conclusion that holds only \
+                 near the frame hangs on the choice of thresholds; the notes count on how much of \
+                 the grid it is positive, and on how much it is undefined."
                     .to_owned(),
             ],
             items,
@@ -257,33 +261,43 @@ pub(super) fn figure(drawn: &ReportFigure) -> String {
     )
 }
 
-fn overview(protocol: &str, records: &[Record], summary: &Summary<'_>) -> String {
-    if records.is_empty() {
-        let absent = format!("Protocol {protocol}: there are no records, only rows of an mcc.csv.");
+fn overview(tables: &Tables) -> String {
+    let protocol = &tables.rules.protocol;
+    if tables.models.is_empty() {
+        let absent = format!("Protocol {protocol}: there are no records.");
         return format!("<p class=\"absent\">{}</p>\n", html::escape(&absent));
     }
-    let undefined = records.iter().filter(|record| record.value.is_err()).count();
-    let positions = records.iter().filter_map(|record| record.positions);
+    let undefined: usize = tables.models.iter().map(|model| model.undefined).sum();
+    let positions = tables.layers.iter().filter_map(|row| row.positions);
     let positions: BTreeSet<String> = positions.map(|positions| positions.to_string()).collect();
     let positions = match positions.len() {
         0 => String::new(),
         _ => format!(" Token positions: {}.", listed(positions)),
     };
+    let models = match tables.models.len() {
+        1 => "1 model".to_owned(),
+        several => format!("{several} models"),
+    };
     let text = format!(
-        "Protocol {protocol}: {} records of {} models, {undefined} of them undefined.{positions}",
-        records.len(),
-        summary.models.len()
+        "Protocol {protocol}: {} records of {models}, {undefined} of them undefined.{positions}",
+        note::records(tables)
     );
-    html::paragraph(&text) + &summary.table()
+    let numbers = Numbers { tables };
+    html::paragraph(&text) + &numbers.table() + &numbers.reasons()
+}
+
+/// The thresholds of the figure of settling steps: that of early convergence, and the largest, which
+/// is close to the end.
+fn settled(tables: &Tables) -> Vec<f64> {
+    let early = tables.rules.early.cka.number();
+    let largest = tables.settling.iter().map(|row| row.threshold).fold(early, f64::max);
+    if largest > early { vec![early, largest] } else { vec![early] }
 }
 
 /// `layers-2-pythia-70m`: the number keeps models apart whose names differ only in what no file
 /// name should have.
 fn file_name(kind: &str, index: usize, model: &str) -> String {
-    let allowed = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
-    let model: String =
-        model.chars().take(60).map(|char| if allowed(char) { char } else { '_' }).collect();
-    format!("{kind}-{}-{model}", index + 1)
+    format!("{kind}-{}-{}", index + 1, plain(model))
 }
 
 #[cfg(test)]

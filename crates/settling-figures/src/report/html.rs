@@ -67,7 +67,8 @@ h1 { font-size: 1.7rem; line-height: 1.2; }
 h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
 h3 { font-size: 1.05rem; margin-bottom: 0.3rem; }
 p, li { max-width: 46rem; }
-nav ol { columns: 2; padding-left: 1.4rem; }
+nav ol { columns: 20rem 2; column-gap: 3rem; padding-left: 2rem; }
+nav li { break-inside: avoid; }
 a { color: #1f4e79; }
 body { counter-reset: figure; }
 figure { counter-increment: figure; margin: 1rem 0 1.5rem; }

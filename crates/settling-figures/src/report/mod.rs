@@ -1,13 +1,15 @@
 //! One document with everything that the tables of a study say.
 
-use settling_records::{MccRow, Record};
+use settling_analysis::Tables;
 
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
+use crate::stem::figure_stem;
 
 mod chapter;
+mod definitions;
 mod html;
-mod summary;
+mod numbers;
 mod words;
 
 use chapter::Chapter;
@@ -15,14 +17,16 @@ use chapter::Chapter;
 /// Everything that the tables of a study say, in one document: tables, every figure, definitions,
 /// and what the numbers do and do not support.
 ///
-/// The document is made from records alone, so that it can be made from anybody's `records.csv`.
-/// What the records have no data for is left out, with a sentence that says why. Records of several
-/// protocols get a part each. Nothing in the records is taken for markup, and the document loads
-/// nothing: no network, no scripts, no fonts.
+/// The document is made from tables alone, so that it can be made from anybody's `records.csv`.
+/// What the tables have no data for is left out, with a sentence that says why. Every protocol has a
+/// part of its own, and what it says about averages, thresholds and windows is made from its rules.
+/// Nothing in the tables is taken for markup, and the document loads nothing: no network, no
+/// scripts, no fonts.
 ///
 /// # Example
 ///
 /// ```
+/// use settling_analysis::{Rules, Tables};
 /// use settling_figures::Report;
 /// use settling_records::read_records;
 ///
@@ -31,8 +35,8 @@ use chapter::Chapter;
 /// 1,<b>mine</b>,0,0,mlp,write,,activation,cka,0.1,4096,512,last,debiased,corrected
 /// 1,<b>mine</b>,1000,0,mlp,write,,activation,cka,1.0,4096,512,last,debiased,corrected
 /// ";
-/// let records = read_records(csv.as_bytes())?;
-/// let report = Report { title: "A study", records: &records, ..Report::default() };
+/// let tables = [Tables::new(&read_records(csv.as_bytes())?, &Rules::corrected())?];
+/// let report = Report { title: "A study", tables: &tables, ..Report::default() };
 /// let html = report.html()?;
 /// assert!(html.contains("&lt;b&gt;mine&lt;/b&gt;") && !html.contains("<b>mine</b>"));
 /// assert_eq!(report.figures()?[0].name, "main");
@@ -42,15 +46,13 @@ use chapter::Chapter;
 pub struct Report<'a> {
     /// What the document is called; "Report of a study" if it is empty.
     pub title: &'a str,
-    /// The rows of `records.csv`.
-    pub records: &'a [Record],
-    /// The rows of `mcc.csv`, if there is one.
-    pub mcc: &'a [MccRow],
+    /// The tables of every protocol, in the order of their parts.
+    pub tables: &'a [Tables],
     /// The text of `manifest.json`, if there is one: how the numbers were made.
     pub manifest: Option<&'a str>,
     /// What an audit says of the checkpoints, if there was one.
     pub audit: Option<&'a str>,
-    /// Figures that are not drawn from records, such as [spectra](crate::spectra_figure).
+    /// Figures that are not drawn from these tables, such as [spectra](crate::spectra_figure).
     pub more: &'a [ReportFigure],
 }
 
@@ -71,13 +73,12 @@ impl Report<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoData`] if there are neither records nor rows; [`ErrorKind::InvalidRecords`]
-    /// if two records of a protocol give the same number, a value is not finite, or a row of `mcc`
-    /// is not possible.
+    /// [`ErrorKind::NoData`] if there are no tables; [`ErrorKind::InvalidRecords`] if a row of
+    /// `mcc` is not possible, or two of the tables are of the same protocol.
     pub fn html(&self) -> Result<String, Error> {
         let chapters = self.chapters()?;
         let title = if self.title.is_empty() { "Report of a study" } else { self.title };
-        let mut sections = vec![overview(&chapters)?, definitions()];
+        let mut sections = vec![overview(&chapters), definitions(&chapters)];
         sections.extend(chapters.iter().flat_map(Chapter::sections));
         if !self.more.is_empty() {
             let figures: String = self.more.iter().map(chapter::figure).collect();
@@ -88,13 +89,15 @@ impl Report<'_> {
             "audit",
             "Audit of the checkpoints",
             self.audit,
-            "Whether the checkpoints are what their names say was not checked, or its result was not passed to this report.",
+            "Whether the checkpoints are what their names say was not checked, or its result was not \
+             passed to this report.",
         ));
         sections.push(optional(
             "manifest",
             "How the numbers were made",
             self.manifest,
-            "No manifest.json was passed to this report: versions, settings and hashes of the inputs are not known here.",
+            "No manifest.json was passed to this report: versions, settings and hashes of the \
+             inputs are not known here.",
         ));
 
         let entry = |(id, title, _): &(String, String, String)| {
@@ -128,50 +131,58 @@ impl Report<'_> {
         Ok(figures)
     }
 
-    /// One a protocol, in the order in which the tables name them first.
-    fn chapters(&self) -> Result<Vec<Chapter>, Error> {
-        let named = self.records.iter().map(|record| record.protocol.as_str());
-        let mut protocols: Vec<&str> = Vec::new();
-        for protocol in named.chain(self.mcc.iter().map(|row| row.protocol.as_str())) {
-            if protocols.last() != Some(&protocol) && !protocols.contains(&protocol) {
-                protocols.push(protocol);
-            }
-        }
+    /// One per protocol, in the order of the tables.
+    fn chapters(&self) -> Result<Vec<Chapter<'_>>, Error> {
+        let protocols: Vec<&str> =
+            self.tables.iter().map(|tables| tables.rules.protocol.as_str()).collect();
         if protocols.is_empty() {
-            let message = "nothing to report: there are neither records nor rows of an mcc.csv";
-            return Err(Error::new(ErrorKind::NoData, message.to_owned()));
+            return Err(Error::new(ErrorKind::NoData, "nothing to report: there are no tables"));
         }
-        let alone = protocols.len() == 1;
-        let chapter = |(index, &protocol): (usize, &&str)| {
-            let of_protocol = |record: &&Record| record.protocol == protocol;
-            let records: Vec<Record> = self.records.iter().filter(of_protocol).cloned().collect();
-            let rows: Vec<MccRow> =
-                self.mcc.iter().filter(|row| row.protocol == protocol).cloned().collect();
-            let suffix = if alone { String::new() } else { format!("-{}", index + 1) };
-            Chapter::new(protocol, suffix, &records, &rows)
-        };
-        protocols.iter().enumerate().map(chapter).collect()
+        let earlier = |(index, protocol): &(usize, &&str)| protocols[..*index].contains(*protocol);
+        if let Some((_, twice)) = protocols.iter().enumerate().find(earlier) {
+            let message = format!(
+                "expected one set of tables per protocol, found several of protocol `{twice}`"
+            );
+            return Err(Error::new(ErrorKind::InvalidRecords, message));
+        }
+        let chapter = |tables| Chapter::new(tables, suffix(tables, &protocols));
+        self.tables.iter().map(chapter).collect()
     }
+}
+
+/// What the names of the figures of a protocol end with.
+fn suffix(tables: &Tables, protocols: &[&str]) -> String {
+    figure_stem("", &tables.rules.protocol, protocols)
 }
 
 /// The id, the title and the markup of a section.
 type Section = (String, String, String);
 
-fn overview(chapters: &[Chapter]) -> Result<Section, Error> {
+fn overview(chapters: &[Chapter<'_>]) -> Section {
     let body = chapters.iter().map(Chapter::overview).collect();
-    Ok(("overview".to_owned(), "Overview".to_owned(), body))
+    ("overview".to_owned(), "Overview".to_owned(), body)
 }
 
-fn definitions() -> Section {
-    let item = |(term, meaning): &(&str, &str)| {
+fn definitions(chapters: &[Chapter<'_>]) -> Section {
+    let item = |term: &str, meaning: &str| {
         format!(
             "<dt><strong>{}</strong></dt><dd>{}</dd>\n",
             html::escape(term),
             html::escape(meaning)
         )
     };
-    let items: String = words::DEFINITIONS.iter().map(item).collect();
-    ("protocol".to_owned(), "Protocol and definitions".to_owned(), format!("<dl>\n{items}</dl>\n"))
+    let common = words::DEFINITIONS.iter().map(|(term, meaning)| item(term, meaning));
+    let mut body = format!("<dl>\n{}</dl>\n", common.collect::<String>());
+    for chapter in chapters {
+        let of_protocol = definitions::of_protocol(chapter.tables);
+        let items = of_protocol.iter().map(|(term, meaning)| item(term, meaning));
+        body += &format!(
+            "<h3>Protocol {}</h3>\n<dl>\n{}</dl>\n",
+            html::escape(&chapter.tables.rules.protocol),
+            items.collect::<String>()
+        );
+    }
+    ("protocol".to_owned(), "Protocol and definitions".to_owned(), body)
 }
 
 fn limits() -> Section {

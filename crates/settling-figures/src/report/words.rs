@@ -4,48 +4,41 @@ pub(super) const INTRODUCTION: &str = "How the layers of language models settle 
     each layer's activations are to those of the last checkpoint, and how many directions its weights and gradients use. Everything \
     here is computed from the tables of a study; the figures can be drawn again from them.";
 
-pub(super) const DEFINITIONS: [(&str, &str); 9] = [
-    (
-        "Site",
-        "what Attention or the MLP of a layer adds to the residual stream, or the matrix that writes it (view write).",
-    ),
+/// What holds under every protocol.
+pub(super) const DEFINITIONS: [(&str, &str); 6] = [
     (
         "CKA",
-        "linear centred kernel alignment (Kornblith et al. 2019) of a site's activations at a checkpoint with those at the last \
-         checkpoint of the same model, on the same token rows. At the last checkpoint it is 1 by definition. The debiased estimate \
-         (Song et al. 2012) is 0 on average for unrelated features and may be below 0; the biased one is not.",
+        "linear centered kernel alignment (Kornblith et al. 2019) of a site's activations at a \
+         checkpoint with those at the last checkpoint of the same model, on the same token rows. At \
+         the last checkpoint it is 1 by definition. The debiased estimate (Song et al. 2012) is 0 on \
+         average for unrelated features and may be below 0; the biased one is not.",
     ),
     (
         "Floor",
-        "what the biased CKA of independent features of the same shape would be. It grows with the directions that the features \
-         use and shrinks with the number of observations: for 128 observations of 512 equally used directions it is 0.80.",
+        "what the biased CKA of independent features of the same shape would be. It grows with the \
+         directions that the features use and shrinks with the number of observations: for 128 \
+         observations of 512 equally used directions it is 0.80.",
     ),
     (
         "Effective rank",
-        "the exponential of the entropy of the singular values divided by their sum (Roy & Vetterli 2007).",
+        "the exponential of the entropy of the singular values divided by their sum (Roy & Vetterli \
+         2007).",
     ),
     (
         "PER",
-        "proportional effective rank: the effective rank divided by the largest one that the matrix can have.",
-    ),
-    (
-        "Early convergence",
-        "a layer's CKA is at least 0.45 at some measured step within the first 10 % of training, if the study does not say otherwise.",
-    ),
-    (
-        "Large PER",
-        "of a weight: at least 0.95 at the end. Of a gradient: at least 90 % of the largest gradient PER of any layer of the model \
-         at the end. Again if the study does not say otherwise.",
+        "proportional effective rank: the effective rank divided by the largest one that the matrix \
+         can have, or by what the protocol names instead.",
     ),
     (
         "Settling step",
-        "the first measured step from which on the CKA stays at or above a threshold. A layer that reaches it only at the last \
-         step is not settled.",
+        "the first measured step from which on the CKA reaches a threshold and never falls below it \
+         again. A layer that reaches it only at the last step is not settled.",
     ),
     (
         "MCC",
-        "Matthews correlation over the layers of a model of large PER (predicted) with early convergence (actual): 1 if they are \
-         the same layers, 0 if unrelated. It is undefined, not 0, if all layers agree in one of the two.",
+        "Matthews correlation over the layers of a model of large PER (predicted) with early \
+         convergence (actual): 1 if they are the same layers, 0 if unrelated. It is undefined, not \
+         0, if all layers agree in one of the two.",
     ),
 ];
 

@@ -1,7 +1,6 @@
 //! Against SciPy, scikit-learn, torchmetrics and enumeration: tests/golden/inference.py.
 
 use serde_json::Value;
-use settling_analysis::{Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window};
 use settling_mcc::{
     Bootstrap, BootstrapInterval, BootstrapMethod, Confusion, Contingency, Convention, Error,
     Measure, PValues, Permutation, Pooling, WeightedContingency, association, roc_auc,

@@ -1,8 +1,10 @@
-use crate::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
+//! The settings of Llama and its relatives.
+
+use crate::families::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
 
 use super::rope::Rope;
 use super::settings::{Settings, unsupported};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The settings that Llama and those who followed it spell alike.
 fn common(settings: &Settings<'_>) -> Result<Llama, Error> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use settling::core::{CheckpointSeries, Step};
 use settling::models::ModelSource;
-use settling::records::Record;
 use settling::tokens::NpyTokens;
 use settling::{ModelStudy, Progress, Shard, Store, Study, TransformerAdapter};
 
@@ -132,10 +131,8 @@ fn finish(request: &Request, study: &Study, studies: &[ModelStudy]) -> Outcome {
         _ => {}
     }
     let tables = study.write_tables(studies)?;
-    let records: Vec<Record> =
-        studies.iter().flat_map(|study| study.records.iter().cloned()).collect();
-    let figures = draw::main_figures(&records, &request.protocols, &request.out)?;
     let written = Written::read(&request.out, None, &[], &[])?;
+    let figures = draw::main_figures(&written.tables, &request.out)?;
     let (document, _) = written.write_html(&request.out)?;
 
     if request.quiet {

@@ -1,0 +1,221 @@
+//! Records -> `summary.csv`: the lines of a figure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use settling_core::{Component, Signal, Site, Step};
+use settling_records::{Record, SummaryRow};
+
+use crate::layers::models;
+use crate::{Average, PerSites, Quantity, Rules};
+
+/// The averages over layers of CKA, PER of weights and PER of gradients: what the lines of a figure
+/// are made of, by [`Summary`](crate::Summary) of the rules.
+///
+/// For every model (in order of appearance), component and step there is a row for the estimator of
+/// CKA that [decides](Rules::cka), then one for each other that was recorded (`biased`, `debiased`,
+/// `floor`), one for the PER of the weights and one for that of the gradients. The records of other
+/// protocols are ignored.
+///
+/// An undefined value is counted and not averaged. Steps that the protocol does not show are left
+/// out, and averages of gradients' PERs that are not above its least.
+///
+/// ```
+/// use settling_analysis::{Average, Rules, summary_table};
+/// use settling_core::{Component, Signal, Site, Step};
+/// use settling_records::Record;
+///
+/// let site = |layer| Site::write(layer, Component::Mlp);
+/// let per = |layer, value| {
+///     Record::new("m", Step(8), site(layer), Signal::Weight, "per", value)
+///         .with_estimator("attainable")
+///         .with_protocol("corrected")
+/// };
+/// let zero = Err("zero".to_owned());
+/// let records = [per(0, Ok(0.25)), per(1, Ok(0.5)), per(2, Ok(1.0)), per(3, zero)];
+/// let mut rules = Rules::corrected();
+/// rules.summary.average = Average::Median;
+/// let [row] = &summary_table(&records, &rules)[..] else { panic!() };
+/// assert_eq!((row.value, row.n, row.undefined), (Some(0.5), 3, 1));
+/// ```
+#[must_use]
+pub fn summary_table(records: &[Record], rules: &Rules) -> Vec<SummaryRow> {
+    let models = models(records, rules);
+    let mut points: BTreeMap<Key, Point<'_>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.protocol == rules.protocol) {
+        let Record { site, signal, step, .. } = record;
+        let Some(line) = line(record, rules) else { continue };
+        let shown = rules.summary.steps.contains(*step);
+        if !shown || site.view != rules.views.of(site.component, *signal) {
+            continue;
+        }
+        let model = models.iter().position(|&model| model == record.model);
+        let key = (model, site.component, *signal, line, *step);
+        let point = points.entry(key).or_default();
+        point.estimators.insert(&record.estimator);
+        let value = record.value.as_ref().ok().copied();
+        point.layers.entry(site.layer).or_default().push((*site, value));
+    }
+    let row = |((model, component, signal, _, step), point): (Key, Point<'_>)| {
+        let values: Vec<Option<f64>> = point
+            .layers
+            .into_values()
+            .flat_map(|values| of_layer(values, rules.summary.per_sites))
+            .collect();
+        let defined: Vec<f64> = values.iter().copied().flatten().collect();
+        let (n, undefined) = (defined.len(), values.len() - defined.len());
+        let value = average(defined, rules.summary.average);
+        let least = rules.summary.least_gradient_per;
+        if signal == Signal::Gradient && value.is_some_and(|value| value <= least) {
+            return None;
+        }
+        let metric = if signal == Signal::Activation { "cka" } else { "per" };
+        let estimators: Vec<&str> = point.estimators.into_iter().collect();
+        let mut row = SummaryRow::new(models[model?], component, signal, metric, step);
+        row.estimator = estimators.join("+");
+        (row.value, row.n, row.undefined) = (value, n as u64, undefined as u64);
+        row.average = rules.summary.average.name().to_owned();
+        row.protocol.clone_from(&rules.protocol);
+        Some(row)
+    };
+    points.into_iter().filter_map(row).collect()
+}
+
+/// Model by its place, component, signal, line of the figure, step: in the order of the rows.
+type Key = (Option<usize>, Component, Signal, usize, Step);
+
+/// What is averaged into one row.
+#[derive(Default)]
+struct Point<'a> {
+    /// Values by layer: of its own, and of its heads.
+    layers: BTreeMap<usize, Vec<(Site, Option<f64>)>>,
+    /// How they were estimated; for PERs what they are over, which may differ between layers and
+    /// heads.
+    estimators: BTreeSet<&'a str>,
+}
+
+/// Which line of its panel a record belongs to, if to any: the CKA that decides is the first.
+fn line(record: &Record, rules: &Rules) -> Option<usize> {
+    let quantity = Quantity::from_record(record)?;
+    if quantity.metric() == "per" {
+        return Some(0);
+    }
+    if record.site.head.is_some() {
+        return None;
+    }
+    let others = [Quantity::BiasedCka, Quantity::DebiasedCka, Quantity::CkaFloor];
+    let place = others.iter().position(|&other| other == quantity)?;
+    Some(if quantity == Quantity::deciding(rules) { 0 } else { 1 + place })
+}
+
+/// What a layer contributes.
+fn of_layer(values: Vec<(Site, Option<f64>)>, sites: PerSites) -> Vec<Option<f64>> {
+    let of = |heads: bool| {
+        let values = values.iter().filter(|(site, _)| site.head.is_some() == heads);
+        values.map(|(_, value)| *value).collect::<Vec<_>>()
+    };
+    match (sites, of(true)) {
+        (PerSites::LayersAndHeads, heads) => [of(false), heads].concat(),
+        (PerSites::MeanOverHeads, heads) if !heads.is_empty() => {
+            // Undefined if a head is.
+            let all: Option<Vec<f64>> = heads.into_iter().collect();
+            vec![all.and_then(|all| average(all, Average::Mean))]
+        }
+        _ => of(false),
+    }
+}
+
+fn average(mut values: Vec<f64>, average: Average) -> Option<f64> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    Some(match average {
+        Average::Mean => values.iter().sum::<f64>() / n as f64,
+        Average::Median => {
+            values.sort_by(f64::total_cmp);
+            f64::midpoint(values[(n - 1) / 2], values[n / 2])
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SummarySteps;
+
+    fn record(step: u64, site: Site, signal: Signal, value: f64) -> Record {
+        let (metric, estimator) = match signal {
+            Signal::Activation => ("cka", "biased"),
+            _ => ("per", "top_head_dim"),
+        };
+        Record::new("m", Step(step), site, signal, metric.to_owned(), Ok(value))
+            .with_shape(4, 4)
+            .with_estimator(estimator.to_owned())
+            .with_protocol("published")
+    }
+
+    fn flat(layer: usize) -> Site {
+        Site { view: settling_core::View::OvFlat, ..Site::ov(layer) }
+    }
+
+    /// Heads count in a PER and not in a CKA; the published code shows some steps and no small
+    /// gradients.
+    #[test]
+    fn what_the_published_code_averages() {
+        use Component::{Attention, Mlp};
+        let records: Vec<Record> = [512, 1000]
+            .into_iter()
+            .flat_map(|step| {
+                [
+                    record(step, flat(0), Signal::Activation, 0.5),
+                    record(step, flat(0).of_head(0), Signal::Activation, 0.1),
+                    record(step, flat(0), Signal::Weight, 0.25),
+                    record(step, flat(0).of_head(0), Signal::Weight, 0.5),
+                    record(step, flat(0).of_head(1), Signal::Weight, 1.0),
+                    record(step, flat(0), Signal::Gradient, 0.5),
+                    record(step, Site::write(0, Mlp), Signal::Gradient, 0.75),
+                    record(step, Site::write(0, Attention), Signal::Weight, 0.9),
+                ]
+            })
+            .collect();
+        let mut rules = Rules::published();
+        let of = |rules: &Rules| {
+            let rows = summary_table(&records, rules);
+            rows.iter()
+                .map(|row| (row.step.0, row.component, row.signal, row.value.unwrap(), row.n))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(&rules),
+            [
+                (1000, Attention, Signal::Activation, 0.5, 1),
+                (1000, Attention, Signal::Weight, 0.5, 3),
+                (1000, Mlp, Signal::Gradient, 0.75, 1),
+            ]
+        );
+        rules.summary.average = Average::Mean;
+        rules.summary.per_sites = PerSites::MeanOverHeads;
+        rules.summary.least_gradient_per = 0.0;
+        assert_eq!(
+            of(&rules),
+            [
+                (1000, Attention, Signal::Activation, 0.5, 1),
+                (1000, Attention, Signal::Weight, 0.75, 1),
+                (1000, Attention, Signal::Gradient, 0.5, 1),
+                (1000, Mlp, Signal::Gradient, 0.75, 1),
+            ]
+        );
+        rules.summary.per_sites = PerSites::Layers;
+        rules.summary.steps = SummarySteps::All;
+        let found = of(&rules);
+        assert_eq!(found.len(), 8);
+        assert!(found.contains(&(512, Attention, Signal::Weight, 0.25, 1)));
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_in_the_middle() {
+        assert_eq!(average(vec![4.0, 1.0, 2.0, 8.0], Average::Median), Some(3.0));
+        assert_eq!(average(vec![4.0, 1.0, 2.0], Average::Median), Some(2.0));
+        assert_eq!(average(vec![], Average::Median), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! What is said below figures: where numbers come from, and by which rules.
+
+use std::collections::BTreeSet;
+
+use settling_analysis::{
+    Average, LayerRow, PerSites, Quantity, Rules, SummarySteps, Tables, Threshold,
+};
+use settling_core::{Signal, View};
+use settling_records::SummaryRow;
+
+use super::title;
+use crate::error::{Error, ErrorKind};
+
+/// How many numbers the rows of a figure stand for, and how many of these are undefined.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Count {
+    pub(crate) all: u64,
+    pub(crate) undefined: u64,
+}
+
+impl Count {
+    /// That of averages: the values that they are over.
+    pub(crate) fn from_averages<'a>(rows: impl IntoIterator<Item = &'a SummaryRow>) -> Self {
+        rows.into_iter().fold(Self::default(), |count, row| Self {
+            all: count.all + row.n + row.undefined,
+            undefined: count.undefined + row.undefined,
+        })
+    }
+
+    /// That of layers.
+    pub(crate) fn from_layers<'a>(rows: impl IntoIterator<Item = &'a LayerRow>) -> Self {
+        rows.into_iter().fold(Self::default(), |count, row| Self {
+            all: count.all + 1,
+            undefined: count.undefined + u64::from(row.value.is_err()),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoData`] if none of the numbers is defined; the message names the figure and
+    /// what it shows, and how many `records` there were.
+    pub(crate) fn check(
+        self,
+        figure: &str,
+        quantities: &[Quantity],
+        records: usize,
+        rules: &Rules,
+    ) -> Result<(), Error> {
+        if self.undefined < self.all {
+            return Ok(());
+        }
+        let records = format!("{records} records of protocol `{}`", rules.protocol);
+        let found = match self.all {
+            0 => format!("none of the {records} is one of these"),
+            undefined => format!("all {undefined} of these among the {records} are undefined"),
+        };
+        let names: Vec<&str> = quantities.iter().map(|&quantity| title(quantity)).collect();
+        let message = format!(
+            "no number to draw: {figure} shows {} through the view of the protocol; {found}",
+            names.join(", ")
+        );
+        Err(Error::new(ErrorKind::NoData, message))
+    }
+}
+
+/// The records of all models of `tables`.
+pub(crate) fn records(tables: &Tables) -> usize {
+    tables.models.iter().map(|model| model.records).sum()
+}
+
+/// Where the numbers of a figure come from: their protocol, what of Attention is looked at, the
+/// observations of the `layers` that are shown or averaged, and how many numbers are undefined.
+pub(crate) fn source<'a>(
+    tables: &Tables,
+    layers: impl IntoIterator<Item = &'a LayerRow>,
+    count: Count,
+) -> String {
+    let layers: Vec<&LayerRow> = layers.into_iter().collect();
+    let activations = || layers.iter().filter(|row| row.quantity.signal() == Signal::Activation);
+    let sizes: BTreeSet<usize> = activations().map(|row| row.n).collect();
+    let positions = activations().filter_map(|row| row.positions);
+    let positions: BTreeSet<String> = positions.map(|positions| positions.to_string()).collect();
+
+    let mut source = format!("Protocol: {}.", tables.rules.protocol);
+    let circuits = layers.iter().filter(|row| row.view != View::Write);
+    let circuits: BTreeSet<&str> =
+        circuits.map(|row| circuit(row.view, row.quantity.signal())).collect();
+    if !circuits.is_empty() {
+        source += &format!(" Attention: {}.", listed(circuits));
+    }
+    if !sizes.is_empty() {
+        source += &format!(" Observations for CKA: {}", listed(sizes));
+        if !positions.is_empty() {
+            source += &format!(" (positions: {})", listed(positions));
+        }
+        source += ".";
+    }
+    if count.undefined > 0 {
+        source += &format!(" Undefined and left out: {} of {} values.", count.undefined, count.all);
+    }
+    source
+}
+
+/// What is looked at in the place of what Attention writes.
+fn circuit(view: View, signal: Signal) -> &'static str {
+    match (view, signal) {
+        (View::OvFlat, Signal::Activation) => "activations of the OV circuit (ov_flat)",
+        (View::OvFlat, _) => "weights of the OV circuit (ov_flat)",
+        (_, Signal::Activation) => "activations of the OV circuit",
+        _ => "weights of the OV circuit",
+    }
+}
+
+pub(crate) fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// `Mean` or `Median`.
+pub(crate) fn average_title(rules: &Rules) -> &'static str {
+    match rules.summary.average {
+        Average::Mean => "Mean",
+        Average::Median => "Median",
+        other => other.name(),
+    }
+}
+
+/// Over what averages are taken, and which of them are shown: `Means over layers.`
+pub(crate) fn averages(rules: &Rules) -> String {
+    let summary = &rules.summary;
+    let mut text = format!("{}s over layers", average_title(rules));
+    text += match summary.per_sites {
+        PerSites::MeanOverHeads => {
+            "; of PERs, over the means of each layer's heads, where it has any"
+        }
+        PerSites::LayersAndHeads => "; of PERs, over layers and heads alike",
+        _ => "",
+    };
+    text += ".";
+    if let SummarySteps::Some { these, from } = &summary.steps {
+        text += &format!(" Shown at steps {} and from {from} on.", listed(these));
+    }
+    text
+}
+
+/// Which averages of gradients' PERs are left out, if any are.
+pub(crate) fn left_out(rules: &Rules) -> String {
+    match rules.summary.least_gradient_per {
+        least if least > 0.0 => {
+            let average = rules.summary.average.name();
+            format!(" Left out: {average}s of gradients' PERs that are not above {least}.")
+        }
+        _ => String::new(),
+    }
+}
+
+/// What PERs are, with what they are over: the estimators of weights and of gradients.
+pub(crate) fn per<'a>(estimators: impl IntoIterator<Item = (Quantity, &'a str)>) -> String {
+    let (mut weights, mut gradients) = (BTreeSet::new(), BTreeSet::new());
+    for (quantity, names) in estimators {
+        match quantity {
+            Quantity::WeightPer => weights.extend(names.split('+').map(divisor)),
+            Quantity::GradientPer => gradients.extend(names.split('+').map(divisor)),
+            _ => {}
+        }
+    }
+    let or = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(" or ");
+    let over = match (weights.is_empty(), gradients.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => format!(" over {}", or(weights)),
+        (true, false) => format!(" over {}", or(gradients)),
+        _ if weights == gradients => format!(" over {}", or(weights)),
+        _ => format!(" of weights over {}; of gradients over {}", or(weights), or(gradients)),
+    };
+    format!("PER: proportional effective rank{over}.")
+}
+
+/// What an effective rank is divided by, from the estimator of a PER.
+fn divisor(estimator: &str) -> String {
+    match estimator {
+        "attainable" => "the largest attainable rank".to_owned(),
+        "columns" => "the number of columns".to_owned(),
+        "head_dim" => "the head dimension".to_owned(),
+        "top_head_dim" => "the head dimension, of as many largest singular values".to_owned(),
+        other => format!("`{other}`"),
+    }
+}
+
+/// `at least` or `above`.
+pub(crate) fn compared(threshold: Threshold) -> &'static str {
+    match threshold {
+        Threshold::AtLeast(_) => "at least",
+        Threshold::Above(_) => "above",
+    }
+}
+
+/// `≥ 0.45` or `> 0.45`.
+pub(crate) fn reached(threshold: Threshold) -> String {
+    threshold.to_string().replace(">=", "\u{2265}")
+}
