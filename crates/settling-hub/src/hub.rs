@@ -1,10 +1,12 @@
+//! The hub, where repositories are asked for.
+
 use std::sync::Arc;
 
-use crate::connection::Connection;
+use crate::client::{Connection, Kind};
 use crate::error::Error;
 use crate::event::Event;
 use crate::names::check_repository;
-use crate::repository::{Kind, Repository};
+use crate::repository::Repository;
 use crate::settings::HubSettings;
 
 /// The hub: where repositories are asked for.

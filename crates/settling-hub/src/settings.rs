@@ -1,3 +1,5 @@
+//! Where the hub is, who asks, and where files are kept.
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Rows held to a model's vocabulary.
+
 use settling_core::TokenBatch;
 
 use crate::error::{Error, ErrorKind};
@@ -5,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 /// Checks that every token of a batch is below `vocab_size`, the number of rows of the model's
 /// embedding.
 ///
-/// Do this before a model sees tokens from elsewhere: an index behind the embedding aborts the
+/// Do this before a model sees tokens from elsewhere: an index after the embedding's last row aborts the
 /// process on some devices.
 ///
 /// ```
@@ -16,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 /// let error = check_vocabulary(&batch, 50304).unwrap_err();
 /// assert!(error.to_string().contains("row 1, column 1"), "{error}");
 /// assert!(check_vocabulary(&batch, 50305).is_ok());
-/// # Ok::<(), settling_core::TokenBatchError>(())
+/// # Ok::<(), settling_core::Error>(())
 /// ```
 ///
 /// # Errors

@@ -1,8 +1,10 @@
+//! The token rows that published models were trained on.
+
 use settling_tokens::{MegatronTokens, Shards, TokenType};
 
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
-use crate::repository::RemoteFile;
+use crate::listing::RemoteFile;
 
 /// The width of Pythia's rows: 2,048 inputs, and the target of the last.
 const WIDTH: usize = 2049;
@@ -56,7 +58,9 @@ pub fn training_data(hub: &Hub, dataset: &str) -> Result<MegatronTokens, Error> 
         return Err(Error::new(ErrorKind::NotFound, message));
     }
     let parts = shards.iter().map(|(.., file)| repository.bytes(&commit, file)).collect();
-    Ok(MegatronTokens::new(Shards::new(parts)?, WIDTH, TokenType::U16)?)
+    Shards::new(parts)
+        .and_then(|shards| MegatronTokens::new(shards, WIDTH, TokenType::U16))
+        .map_err(Error::content)
 }
 
 /// The numbers in `<name>-<number>-of-<number>.bin`.

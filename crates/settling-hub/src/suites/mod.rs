@@ -1,32 +1,28 @@
+//! Published suites, as data.
+
+mod registry;
+
 use std::sync::OnceLock;
 
-use serde::Deserialize;
 use settling_checkpoint::StepPattern;
-use settling_core::Step;
-
-use crate::error::{Error, ErrorKind};
-use crate::hub::Hub;
-use crate::repository::Repository;
-use crate::series::{HubSeries, choose_steps, steps_of};
 
 /// A published suite of models with checkpoints of their training: what its repositories are and
 /// how they name the steps.
 ///
-/// The registry is data, in `src/suites.json`; a suite that is not in it needs no entry to be read,
-/// only its pattern ([`HubSeries::open`]).
+/// The registry is data, in `src/suites/suites.json`; a suite that is not in it needs no entry to be read,
+/// only its pattern ([`HubSeriesBuilder::pattern`](crate::HubSeriesBuilder::pattern)).
 ///
 /// ```
 /// use settling_hub::{StepNames, Suite};
 ///
-/// let suite = Suite::of_model("EleutherAI/pythia-410m-deduped").ok_or("unknown")?;
+/// let suite = Suite::for_model("EleutherAI/pythia-410m-deduped").ok_or("unknown")?;
 /// assert_eq!(suite.name, "pythia-deduped");
 /// assert!(matches!(&suite.steps, StepNames::Revisions { pattern, .. } if pattern.to_string() == "step{N}"));
 /// assert!(Suite::all().len() >= 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-#[serde(deny_unknown_fields)]
 pub struct Suite {
     /// A short name: `pythia-deduped`.
     pub name: String,
@@ -41,49 +37,45 @@ pub struct Suite {
     pub steps: StepNames,
     /// What the models were trained on, in the order of training, if that is published in the form
     /// that [`training_data`](crate::training_data) reads.
-    #[serde(default)]
     pub training_data: Option<String>,
 }
 
 /// How a suite names its steps.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum StepNames {
     /// Branches or tags.
     Revisions {
         /// Their names.
-        #[serde(deserialize_with = "pattern")]
         pattern: StepPattern,
         /// The step of `main`, if it is one that no other revision is.
-        #[serde(default)]
         main: Option<u64>,
     },
-    /// Commits of a branch a run.
+    /// Commits of a branch, one branch per run.
     Commits {
         /// The titles of the commits.
-        #[serde(deserialize_with = "pattern")]
         title: StepPattern,
-        /// The branch, with `{model}` for the repository's name.
+        /// The branch, with `{model}` for the repository's name. A run may have a number:
+        /// `pico-decoder-tiny-1` of `pico-decoder-tiny`.
         branch: String,
     },
 }
 
-fn pattern<'de, D: serde::Deserializer<'de>>(from: D) -> Result<StepPattern, D::Error> {
-    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+impl Default for StepNames {
+    /// Branches or tags `step{N}`.
+    fn default() -> Self {
+        Self::Revisions { pattern: StepPattern::default(), main: None }
+    }
 }
 
 impl Suite {
     /// Every suite of the registry.
-    ///
-    /// # Panics
-    ///
-    /// Never: the registry is part of this crate and tested.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the registry is part of this crate and tested")]
     pub fn all() -> &'static [Self] {
         static SUITES: OnceLock<Vec<Suite>> = OnceLock::new();
         SUITES.get_or_init(|| {
-            let suites = serde_json::from_str(include_str!("suites.json"));
+            let suites = registry::parse(include_str!("suites.json"));
             suites.unwrap_or_else(|error| panic!("suites.json: {error}"))
         })
     }
@@ -122,50 +114,16 @@ impl Suite {
 
     /// The suite that has this repository.
     #[must_use]
-    pub fn of_model(id: &str) -> Option<&'static Self> {
+    pub fn for_model(id: &str) -> Option<&'static Self> {
         Self::all().iter().find(|suite| suite.models.iter().any(|model| model == id))
     }
-
-    /// The checkpoints of one of its models, or of another one that names its steps alike: all of
-    /// them, or those of `steps` and the last.
-    ///
-    /// # Errors
-    ///
-    /// As [`HubSeries::open`].
-    pub fn series(
-        &self,
-        hub: &Hub,
-        model: &str,
-        steps: Option<&[Step]>,
-    ) -> Result<HubSeries, Error> {
-        let repository = hub.model(model)?;
-        match &self.steps {
-            StepNames::Revisions { pattern, main } => {
-                let mut revisions = steps_of(&repository, pattern)?;
-                if let Some(main) = main {
-                    revisions.insert(Step(*main), main_revision(&repository)?);
-                }
-                HubSeries::of_revisions(&repository, choose_steps(&repository, revisions, steps)?)
-            }
-            StepNames::Commits { title, branch } => {
-                // A run may have a number: `pico-decoder-tiny-1` of `pico-decoder-tiny`.
-                let name = model.rsplit('/').next().unwrap_or(model);
-                HubSeries::of_commits(&repository, &branch.replace("{model}", name), title, steps)
-            }
-        }
-    }
-}
-
-fn main_revision(repository: &Repository) -> Result<crate::Revision, Error> {
-    let revisions = repository.revisions()?;
-    revisions.into_iter().find(|revision| revision.name == "main").ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("{} has no revision main", repository.id()))
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use settling_core::Step;
 
     use super::*;
     use crate::names::check_repository;

@@ -7,14 +7,14 @@ const DEEPEST: u8 = 32;
 /// Whether `bytes` begin with a whole Thrift structure (in the compact protocol) that can be passed
 /// over in a time that its length explains: truth values in a list take no bytes, so that seven
 /// bytes can claim two billion, which the decoder counts one by one.
-pub(crate) fn begins_with_structure(bytes: &[u8]) -> bool {
+pub(super) fn begins_with_structure(bytes: &[u8]) -> bool {
     Walk(bytes).skip(12, DEEPEST).is_some()
 }
 
 /// Whether a page has room for the values, of at least four bytes each, of the dictionary that its
 /// header claims: the decoder makes room for as many as are claimed. `None` if `header` does not
 /// begin with such a structure as [`begins_with_structure`] wants.
-pub(crate) fn has_room_for_its_dictionary(header: &[u8]) -> Option<bool> {
+pub(super) fn has_room_for_its_dictionary(header: &[u8]) -> Option<bool> {
     // By their numbers in Parquet's description of a page header: the size of the page unpacked,
     // and the dictionary's header, in which the first field is the number of values.
     let (mut size, mut values) = (None, None);

@@ -1,15 +1,13 @@
 //! Megatron data sets that NumPy wrote (tests/golden/make.py), damaged ones, shards, and one of 600
 //! GB.
 
-mod damage;
-
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use damage::{every_change, every_cut};
+use crate::damage::{every_change, every_cut};
 use proptest::prelude::*;
 use settling_core::{Step, TokenSource};
 use settling_tokens::{Error, ErrorKind, MegatronTokens, ReadRange, Shards, TokenType};
@@ -21,7 +19,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn open(name: &str) -> Result<MegatronTokens, Error> {
-    MegatronTokens::open(golden(&format!("{name}.idx")), golden(&format!("{name}.bin")))
+    MegatronTokens::open(golden(&format!("{name}.bin")))
 }
 
 /// Bytes in memory that remember what was read of them.
@@ -70,6 +68,22 @@ fn index_with(at: usize, new: &[u8]) -> Vec<u8> {
     let mut bytes = index(8, 4, 3, 2);
     bytes[at..at + new.len()].copy_from_slice(new);
     bytes
+}
+
+#[test]
+fn the_index_lies_beside_the_data_or_elsewhere() {
+    let beside = open("megatron-u16").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (bin, idx) = (folder.path().join("rows.bin"), folder.path().join("other.idx"));
+    std::fs::copy(golden("megatron-u16.bin"), &bin).unwrap();
+    std::fs::copy(golden("megatron-u16.idx"), &idx).unwrap();
+    let elsewhere = MegatronTokens::open_with_index(&bin, &idx).unwrap();
+    assert_eq!(elsewhere.read_rows(0..3).unwrap(), beside.read_rows(0..3).unwrap());
+    let error = MegatronTokens::open(&bin).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("rows.idx"), "{error}");
+    let error = MegatronTokens::open(&idx).unwrap_err();
+    assert!(error.to_string().contains("other.idx: is an index: name the .bin"), "{error}");
 }
 
 #[test]
@@ -127,7 +141,7 @@ fn a_header_that_cannot_be_true_is_refused() {
         ("no sequences", index(8, 0, 3, 2), "0 sequences"),
         ("empty", Vec::new(), "0 bytes are no .idx"),
     ] {
-        let error = MegatronTokens::with_index(Memory::new(bytes), data.clone()).unwrap_err();
+        let error = MegatronTokens::with_index(data.clone(), Memory::new(bytes)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}");
         assert!(error.to_string().contains(part), "{what}: {error}");
     }
@@ -138,7 +152,7 @@ fn a_header_that_cannot_be_true_is_refused() {
 #[test]
 fn an_index_that_does_not_fit_its_data_names_the_sequence() {
     let open = |index: Vec<u8>, data: usize| {
-        MegatronTokens::with_index(Memory::new(index), Memory::new(vec![0; data]))
+        MegatronTokens::with_index(Memory::new(vec![0; data]), Memory::new(index))
     };
     for length in (0..24).chain(25..30) {
         let error = open(index(8, 4, 3, 2), length).unwrap_err();
@@ -225,7 +239,7 @@ fn a_cut_or_changed_index_gives_the_right_rows_or_an_error() {
     let idx = std::fs::read(golden("megatron-u16.idx")).unwrap();
     let bin = Memory::new(std::fs::read(golden("megatron-u16.bin")).unwrap());
     let read = |idx: &[u8]| {
-        let tokens = MegatronTokens::with_index(Memory::new(idx), bin.clone())?;
+        let tokens = MegatronTokens::with_index(bin.clone(), Memory::new(idx))?;
         Ok::<_, Error>((tokens.read_rows(0..tokens.rows())?, tokens.token_type()))
     };
     let right = read(&idx).unwrap();
@@ -247,7 +261,7 @@ fn a_cut_or_changed_index_gives_the_right_rows_or_an_error() {
 fn a_cut_or_changed_bin_gives_what_its_bytes_say_or_an_error() {
     let bin = std::fs::read(golden("megatron-int32.bin")).unwrap();
     let idx = Memory::new(std::fs::read(golden("megatron-int32.idx")).unwrap());
-    let open = |bin: &[u8]| MegatronTokens::with_index(idx.clone(), Memory::new(bin));
+    let open = |bin: &[u8]| MegatronTokens::with_index(Memory::new(bin), idx.clone());
     every_cut(&bin, |cut, what| {
         let error = open(cut).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Format, "{what}: {error}");
@@ -329,7 +343,7 @@ fn the_last_batch_of_pythia_is_one_range_of_the_last_shard() {
 fn of_an_index_only_what_is_asked_for_is_read() {
     let idx = Memory::new(index(8, 200_000, 3, 2));
     let bin = Memory::new(vec![0; 1_200_000]);
-    let tokens = MegatronTokens::with_index(idx.clone(), bin.clone()).unwrap();
+    let tokens = MegatronTokens::with_index(bin.clone(), idx.clone()).unwrap();
     tokens.read_rows(100_000..100_010).unwrap();
     let read = |bytes: &Memory| {
         bytes.1.lock().unwrap().iter().map(|range| range.end - range.start).sum::<u64>()
@@ -422,7 +436,7 @@ proptest! {
         let expected = &ids[start * width..(end + 1) * width];
 
         let idx = index(code, rows as u64, i32::try_from(width).unwrap(), i64::try_from(size).unwrap());
-        let tokens = MegatronTokens::with_index(Memory::new(idx), Memory::new(&bytes[..])).unwrap();
+        let tokens = MegatronTokens::with_index(Memory::new(&bytes[..]), Memory::new(idx)).unwrap();
         prop_assert_eq!((tokens.rows(), tokens.width(), tokens.token_type()), (rows, width, element));
         let found = tokens.read_rows(start..end + 1).unwrap();
         prop_assert_eq!(found.ids(), expected);

@@ -3,10 +3,10 @@
 
 use serde::Deserialize;
 
-use crate::connection::Failure;
+use super::connection::{Connection, Failure};
 use crate::error::{Error, ErrorKind};
-use crate::names::is_lower_hex;
-use crate::repository::{FileHash, RemoteFile, Repository, check_path};
+use crate::listing::{FileHash, RemoteFile};
+use crate::names::{check_path, is_lower_hex};
 
 /// More pages than any repository has.
 const MOST_PAGES: usize = 10_000;
@@ -29,10 +29,14 @@ struct Lfs {
     size: u64,
 }
 
-pub(crate) async fn files(repository: &Repository, commit: &str) -> Result<Vec<RemoteFile>, Error> {
-    let what = format!("the files of {}, commit {commit}", repository.id());
+/// The files of a commit, whose first page is at the address `first`; `what` says what is asked for.
+pub(super) async fn files(
+    connection: &Connection,
+    what: &str,
+    first: String,
+) -> Result<Vec<RemoteFile>, Error> {
     let mut files = Vec::new();
-    let mut next = Some(repository.api(&format!("tree/{commit}?recursive=true")));
+    let mut next = Some(first);
     for _ in 0..MOST_PAGES {
         let Some(address) = next else {
             files.sort_by(|a: &RemoteFile, b| a.path.cmp(&b.path));
@@ -43,9 +47,9 @@ pub(crate) async fn files(repository: &Repository, commit: &str) -> Result<Vec<R
             return Ok(files);
         };
         let (entries, following) =
-            repository.connection.persist(&what, || page(repository, &what, &address)).await?;
+            connection.persist(what, || page(connection, what, &address)).await?;
         for entry in entries.into_iter().filter(|entry| entry.kind == "file") {
-            files.push(remote_file(&what, entry)?);
+            files.push(remote_file(what, entry)?);
         }
         next = following;
     }
@@ -54,11 +58,10 @@ pub(crate) async fn files(repository: &Repository, commit: &str) -> Result<Vec<R
 
 /// One page, and the address of the next.
 async fn page(
-    repository: &Repository,
+    connection: &Connection,
     what: &str,
     address: &str,
 ) -> Result<(Vec<Entry>, Option<String>), Failure> {
-    let connection = &repository.connection;
     let mut request = connection.http.get(address);
     if let Some(token) = &connection.settings.token {
         request = request.bearer_auth(token);
@@ -97,7 +100,7 @@ async fn page(
     Ok((entries, next))
 }
 
-/// The address behind `rel="next"` in a `Link` header.
+/// The address that a `Link` header has with `rel="next"`.
 fn next_page(link: &str) -> Option<String> {
     let link = link.split(',').find(|link| link.contains("rel=\"next\""))?;
     let address = link.trim().strip_prefix('<')?;

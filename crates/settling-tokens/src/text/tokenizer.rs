@@ -56,11 +56,11 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// If it cannot be serialised.
+    /// If it cannot be serialized.
     pub fn to_json(&self) -> Result<String, Error> {
         self.inner
             .to_string(true)
-            .map_err(|error| Error::tokenizer("serialise the tokenizer", error))
+            .map_err(|error| Error::tokenizer("serialize the tokenizer", error))
     }
 
     /// The number of entries, special tokens included.
@@ -76,7 +76,7 @@ impl Tokenizer {
     /// If the tokenizer cannot encode the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
         let encoding = self.inner.encode_fast(text, false);
-        Ok(encoding.map_err(|error| Error::tokenizer("tokenise a text", error))?.get_ids().to_vec())
+        Ok(encoding.map_err(|error| Error::tokenizer("tokenize a text", error))?.get_ids().to_vec())
     }
 
     /// The text of ids.
@@ -110,7 +110,7 @@ impl Tokenizer {
             let encodings = self
                 .inner
                 .encode_batch_fast(texts, false)
-                .map_err(|error| Error::tokenizer("tokenise the documents", error))?;
+                .map_err(|error| Error::tokenizer("tokenize the documents", error))?;
             for encoding in encodings {
                 ids.extend_from_slice(encoding.get_ids());
                 ids.push(end);

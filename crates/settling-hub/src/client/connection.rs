@@ -120,18 +120,16 @@ impl Connection {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            // One that brought something has not failed: the next goes on behind it.
+            // One that brought something has not failed: the next goes on after it.
             failed = if failure.advanced { 0 } else { failed + 1 };
             let Some(asked) = failure.again else { return Err(failure.error) };
             let wait = asked.unwrap_or(self.settings.backoff * 2_u32.pow(failed.clamp(1, 5) - 1));
             if failed >= self.settings.attempts.max(1) || wait > LONGEST_WAIT {
-                let (kind, error) = (failure.error.kind(), failure.error);
-                let message = if wait > LONGEST_WAIT {
-                    format!("{error}; it asks to wait {} s, try again then", wait.as_secs())
+                return Err(failure.error.and(&if wait > LONGEST_WAIT {
+                    format!("it asks to wait {} s, try again then", wait.as_secs())
                 } else {
-                    format!("{error}; given up after {failed} attempts")
-                };
-                return Err(Error::caused(kind, message, error));
+                    format!("given up after {failed} attempts")
+                }));
             }
             self.tell(&Event::Retrying { what, reason: &failure.error.to_string(), wait });
             tokio::time::sleep(wait).await;

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use crate::repository::{FileHash, RemoteFile};
+use crate::listing::{FileHash, RemoteFile};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Format {
+pub(super) enum Format {
     Safetensors,
     Pytorch,
 }
 
 impl Format {
-    pub(crate) const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
+    pub(super) const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
 
-    pub(crate) fn single(self) -> &'static str {
+    pub(super) fn single(self) -> &'static str {
         match self {
             Self::Safetensors => "model.safetensors",
             Self::Pytorch => "pytorch_model.bin",
@@ -44,12 +44,12 @@ impl Format {
 }
 
 /// Whether a file is of a checkpoint's weights: whole, or a shard.
-pub(crate) fn is_weights(file: &RemoteFile) -> bool {
+pub(super) fn is_weights(file: &RemoteFile) -> bool {
     Format::ALL.into_iter().any(|format| file.path == format.single() || format.is_shard(file))
 }
 
 /// For each revision's files, those with the weights: in one format for all, if that can be.
-pub(crate) fn choose(revisions: &[Vec<RemoteFile>]) -> Vec<Vec<RemoteFile>> {
+pub(super) fn choose(revisions: &[Vec<RemoteFile>]) -> Vec<Vec<RemoteFile>> {
     let by_format = Format::ALL
         .map(|format| revisions.iter().map(|files| format.of(files)).collect::<Vec<_>>());
     let everywhere =

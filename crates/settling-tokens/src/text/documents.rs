@@ -25,7 +25,7 @@ impl AsRef<str> for Document {
     }
 }
 
-/// Reads text files in UTF-8, a document each, in the order given.
+/// Reads text files in UTF-8, one document per file, in the order given.
 ///
 /// # Errors
 ///
@@ -43,8 +43,8 @@ fn read_text_file(path: &Path) -> Result<Document, Error> {
     Ok(Document { name: path.display().to_string(), text: without_mark(text) })
 }
 
-/// Reads JSON lines: an object a line, of which the string in `field` is a document. Empty lines
-/// are passed over.
+/// Reads JSON lines: one object per line, whose string in `field` is a document. Empty lines are
+/// passed over.
 ///
 /// ```
 /// use settling_tokens::{Tokenizer, read_json_lines};

@@ -1,66 +1,21 @@
+//! Megatron's data sets: `.bin` and `.idx`.
+
+mod index;
+mod token_type;
+
 use std::ops::Range;
 use std::path::Path;
 
 use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
 
+use self::index::Index;
 use crate::error::{Error, ErrorKind, check_rows};
-use crate::megatron_index::Index;
 use crate::ranges::{Shards, open_file, read_exactly};
+
+pub use token_type::TokenType;
 
 /// The most that is read at once; a batch of Pythia has 4 MB.
 const LONGEST_READ: u64 = 64 << 20;
-
-/// The type of the tokens in a Megatron `.bin`, little-endian.
-///
-/// The codes 1 and 2 of an `.idx` are bytes, 6 and 7 floating point (which is which differs between
-/// versions of Megatron): no tokens. A vocabulary above 32,767 written as 16 bits is `U16`; an
-/// `.idx` that says [`I16`](Self::I16) of one gives negative tokens, which are an error and never
-/// ids.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum TokenType {
-    /// Unsigned, 16 bits; code 8. Pythia's.
-    U16,
-    /// Signed, 16 bits; code 3.
-    I16,
-    /// Signed, 32 bits; code 4.
-    I32,
-    /// Signed, 64 bits; code 5.
-    I64,
-}
-
-impl TokenType {
-    /// Bytes a token.
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Self::U16 | Self::I16 => 2,
-            Self::I32 => 4,
-            Self::I64 => 8,
-        }
-    }
-
-    pub(crate) fn of_code(code: u8) -> Option<Self> {
-        match code {
-            3 => Some(Self::I16),
-            4 => Some(Self::I32),
-            5 => Some(Self::I64),
-            8 => Some(Self::U16),
-            _ => None,
-        }
-    }
-
-    /// The number in `size()` bytes.
-    fn number(self, bytes: &[u8]) -> i64 {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let word = u64::from_le_bytes(word);
-        match self {
-            Self::U16 => word.cast_signed(),
-            // Up to the top and back: the sign comes along.
-            _ => (word << (64 - 8 * bytes.len())).cast_signed() >> (64 - 8 * bytes.len()),
-        }
-    }
-}
 
 /// Token rows of a Megatron data set (`.bin` and `.idx`) whose sequences all have one length, as
 /// Pythia's training data.
@@ -71,8 +26,8 @@ impl TokenType {
 ///
 /// | you have | use |
 /// |---|---|
-/// | the `.idx` and the `.bin` | [`open`](Self::open): checks each against the other |
-/// | the `.bin` | [`open_bin`](Self::open_bin), with the width and the type; Pythia: 2049, [`TokenType::U16`] |
+/// | the `.bin` and the `.idx` | [`open`](Self::open), [`open_with_index`](Self::open_with_index): check each against the other |
+/// | the `.bin` alone | [`open_bin`](Self::open_bin), with the width and the type; Pythia: 2049, [`TokenType::U16`] |
 /// | the `.bin` in shards | [`open_shards`](Self::open_shards) |
 /// | byte ranges from elsewhere | [`new`](Self::new), [`with_index`](Self::with_index) |
 ///
@@ -96,18 +51,41 @@ pub struct MegatronTokens {
 }
 
 impl MegatronTokens {
-    /// Opens an `.idx` and its `.bin`.
+    /// Opens a `.bin` with the `.idx` that lies beside it under the same name.
     ///
     /// The index of a large data set is large itself (Pythia's has 1.76 GB) and is not read whole:
     /// now its header and its ends, later the entries of the rows asked for.
     /// [`check_index`](Self::check_index) reads all of it.
     ///
+    /// ```no_run
+    /// use settling_tokens::MegatronTokens;
+    ///
+    /// // Reads data/train.idx, too.
+    /// let tokens = MegatronTokens::open("data/train.bin")?;
+    /// # Ok::<(), settling_tokens::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If a file cannot be read, the index is damaged or does not belong to the `.bin`, or the
     /// sequences are seen to differ in length.
-    pub fn open(idx: impl AsRef<Path>, bin: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::with_index(open_file(idx.as_ref())?, open_file(bin.as_ref())?)
+    pub fn open(bin: impl AsRef<Path>) -> Result<Self, Error> {
+        let bin = bin.as_ref();
+        if bin.extension().is_some_and(|end| end == "idx") {
+            let message = "is an index: name the .bin beside it";
+            return Err(Error::at(ErrorKind::Format, bin, message));
+        }
+        Self::open_with_index(bin, bin.with_extension("idx"))
+    }
+
+    /// Opens a `.bin` and an `.idx` that lies elsewhere: as [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open): files that cannot be read, are damaged, or do not belong
+    /// together.
+    pub fn open_with_index(bin: impl AsRef<Path>, index: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::with_index(open_file(bin.as_ref())?, open_file(index.as_ref())?)
     }
 
     /// Opens a `.bin` that is nothing but rows of `width` tokens.
@@ -127,8 +105,8 @@ impl MegatronTokens {
     ///
     /// # Errors
     ///
-    /// As [`open_bin`](Self::open_bin), and if the names say (`…-00003-of-00020.bin`) that a shard
-    /// is missing or in the wrong place.
+    /// Those of [`open_bin`](Self::open_bin): bytes that cannot be read or are no whole rows. And if
+    /// the names say (`…-00003-of-00020.bin`) that a shard is missing or in the wrong place.
     pub fn open_shards<P: AsRef<Path>>(
         paths: &[P],
         width: usize,
@@ -155,14 +133,15 @@ impl MegatronTokens {
         Self::from_parts(Box::new(bytes), None, width as u64, element)
     }
 
-    /// As [`open`](Self::open), for bytes from anywhere.
+    /// Rows in the bytes of a `.bin` under the bytes of its `.idx`, from anywhere.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open): bytes that cannot be read, are damaged, or do not belong
+    /// together.
     pub fn with_index(
-        index: impl ReadRange + 'static,
         bytes: impl ReadRange + 'static,
+        index: impl ReadRange + 'static,
     ) -> Result<Self, Error> {
         let index = Index::open(Box::new(index), bytes.len())?;
         let (width, element) = (index.width, index.element);
@@ -232,8 +211,8 @@ impl MegatronTokens {
     ///
     /// # Errors
     ///
-    /// If an entry is not that of equal sequences that lie one behind the other; the first one is
-    /// named.
+    /// If an entry is not that of equal sequences that lie one after the other; the first one that is
+    /// not is named.
     pub fn check_index(&self) -> Result<(), Error> {
         self.index.as_ref().map_or(Ok(()), |index| index.check(0..index.sequences))
     }

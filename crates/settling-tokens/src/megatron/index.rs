@@ -16,8 +16,8 @@ use std::path::Path;
 
 use settling_core::ReadRange;
 
+use super::token_type::TokenType;
 use crate::error::{Error, ErrorKind};
-use crate::megatron::TokenType;
 use crate::ranges::read_exactly;
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
@@ -27,16 +27,16 @@ const HEADER: u64 = 34;
 const BLOCK: u64 = 1 << 16;
 
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(super) struct Index {
     bytes: Box<dyn ReadRange>,
-    pub(crate) element: TokenType,
-    pub(crate) sequences: u64,
-    pub(crate) width: u64,
+    pub(super) element: TokenType,
+    pub(super) sequences: u64,
+    pub(super) width: u64,
 }
 
 impl Index {
     /// Reads the header, the first and the last sequence; `data` is the length of the `.bin`.
-    pub(crate) fn open(bytes: Box<dyn ReadRange>, data: u64) -> Result<Self, Error> {
+    pub(super) fn open(bytes: Box<dyn ReadRange>, data: u64) -> Result<Self, Error> {
         let name = bytes.name();
         let fault = |message: String| Error::at(ErrorKind::Format, Path::new(&name), message);
         let length = bytes.len();
@@ -53,7 +53,7 @@ impl Index {
         if version != 1 {
             return Err(fault(format!("byte 9: expected version 1, found {version}")));
         }
-        let element = TokenType::of_code(code).ok_or_else(|| {
+        let element = TokenType::from_code(code).ok_or_else(|| {
             fault(format!("byte 17: expected a type of tokens (3, 4, 5 or 8), found code {code}"))
         })?;
         let expected = sequences
@@ -104,13 +104,13 @@ impl Index {
         let expected = expected.map_or("more than 2^64".to_owned(), |bytes| bytes.to_string());
         let (sequences, width) = (self.sequences, self.width);
         Err(self.fault(format!(
-            "{sequences} sequences of {width} {}-byte tokens take {expected} bytes, the .bin has {data}: it is cut, has more behind, or belongs to another .idx",
+            "{sequences} sequences of {width} {}-byte tokens take {expected} bytes, the .bin has {data}: it is cut, has more after them, or belongs to another .idx",
             self.element.size()
         )))
     }
 
     /// Checks the sizes and places of some sequences against those of equal rows.
-    pub(crate) fn check(&self, sequences: Range<u64>) -> Result<(), Error> {
+    pub(super) fn check(&self, sequences: Range<u64>) -> Result<(), Error> {
         let mut start = sequences.start;
         while start < sequences.end {
             let end = (start + BLOCK).min(sequences.end);

@@ -1,8 +1,6 @@
 //! Text files and JSON lines.
 
-mod damage;
-
-use damage::{every_change, every_cut};
+use crate::damage::{every_change, every_cut};
 use settling_core::TokenBatch;
 use settling_tokens::{ErrorKind, Tokenizer, check_vocabulary, read_json_lines, read_text_files};
 

@@ -1,13 +1,10 @@
 //! Parquet files that pyarrow wrote (tests/golden/make.py), and damaged ones.
-#![cfg(feature = "parquet")]
-
-mod damage;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use damage::{every_change, every_cut};
+use crate::damage::{every_change, every_cut};
 use settling_core::{Step, TokenSource};
 use settling_tokens::{Error, ErrorKind, ParquetTokens, ReadRange};
 
