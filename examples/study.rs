@@ -86,7 +86,7 @@ fn of_hub(store: Store, sizes: &[String]) -> Result<(Study, Vec<ModelStudy>), Bo
     let mut models = Vec::new();
     for size in sizes {
         let id = suite.model(size).ok_or_else(|| format!("no model is told by `{size}`"))?;
-        let series = HubSeries::of_model(&hub, id, None, Some(&paper_steps()))?.delete_after(true);
+        let series = HubSeries::builder(&hub, id).steps(paper_steps()).delete_after(true).open()?;
         let audit = Audit::new().run_listing(series.listing())?;
         let name = id.rsplit('/').next().unwrap_or(id);
         models.push(observe(&study, name, &series, &rows)?.with_audit(audit));

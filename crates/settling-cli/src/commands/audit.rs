@@ -89,7 +89,7 @@ fn on_hub(
 ) -> Result<AuditReport, Box<dyn std::error::Error>> {
     use settling::hub::{Hub, HubSeries};
 
-    let series = HubSeries::of_model(&Hub::from_env()?, id, pattern, None)?;
+    let series = HubSeries::builder(&Hub::from_env()?, id).pattern(pattern.cloned()).open()?;
     Ok(audit.run_listing(series.full_listing())?)
 }
 

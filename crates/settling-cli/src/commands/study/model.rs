@@ -47,8 +47,11 @@ impl Model<settling::hub::HubSeries> {
     ) -> Result<Self, Box<dyn Error>> {
         use settling::hub::HubSeries;
 
-        let (pattern, steps) = (request.pattern.as_ref(), request.steps.as_deref());
-        let series = HubSeries::of_model(hub, id, pattern, steps)?.delete_after(delete_after);
+        let series = HubSeries::builder(hub, id)
+            .pattern(request.pattern.clone())
+            .steps(request.steps.clone())
+            .delete_after(delete_after)
+            .open()?;
         let config = series.fetch_file(last(&series.steps()?)?, "config.json")?;
         let architecture = settling::models::parse_config(&std::fs::read_to_string(config)?)?;
         // Of the hashes that the hub lists: nothing is downloaded for it.
