@@ -14,9 +14,9 @@
 //!
 //! // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
 //! let weight = [1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0];
-//! let found = spectrum(MatView::new(&weight, 2, 3))?;
-//! assert_eq!(effective_rank(&found)?, 2.0);
-//! assert!(found.effective_rank_error()? < 1e-9);
+//! let certified = spectrum(MatView::new(&weight, 2, 3))?;
+//! assert_eq!(effective_rank(&certified)?, 2.0);
+//! assert!(certified.effective_rank_error()? < 1e-9);
 //! # Ok::<(), settling_rank::Error>(())
 //! ```
 //!
