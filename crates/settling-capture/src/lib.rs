@@ -29,9 +29,7 @@
 //! links its CUDA part:
 //!
 //! ```no_run
-//! fn main() {
-//!     println!("cargo::rustc-link-arg={}", std::env::var("DEP_SETTLING_CAPTURE_LINK").unwrap());
-//! }
+//! println!("cargo::rustc-link-arg={}", std::env::var("DEP_SETTLING_CAPTURE_LINK").unwrap());
 //! ```
 //!
 //! Cargo hands this variable to packages that name `settling-capture` among their own dependencies.
