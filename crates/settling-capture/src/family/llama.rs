@@ -66,7 +66,7 @@ pub(crate) fn network(
     let embedding = weights.of(&format!("{}{}.weight", names.body, names.embedding));
     let frequencies = inverse_frequencies(model.rope_theta, model.head_dim, embedding.device())?;
     let frequencies = stretched(&frequencies, model.rope_scaling)?;
-    let neighbors = model.rotary_pairs == RotaryPairs::Neighbours;
+    let neighbors = model.rotary_pairs == RotaryPairs::Neighbors;
     let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbors, kind)?;
     Ok(Network {
         sizes,

@@ -51,7 +51,6 @@ pub(super) fn write_aside(
 /// has filled the place.
 fn others_were_first(error: &BoxError) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
-<<<<<<< HEAD
     fn within(error: &Cause) -> Option<&Cause> {
         let ours = error.downcast_ref::<Error>().map(Error::get_ref);
         let of_weights = error.downcast_ref::<settling_checkpoint::Error>();
@@ -59,14 +58,6 @@ fn others_were_first(error: &BoxError) -> bool {
     }
     // An error of ours may report one of the weights, and that one the error of the file.
     std::iter::successors(Some(&**error), |&error| within(error))
-=======
-    // Spectra are written by that crate, whose errors have no source.
-    let of_spectra = error.downcast_ref::<settling_checkpoint::Error>();
-    if of_spectra.is_some_and(|error| error.kind() == settling_checkpoint::ErrorKind::MissingFile) {
-        return true;
-    }
-    std::iter::successors(Some(error), |error| error.source())
->>>>>>> wt-tests
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
