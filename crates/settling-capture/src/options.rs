@@ -18,7 +18,7 @@ pub const LIBTORCH: &str = "2.11.0";
 ///
 /// let options = Options {
 ///     positions: Positions::All,
-///     sites: Some(vec![Site::write(3, Component::Mlp), Site::ov(3).of_head(0)]),
+///     sites: Some(vec![Site::write(3, Component::Mlp), Site::ov(3).with_head(0)]),
 ///     ..Options::default()
 /// };
 /// assert_eq!(options.engine.precision, Precision::F32);
