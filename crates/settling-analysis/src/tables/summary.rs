@@ -168,10 +168,10 @@ mod tests {
             .flat_map(|step| {
                 [
                     record(step, flat(0), Signal::Activation, 0.5),
-                    record(step, flat(0).of_head(0), Signal::Activation, 0.1),
+                    record(step, flat(0).with_head(0), Signal::Activation, 0.1),
                     record(step, flat(0), Signal::Weight, 0.25),
-                    record(step, flat(0).of_head(0), Signal::Weight, 0.5),
-                    record(step, flat(0).of_head(1), Signal::Weight, 1.0),
+                    record(step, flat(0).with_head(0), Signal::Weight, 0.5),
+                    record(step, flat(0).with_head(1), Signal::Weight, 1.0),
                     record(step, flat(0), Signal::Gradient, 0.5),
                     record(step, Site::write(0, Mlp), Signal::Gradient, 0.75),
                     record(step, Site::write(0, Attention), Signal::Weight, 0.9),
