@@ -83,7 +83,8 @@ fn run(args: &Args) -> Result<Verdict, Box<dyn std::error::Error>> {
         (Some(folder), _) => audit.run_on_files(&StepDirectories::open_with(folder, &pattern)?)?,
         (None, id) => {
             let id = id.as_deref().unwrap_or_default();
-            let series = HubSeries::of_model(&Hub::from_env()?, id, args.pattern.as_ref(), None)?;
+            let hub = Hub::from_env()?;
+            let series = HubSeries::builder(&hub, id).pattern(args.pattern.clone()).open()?;
             audit.run_listing(series.full_listing())?
         }
     };

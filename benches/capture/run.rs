@@ -9,9 +9,9 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use settling_capture::{Options, Transformer, set_threads};
+use settling_capture::{Engine, Options, Transformer, set_threads};
 use settling_checkpoint::Checkpoint;
-use settling_core::{Capture, Gradients, MatView, Site, TokenBatch};
+use settling_core::{Capture, MatView, Site, TokenBatch};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -24,13 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     set_threads(threads.parse()?);
     let baseline = peak_kib()?;
     let checkpoint = Checkpoint::open(folder)?;
-    let options = Options {
+    let engine = Engine {
         device: device.parse()?,
         precision: precision.parse()?,
-        positions: positions.parse()?,
         micro_batch: micro_batch.parse().ok(),
-        ..Options::default()
     };
+    let options = Options { engine, positions: positions.parse()?, ..Options::default() };
     let architecture = checkpoint.architecture()?;
     let mut model = Transformer::load(&architecture, &checkpoint, &options)?;
     let loaded = peak_kib()?;

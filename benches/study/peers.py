@@ -1,7 +1,7 @@
 """Compares a whole study under the protocol `published` with what the released code of the paper does: docs/BENCHMARKS.md.
 
     pip install torch==2.11.0 transformers==5.24.0 numpy==2.4.6 scipy==1.17.1
-    cargo build --release -p settling-examples --example study
+    cargo build --release -p settling-cli --features capture
     python benches/study/peers.py --folder FOLDER [--tokens 257] [--rows 128]
 
 Makes four checkpoints of the shape of pythia-70m in f32 with random weights, on a line from one model to another, in FOLDER, kept for the
@@ -34,7 +34,7 @@ HD = D // HEADS
 # Of each step the batches before it by five and four, from the first on.
 STEPS = {0: (0, 1), 8: (3, 4), 16: (11, 12), 24: (19, 20)}
 BATCH = 128
-# What f32 may cost both sides, as in tests/protocols.rs.
+# What f32 may cost both sides, as in tests/it/protocols.rs.
 TOLERANCE = 3e-6
 
 
@@ -235,9 +235,9 @@ def run(command, environment):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--binary", default="target/release/examples/study")
+    parser.add_argument("--binary", default="target/release/settling")
     parser.add_argument("--rows", type=int, default=BATCH, help=f"token rows of the evaluation and of a batch, at most {BATCH}")
-    parser.add_argument("--tokens", type=int, default=257, help="tokens a row; Pythia's are 2049")
+    parser.add_argument("--tokens", type=int, default=257, help="tokens per row; Pythia's are 2049")
     parser.add_argument("--work", type=int, metavar="THREADS")
     arguments = parser.parse_args()
     if arguments.work:
@@ -254,7 +254,7 @@ def main():
 
     ours, _ = run(
         [
-            arguments.binary, "--suite", folder / "suite", "--models", "70m", "--tokens", folder / "rows.npy", "--device", "cpu",
+            arguments.binary, "study", "--suite", folder / "suite", "--models", "70m", "--tokens", folder / "rows.npy", "--device", "cpu",
             "--protocol", protocol(folder, arguments.rows), "--training-tokens", folder / "training.npy", "--batch-size", BATCH,
             "--out", folder / "results",
         ],

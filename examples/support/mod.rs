@@ -111,7 +111,7 @@ impl Training {
     fn open(&self, bars: &MultiProgress) -> Result<TrainingData, Box<dyn Error>> {
         Ok(match self {
             Self::File { rows, batch_rows } if rows.extension().is_some_and(|end| end == "bin") => {
-                let tokens = MegatronTokens::open(rows.with_extension("idx"), rows)?;
+                let tokens = MegatronTokens::open(rows)?;
                 TrainingData::new(tokens, *batch_rows)?
             }
             Self::File { rows, batch_rows } => {

@@ -53,8 +53,11 @@ impl Model<SomeSteps> {
 
 impl Model<HubSeries> {
     pub(crate) fn of_hub(plan: &Plan, hub: &Hub, id: &str) -> Result<Self, Box<dyn Error>> {
-        let series = HubSeries::of_model(hub, id, plan.pattern.as_ref(), plan.steps.as_deref())?;
-        let series = series.delete_after(plan.place == Place::Hub { delete_after: true });
+        let series = HubSeries::builder(hub, id)
+            .pattern(plan.pattern.clone())
+            .steps(plan.steps.clone())
+            .delete_after(plan.place == Place::Hub { delete_after: true })
+            .open()?;
         let last = *series.steps()?.last().ok_or("the series has no steps")?;
         let path = series.fetch_file(last, "config.json")?;
         let architecture = parse_config(&std::fs::read_to_string(path)?)?;

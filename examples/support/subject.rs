@@ -110,7 +110,7 @@ fn rows_of_file(path: &Path, sequences: Option<usize>) -> Result<TokenBatch, Box
     let source: Box<dyn TokenSource<Error = settling::tokens::Error>> =
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("npy") => Box::new(NpyTokens::open(path)?),
-            Some("bin") => Box::new(MegatronTokens::open(path.with_extension("idx"), path)?),
+            Some("bin") => Box::new(MegatronTokens::open(path)?),
             _ => {
                 let message =
                     format!("{}: expected token rows in .npy or .bin with .idx", path.display());

@@ -50,7 +50,7 @@ pub fn pickle_file(bytes: &[u8]) -> Option<usize> {
     Some(read_all(&opened(Checkpoint::from_file("memory.pickle", Box::new(bytes.to_vec())))?))
 }
 
-/// As the pickle in an archive: behind the number of storages and the length of each, a byte each.
+/// As the pickle in an archive: after the number of storages and the length of each, one byte each.
 pub fn pickle(bytes: &[u8]) -> Option<usize> {
     let (&count, rest) = bytes.split_first()?;
     let (lengths, pickle) = rest.split_at_checked(count.into())?;

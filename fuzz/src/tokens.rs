@@ -16,12 +16,12 @@ pub fn npy(bytes: &[u8]) -> Option<usize> {
     read_all(&tokens, tokens.width())
 }
 
-/// As an `.idx`, behind the length of the `.bin` in two bytes, little-endian.
+/// As an `.idx`, after the length of the `.bin` in two bytes, little-endian.
 pub fn megatron_index(bytes: &[u8]) -> Option<usize> {
     let (length, index) = bytes.split_first_chunk()?;
     let data: Vec<u8> = (0..u16::from_le_bytes(*length)).map(|place| (place % 7) as u8).collect();
     let length = data.len();
-    let tokens = opened(MegatronTokens::with_index(index.to_vec(), data))?;
+    let tokens = opened(MegatronTokens::with_index(data, index.to_vec()))?;
     assert!(length.is_multiple_of(tokens.rows() * tokens.width()));
     let read = read_all(&tokens, tokens.width());
     // What every row was read without is nothing that the index is refused for.

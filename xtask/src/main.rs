@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: set-up and everyday commands. No dependencies, so that it builds at
 //! once on a fresh clone.
 
+mod crates;
 mod libtorch;
 mod python;
 
@@ -12,6 +13,7 @@ Usage: cargo xtask <command>
 
   libtorch           find or fetch libtorch 2.11.0 and link it as .libtorch
   test [ARGS]        run every test of the workspace (ARGS go to `cargo test`)
+  check              build every crate alone, with each of its features, and make the packages
   bench [ARGS]       run the benchmarks (ARGS go to criterion)
   demo [ARGS]        train a small suite, study it, draw the figure (--quick for a fast look, --out DIR)
 ";
@@ -26,6 +28,9 @@ fn main() -> ExitCode {
     let result = match command.as_deref() {
         Some("libtorch") if rest.is_empty() => libtorch::ensure(&root()).map(|_| ()),
         Some("test") => test(&rest),
+        Some("check") if rest.is_empty() => {
+            libtorch::ensure(&root()).and_then(|_| crates::check(&root(), cargo))
+        }
         Some("bench") => {
             run(cargo().args(["bench", "--package", "settling-benches", "--"]).args(&rest))
         }

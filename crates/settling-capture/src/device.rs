@@ -1,11 +1,14 @@
+//! Where a model runs, and whether it can.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
+use crate::error::{Error, ErrorKind};
 use crate::failure::{self, Context as _};
-use crate::{Error, ErrorKind, Precision};
+use crate::precision::Precision;
 
 /// Where a model runs. Parses from and displays as `cpu`, `cuda:N` or `mps`; `auto` parses as
 /// [`Device::auto`].
@@ -43,8 +46,8 @@ impl Device {
         }
     }
 
-    /// How fast matrix products are here: floating-point operations a second, a multiplication and
-    /// an addition being two. Measured for about a fifth of a second, so that it can be said
+    /// How fast matrix products are here: floating-point operations per second, a multiplication
+    /// and an addition being two. Measured for about a fifth of a second, so that it can be said
     /// beforehand how long something will take.
     ///
     /// # Errors
@@ -100,6 +103,16 @@ impl Device {
                 }
             }
         }
+    }
+
+    /// libtorch's name of a device that computes in f64, which matrices are dealt with in.
+    pub(crate) fn check_f64(self) -> Result<tch::Device, Error> {
+        if self == Self::Mps {
+            let message = "mps has no f64, in which matrices are dealt with: use the device `cpu`, or settling-rank and \
+                           settling-cka, which need none";
+            return Err(Error::new(ErrorKind::Device, message));
+        }
+        self.check(Precision::F64)
     }
 
     /// Refuses a GPU after one has failed in this process.
@@ -176,9 +189,9 @@ pub fn set_threads(threads: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::error::Context;
     use tch::TchError;
+
+    use super::*;
 
     #[test]
     fn no_libtorch_for_gpus_no_gpu_and_no_such_gpu_are_told_apart() {

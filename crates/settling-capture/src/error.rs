@@ -11,6 +11,7 @@ use settling_core::BoxError;
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    cause: Option<BoxError>,
 }
 
 /// The sort of an [`Error`].
@@ -43,18 +44,32 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), cause: None }
     }
 
-    /// The error of a checkpoint whose own configuration does not say what model it is of.
-    #[must_use]
-    pub fn from_configuration(cause: BoxError) -> Self {
-        Self::new(ErrorKind::Weights, cause.to_string())
+    /// An error of a checkpoint or an architecture, under a heading that says what was being done.
+    pub(crate) fn caused(kind: ErrorKind, doing: &str, cause: impl Into<BoxError>) -> Self {
+        let cause = cause.into();
+        Self { kind, message: format!("{doing}: {cause}"), cause: Some(cause) }
+    }
+
+    /// The error of another crate in its own words, which say what was being done.
+    pub(crate) fn relayed(kind: ErrorKind, cause: impl Into<BoxError>) -> Self {
+        let cause = cause.into();
+        Self { kind, message: cause.to_string(), cause: Some(cause) }
     }
 
     /// The sort of the problem.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The error of a checkpoint or of another crate that this one reports, for a caller that looks
+    /// for its type. Its text is part of the message, so it is no
+    /// [source](std::error::Error::source).
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
     }
 }

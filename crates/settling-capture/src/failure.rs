@@ -1,17 +1,17 @@
-//! What libtorch reports when something fails, told apart by its words; and the memory of a GPU that
-//! has failed.
+//! What libtorch reports when something fails, told apart by its words; and the first failure of a
+//! GPU.
 
 use std::sync::OnceLock;
 
 use tch::TchError;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The first failure of a GPU in this process. CUDA does not recover from one: everything that is
 /// asked of it afterwards fails too, or worse, does not.
 static FAILED: OnceLock<String> = OnceLock::new();
 
-/// With what a GPU failed first in this process, if one has.
+/// The first failure of a GPU in this process, if one has failed.
 pub(crate) fn first_of_a_gpu() -> Option<&'static str> {
     FAILED.get().map(String::as_str)
 }

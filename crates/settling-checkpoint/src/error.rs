@@ -1,19 +1,22 @@
+//! The one error of this crate.
+
 use std::fmt;
 use std::path::Path;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+use settling_core::BoxError;
 
 /// Why a checkpoint could not be read or written. The message names the file, the tensor, what was
 /// expected and what was found.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<Cause>,
+    cause: Option<BoxError>,
 }
 
 /// The sort of an [`Error`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file or folder could not be opened, read or written.
@@ -39,7 +42,13 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), cause: None }
+    }
+
+    /// An error of something below, after what was being done.
+    pub(crate) fn caused(kind: ErrorKind, doing: &str, cause: impl Into<BoxError>) -> Self {
+        let cause = cause.into();
+        Self { kind, message: format!("{doing}: {cause}"), cause: Some(cause) }
     }
 
     pub(crate) fn at(kind: ErrorKind, path: &Path, message: impl fmt::Display) -> Self {
@@ -51,8 +60,12 @@ impl Error {
             std::io::ErrorKind::NotFound => ErrorKind::MissingFile,
             _ => ErrorKind::Io,
         };
-        let message = format!("cannot {doing} {}: {error}", path.display());
-        Self { kind, message, source: Some(error.into()) }
+        Self::caused(kind, &format!("cannot {doing} {}", path.display()), error)
+    }
+
+    /// The same error with a word before its message on where it happened.
+    pub(crate) fn within(self, place: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
     }
 
     /// The sort of the problem.
@@ -60,51 +73,31 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
-}
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+    /// The error of a file that this one reports, for a caller that looks for its type. Its text is
+    /// part of the message, so it is no [source](std::error::Error::source).
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::io;
 
-/// Why a file, or what is in it, cannot be read, before it is known what to call it.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Read(Error),
-    Format(String),
-}
+    use super::*;
 
-impl Fault {
-    /// The same, with the place in the file.
-    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
-        match self {
-            Self::Format(message) => Self::Format(format!("{place}: {message}")),
-            read @ Self::Read(_) => read,
-        }
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(message: String) -> Self {
-        Self::Format(message)
-    }
-}
-
-impl From<&str> for Fault {
-    fn from(message: &str) -> Self {
-        Self::Format(message.to_owned())
+    #[test]
+    fn a_cause_is_told_once_and_can_be_looked_at() {
+        let cause = io::Error::from(io::ErrorKind::AlreadyExists);
+        let text = cause.to_string();
+        let error = Error::io("write", Path::new("a/b"), cause).within("revision main");
+        assert_eq!(error.to_string(), format!("revision main: cannot write a/b: {text}"));
+        assert!(error.source().is_none());
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<io::Error>());
+        assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::AlreadyExists));
+        assert!(Error::new(ErrorKind::Format, "x").get_ref().is_none());
     }
 }

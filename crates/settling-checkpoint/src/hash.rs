@@ -57,11 +57,12 @@ impl TensorHashes {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let one = settling_core::TensorData::new(settling_core::Dtype::U8, vec![1], vec![7])?;
-    /// # settling_checkpoint::write_safetensors(folder.path().join("model.safetensors"), &[("a".to_owned(), one)])?;
+    /// # let path = folder.path().join("model.safetensors");
+    /// # settling_checkpoint::write_safetensors(path, &[("a".to_owned(), one)])?;
     /// use settling_checkpoint::{Checkpoint, TensorHashes, content_hash};
     ///
     /// let checkpoint = Checkpoint::open(folder.path())?;
-    /// let hashes = TensorHashes::of(&checkpoint)?;
+    /// let hashes = TensorHashes::from_source(&checkpoint)?;
     /// assert_eq!(hashes.content(), content_hash(&checkpoint)?);
     /// assert_eq!(hashes.tensors()[0].meta.name, "a");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,7 +71,7 @@ impl TensorHashes {
     /// # Errors
     ///
     /// If a tensor cannot be read.
-    pub fn of<S: TensorSource>(source: &S) -> Result<Self, S::Error> {
+    pub fn from_source<S: TensorSource>(source: &S) -> Result<Self, S::Error> {
         let (mut whole, mut tensors, mut bytes) = (Sha256::new(), Vec::new(), 0);
         for meta in by_name(source) {
             let data = source.read(&meta.name)?;

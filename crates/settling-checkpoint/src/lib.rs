@@ -29,37 +29,24 @@
 #![forbid(unsafe_code)]
 
 mod audit;
-mod bytes;
 mod checkpoint;
 mod error;
-mod folder;
+mod files;
+mod formats;
 mod hash;
-mod hub_cache;
-mod other_format;
-mod pattern;
-mod pickle;
-mod pico;
-mod pytorch_file;
-mod safetensors_file;
-mod state_dict;
-mod steps;
-mod strided;
-mod weights_file;
-mod write;
-mod zip;
+mod series;
 
 pub use audit::{
-    Audit, AuditReport, AuditedStep, Finding, FindingKind, ListedFile, Severity, Verdict,
-    paper_steps, pythia_steps,
+    Audit, AuditReport, AuditedStep, ChangedSetting, Finding, FindingKind, ListedFile, Severity,
+    Verdict, paper_steps, pythia_steps,
 };
 pub use checkpoint::Checkpoint;
 pub use error::{Error, ErrorKind};
+pub use formats::write_safetensors;
 pub use hash::{TensorHash, TensorHashes, content_hash};
-pub use hub_cache::HubCache;
-pub use pattern::StepPattern;
-pub use pico::{PicoCommit, PicoContent, PicoDynamics, PicoSplit};
-pub use steps::StepDirectories;
-pub use write::write_safetensors;
+pub use series::{
+    HubCache, PicoCommit, PicoContent, PicoDynamics, PicoSplit, StepDirectories, StepPattern,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

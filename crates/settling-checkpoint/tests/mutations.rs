@@ -1,4 +1,7 @@
 //! Golden files with random changes: the short form of the fuzz targets in fuzz/ at the top.
+//!
+//! A test program of its own, since it shares files with the fuzz targets, which are no part of the
+//! package: Cargo.toml leaves this file out of it.
 
 #[path = "../../../fuzz/src/changes.rs"]
 mod changes;
@@ -15,7 +18,7 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)).unwrap()
 }
 
-/// The pickle of plain.bin behind the lengths of its two storages, as the target takes it.
+/// The pickle of plain.bin after the lengths of its two storages, as the target takes it.
 fn pickle() -> Vec<u8> {
     let archive = golden("pytorch/plain.bin");
     let start = archive.windows(3).position(|part| part == b"\x80\x02}").unwrap();

@@ -1,3 +1,5 @@
+//! A file of the hub, read by byte ranges.
+
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -5,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use settling_core::ReadRange;
 
-use crate::connection::Failure;
+use crate::client::{Failure, Remote};
 use crate::error::{Error, ErrorKind};
-use crate::repository::{RemoteFile, Repository};
+use crate::listing::RemoteFile;
 
 /// Less than this is not asked for alone: what lies around it will be wanted next.
 const WINDOW: u64 = 1 << 20;
@@ -28,15 +30,15 @@ const WINDOW: u64 = 1 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RemoteBytes {
-    repository: Repository,
+    remote: Remote,
     commit: String,
     file: RemoteFile,
     window: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
 impl RemoteBytes {
-    pub(crate) fn new(repository: Repository, commit: &str, file: &RemoteFile) -> Self {
-        Self { repository, commit: commit.to_owned(), file: file.clone(), window: Mutex::new(None) }
+    pub(crate) fn new(remote: Remote, commit: &str, file: &RemoteFile) -> Self {
+        Self { remote, commit: commit.to_owned(), file: file.clone(), window: Mutex::new(None) }
     }
 
     /// The file.
@@ -46,14 +48,10 @@ impl RemoteBytes {
     }
 
     fn fetch(&self, range: Range<u64>) -> Result<Vec<u8>, Error> {
-        let connection = &self.repository.connection;
+        let connection = &self.remote.connection;
         let what = format!(
             "bytes {}..{} of {} of {}, commit {}",
-            range.start,
-            range.end,
-            self.file.path,
-            self.repository.id(),
-            self.commit
+            range.start, range.end, self.file.path, self.remote.id, self.commit
         );
         connection.wait(connection.persist(&what, || self.request(&what, range.clone())))
     }
@@ -67,7 +65,7 @@ impl RemoteBytes {
             Failure::passing(Error::new(ErrorKind::Integrity, message))
         };
         let (length, mut stream) =
-            self.repository.stream(what, &self.commit, &self.file.path, range).await?;
+            self.remote.stream(what, &self.commit, &self.file.path, range).await?;
         // Before the rest comes: it may be hundreds of gigabytes.
         if let Some(length) = length
             && length != expected
@@ -76,7 +74,7 @@ impl RemoteBytes {
         }
         let mut bytes = Vec::new();
         loop {
-            match self.repository.next_chunk(what, &mut stream).await? {
+            match self.remote.next_chunk(what, &mut stream).await? {
                 Some(chunk) if (bytes.len() + chunk.len()) as u64 > expected => {
                     return Err(wrong("more came"));
                 }
@@ -90,7 +88,7 @@ impl RemoteBytes {
 
 impl ReadRange for RemoteBytes {
     fn name(&self) -> String {
-        format!("{}/{}", self.repository.id(), self.file.path)
+        format!("{}/{}", self.remote.id, self.file.path)
     }
 
     fn len(&self) -> u64 {

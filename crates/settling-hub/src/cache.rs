@@ -3,16 +3,14 @@
 //! (the commit of a branch or tag), and beside the repositories `.locks/<repository>/<hash>.lock`.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
-
 use crate::error::Error;
+use crate::hash::sha256;
+use crate::listing::{FileHash, RemoteFile, Revision};
 use crate::names::{check_revision, is_commit, is_lower_hex};
-use crate::repository::{FileHash, RemoteFile, Revision};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
@@ -161,37 +159,6 @@ impl Cache {
         };
         if links.into_iter().any(is_used) { Ok(()) } else { remove(&blob) }
     }
-}
-
-/// Whether the file at `path` has the size and the hash of `file`.
-pub(crate) fn is_sound(path: &Path, file: &RemoteFile) -> io::Result<bool> {
-    if fs::metadata(path)?.len() != file.size {
-        return Ok(false);
-    }
-    Ok(match &file.hash {
-        FileHash::Sha256(expected) => sha256(path)? == *expected,
-        FileHash::Git(expected) => {
-            let mut hash = Sha1::new();
-            hash.update(format!("blob {}\0", file.size));
-            digest(path, hash)? == *expected
-        }
-    })
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    digest(path, Sha256::new())
-}
-
-fn digest(path: &Path, mut hash: impl Digest) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    Ok(crate::hex(&hash.finalize()))
 }
 
 /// The paths of the files in a folder, which need not exist, with `/` between their parts.

@@ -4,11 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::cache::{is_sound, remove};
-use crate::connection::Failure;
+use crate::cache::remove;
+use crate::client::{Failure, Remote};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::repository::{RemoteFile, Repository};
+use crate::hash::is_sound;
+use crate::listing::RemoteFile;
 
 pub(crate) struct Fetched {
     pub(crate) path: PathBuf,
@@ -16,22 +17,18 @@ pub(crate) struct Fetched {
     pub(crate) is_new: bool,
 }
 
-pub(crate) fn fetch(
-    repository: &Repository,
-    commit: &str,
-    file: &RemoteFile,
-) -> Result<Fetched, Error> {
-    if let Some(found) = sound_in_cache(repository, commit, file)? {
+pub(crate) fn fetch(remote: &Remote, commit: &str, file: &RemoteFile) -> Result<Fetched, Error> {
+    if let Some(found) = sound_in_cache(remote, commit, file)? {
         return Ok(found);
     }
-    let what = format!("{} of {}, commit {commit}", file.path, repository.id());
-    let (connection, cache) = (&repository.connection, &repository.cache);
+    let what = format!("{} of {}, commit {commit}", file.path, remote.id);
+    let (connection, cache) = (&remote.connection, &remote.cache);
     if connection.settings.offline {
-        return Err(repository.not_cached(&format!("no sound {} of commit {commit}", file.path)));
+        return Err(remote.not_cached(&format!("no sound {} of commit {commit}", file.path)));
     }
     let _lock = cache.lock(&file.hash, || connection.tell(&Event::Waiting { file: &file.path }))?;
     // Whoever had the lock may have brought it.
-    if let Some(found) = sound_in_cache(repository, commit, file)? {
+    if let Some(found) = sound_in_cache(remote, commit, file)? {
         return Ok(found);
     }
     let pointer = cache.snapshot(commit).join(&file.path);
@@ -46,7 +43,7 @@ pub(crate) fn fetch(
     fs::create_dir_all(folder).map_err(|error| Error::cache("create the folder", folder, error))?;
     let there = fs::metadata(&partial).map_or(0, |metadata| metadata.len());
     connection.tell(&Event::Download {
-        repository: repository.id(),
+        repository: &remote.id,
         file: &file.path,
         size: file.size,
         there,
@@ -54,9 +51,8 @@ pub(crate) fn fetch(
     // Once more, if what came is not what was promised: it may have been damaged on its way, or
     // begun by a broken process.
     for is_last in [false, true] {
-        connection.wait(
-            connection.persist(&what, || append(repository, commit, file, &partial, &what)),
-        )?;
+        connection
+            .wait(connection.persist(&what, || append(remote, commit, file, &partial, &what)))?;
         if is_sound(&partial, file).map_err(|error| Error::cache("read", &partial, error))? {
             fs::rename(&partial, &blob).map_err(|error| Error::cache("write", &blob, error))?;
             let path = cache.link(commit, file)?;
@@ -77,11 +73,11 @@ pub(crate) fn fetch(
 
 /// The file, if its content is in the cache and what it should be.
 fn sound_in_cache(
-    repository: &Repository,
+    remote: &Remote,
     commit: &str,
     file: &RemoteFile,
 ) -> Result<Option<Fetched>, Error> {
-    let cache = &repository.cache;
+    let cache = &remote.cache;
     let pointer = cache.snapshot(commit).join(&file.path);
     let sound = |path: &Path| match is_sound(path, file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -98,13 +94,13 @@ fn sound_in_cache(
 
 /// Fetches what `partial` lacks of the file, as far as it comes.
 async fn append(
-    repository: &Repository,
+    remote: &Remote,
     commit: &str,
     file: &RemoteFile,
     partial: &Path,
     what: &str,
 ) -> Result<(), Failure> {
-    let connection = &repository.connection;
+    let connection = &remote.connection;
     let cache = |doing| move |error| Failure::last(Error::cache(doing, partial, error));
     let mut open = OpenOptions::new();
     let mut output = open.create(true).append(true).open(partial).map_err(cache("open"))?;
@@ -116,8 +112,7 @@ async fn append(
     if there == file.size {
         return Ok(());
     }
-    let (length, mut stream) =
-        repository.stream(what, commit, &file.path, there..file.size).await?;
+    let (length, mut stream) = remote.stream(what, commit, &file.path, there..file.size).await?;
     if there > 0 && length == Some(file.size) {
         // The whole, though a part was asked for.
         output.set_len(0).map_err(cache("write"))?;
@@ -135,7 +130,7 @@ async fn append(
     }
     let mut came = 0;
     loop {
-        let failure = match repository.next_chunk(what, &mut stream).await {
+        let failure = match remote.next_chunk(what, &mut stream).await {
             Ok(Some(chunk)) => {
                 let length = chunk.len() as u64;
                 if there + came + length > file.size {

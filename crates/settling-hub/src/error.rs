@@ -1,19 +1,19 @@
+//! The one error of this crate.
+
 use std::fmt;
 use std::path::Path;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why something of the hub could not be had. The message names the repository, the file, what was
-/// expected and found, and what to do.
-#[derive(Debug)]
+/// Why a request to the hub failed, or what came of it cannot be used. The message names the
+/// repository, the file, what was expected and found, and what to do.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<Cause>,
 }
 
 /// The sort of an [`Error`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The settings forbid requests (`HF_HUB_OFFLINE`), and what was asked for is not in the cache.
@@ -40,45 +40,31 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into() }
     }
 
-    pub(crate) fn caused(kind: ErrorKind, message: String, cause: impl Into<Cause>) -> Self {
-        Self { kind, message, source: Some(cause.into()) }
+    /// An error of something below, after what was being done.
+    pub(crate) fn caused(kind: ErrorKind, doing: &str, cause: impl fmt::Display) -> Self {
+        Self::new(kind, format!("{doing}: {cause}"))
     }
 
     pub(crate) fn cache(doing: &str, path: &Path, error: std::io::Error) -> Self {
-        let message = format!("cannot {doing} {}: {error}", path.display());
-        Self::caused(ErrorKind::Cache, message, error)
+        Self::caused(ErrorKind::Cache, &format!("cannot {doing} {}", path.display()), error)
+    }
+
+    /// An error of a reader, which names the file itself.
+    pub(crate) fn content(error: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Content, error.to_string())
+    }
+
+    /// The same error with more to say at its end.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self { message: format!("{}; {more}", self.message), ..self }
     }
 
     /// The sort of the problem.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
-    }
-}
-
-impl From<settling_checkpoint::Error> for Error {
-    fn from(error: settling_checkpoint::Error) -> Self {
-        Self::caused(ErrorKind::Content, error.to_string(), error)
-    }
-}
-
-impl From<settling_tokens::Error> for Error {
-    fn from(error: settling_tokens::Error) -> Self {
-        Self::caused(ErrorKind::Content, error.to_string(), error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }

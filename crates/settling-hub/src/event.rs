@@ -1,3 +1,5 @@
+//! What is being done, step by step.
+
 use std::path::Path;
 use std::time::Duration;
 

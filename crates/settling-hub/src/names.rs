@@ -49,6 +49,25 @@ pub(crate) fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+pub(crate) fn check_commit(what: &str, commit: &str) -> Result<(), Error> {
+    if is_commit(commit) {
+        return Ok(());
+    }
+    let message = format!(
+        "{what}: expected a commit of 40 or 64 hexadecimal digits, found `{}`",
+        commit.escape_debug()
+    );
+    Err(Error::new(ErrorKind::Protocol, message))
+}
+
+pub(crate) fn check_path(path: &str) -> Result<(), Error> {
+    if is_plain_path(path) {
+        return Ok(());
+    }
+    let message = format!("`{}` is no path of a file within a repository", path.escape_debug());
+    Err(Error::new(ErrorKind::Protocol, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

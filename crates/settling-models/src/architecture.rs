@@ -1,7 +1,11 @@
+//! A model of any family.
+
 use settling_core::{Component, Site, TensorMeta};
 
-use crate::layout::Layout;
-use crate::{Error, Gpt2, GptNeox, Llama, WeightBlock, names};
+use crate::error::Error;
+use crate::families::{Gpt2, GptNeox, Layout, Llama, canonical};
+use crate::sizes::ModelSizes;
+use crate::weight_block::WeightBlock;
 
 /// What a decoder-only language model is besides its weights: one of the families that are known
 /// here.
@@ -17,27 +21,35 @@ use crate::{Error, Gpt2, GptNeox, Llama, WeightBlock, names};
 /// ```
 /// use settling_models::{Architecture, Gpt2, GptNeox, Llama};
 ///
-/// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v]. V of head h is in rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
+/// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v].
+/// // V of head h is in the rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
 /// let neox = GptNeox { hidden_size: 4, num_attention_heads: 2, ..GptNeox::default() };
 /// let v = Architecture::from(neox).value_weight(0, 1);
 /// assert_eq!(v.name, "gpt_neox.layers.0.attention.query_key_value.weight");
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([12, 4], 10..12, 0..4));
 ///
-/// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed. V of head h is in columns 2 4 + h 2 ...
+/// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed.
+/// // V of head h is in the columns from 2 4 + h 2 on.
 /// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, ..Gpt2::default() });
 /// let v = gpt2.value_weight(0, 0);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 12], 8..10, 0..4));
 /// assert_eq!(gpt2.value_weight(0, 1).outputs, 10..12);
 ///
-/// // Llama: a matrix of its own. Here four heads of queries share two of keys and values: head 3 reads through the second.
+/// // Llama: a matrix of its own. Here four heads of queries share two of keys and values: head 3
+/// // reads through the second.
 /// let llama = Llama {
-///     hidden_size: 4, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 2, ..Llama::default()
+///     hidden_size: 4,
+///     num_attention_heads: 4,
+///     num_key_value_heads: 2,
+///     head_dim: 2,
+///     ..Llama::default()
 /// };
 /// let llama = Architecture::from(llama);
 /// let v = llama.value_weight(0, 3);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 4], 2..4, 0..4));
 ///
-/// // O of head h is the same columns everywhere: h head_dim .. (h + 1) head_dim. Four heads of two make 8 columns.
+/// // O of head h is the same columns everywhere: h head_dim .. (h + 1) head_dim. Four heads of two
+/// // make 8 columns.
 /// let o = llama.output_weight(0, 3);
 /// assert_eq!((o.shape, o.outputs, o.inputs), ([4, 8], 0..4, 6..8));
 /// ```
@@ -63,6 +75,24 @@ macro_rules! of_family {
 }
 
 impl Architecture {
+    /// The architecture that a family describes, if its sizes fit each other.
+    ///
+    /// ```
+    /// use settling_models::{Architecture, Gpt2};
+    ///
+    /// let error = Architecture::new(Gpt2 { n_embd: 4, n_head: 3, ..Gpt2::default() }).unwrap_err();
+    /// assert_eq!(error.to_string(), "n_layer must be at least 1, found 0");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a size is zero or beyond any model, or two do not fit each other.
+    pub fn new(family: impl Into<Self>) -> Result<Self, Error> {
+        let architecture = family.into();
+        architecture.validate()?;
+        Ok(architecture)
+    }
+
     /// The family: `gpt_neox`, `llama` or `gpt2`.
     #[must_use]
     pub const fn family(&self) -> &'static str {
@@ -79,13 +109,32 @@ impl Architecture {
         of_family!(self, family => family.sizes())
     }
 
-    /// Checks that the sizes fit each other.
+    /// Every setting of the description and its value, by the names of the family's fields, after
+    /// `family` itself: what two models must have in common to compute the same with the same
+    /// weights.
     ///
-    /// The other methods are right for valid descriptions only.
+    /// ```
+    /// use settling_models::{Architecture, GptNeox};
+    ///
+    /// let settings = Architecture::from(GptNeox::default()).settings();
+    /// assert_eq!(settings[0], ("family", "gpt_neox".to_owned()));
+    /// assert!(settings.contains(&("rotary_emb_base", "10000".to_owned())));
+    /// ```
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("family", self.family().to_owned())];
+        settings.extend(of_family!(self, family => family.settings()));
+        settings
+    }
+
+    /// Checks that the sizes fit each other, as [`new`](Self::new) does.
+    ///
+    /// The other methods are right for valid descriptions only: of one made by
+    /// [`From`] that is not, they may give nonsense or divide by zero.
     ///
     /// # Errors
     ///
-    /// As `validate` of the family.
+    /// If a size is zero or beyond any model, or two do not fit each other.
     pub fn validate(&self) -> Result<(), Error> {
         of_family!(self, family => family.validate())
     }
@@ -170,7 +219,7 @@ impl Architecture {
     }
 
     /// The names of `tensors`, in order, in the spelling of [`parameters`](Self::parameters). A
-    /// tensor that is not recognised keeps its name.
+    /// tensor that is not recognized keeps its name.
     ///
     /// Files have the same weights under different names: a model that was saved without its output
     /// embedding lacks a prefix (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a
@@ -179,7 +228,7 @@ impl Architecture {
     /// these names.
     #[must_use]
     pub fn canonical_names(&self, tensors: &[TensorMeta]) -> Vec<String> {
-        names::canonical(&self.layout(), tensors)
+        canonical(&self.layout(), tensors)
     }
 }
 
@@ -198,43 +247,5 @@ impl From<Llama> for Architecture {
 impl From<Gpt2> for Architecture {
     fn from(model: Gpt2) -> Self {
         Self::Gpt2(model)
-    }
-}
-
-/// The sizes that every decoder-only transformer has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ModelSizes {
-    /// The number of layers.
-    pub layers: usize,
-    /// The width of the residual stream, D.
-    pub width: usize,
-    /// The number of attention heads, counted by their queries.
-    pub heads: usize,
-    /// The number of heads of keys and values: divides `heads`, and is the same but in
-    /// grouped-query attention.
-    pub key_value_heads: usize,
-    /// The width of one attention head.
-    pub head_dim: usize,
-    /// The width of the MLP.
-    pub mlp_width: usize,
-    /// Rows of the embedding: often more than the tokenizer has entries, for padding.
-    pub vocabulary_rows: usize,
-    /// How many tokens are fed at most.
-    pub context: usize,
-}
-
-impl ModelSizes {
-    /// The head of keys and values that an attention head uses: each serves
-    /// `heads / key_value_heads` neighbouring ones.
-    #[must_use]
-    pub fn key_value_head(&self, head: usize) -> usize {
-        head / (self.heads / self.key_value_heads)
-    }
-
-    pub(crate) fn write_sites(&self) -> Vec<Site> {
-        (0..self.layers)
-            .flat_map(|layer| Component::ALL.map(|component| Site::write(layer, component)))
-            .collect()
     }
 }

@@ -28,6 +28,11 @@ impl Error {
         Self { kind, message: message.into() }
     }
 
+    /// An error of something below, after what was being done.
+    pub(crate) fn caused(kind: ErrorKind, doing: &str, cause: impl std::fmt::Display) -> Self {
+        Self::new(kind, format!("{doing}: {cause}"))
+    }
+
     /// The sort of the problem.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -28,32 +28,39 @@
 //! | What model does a `config.json` describe? | [`parse_config`]: an [`Architecture`] |
 //! | How large is it? | [`Architecture::sizes`] |
 //! | Which tensors has it, of which shapes? | [`Architecture::parameters`]; held to a file by [`Inventory`] |
-//! | Where is the weight of a layer or head? | [`Architecture::write_weight`] and its neighbours: a [`WeightBlock`] |
+//! | Where is the weight of a layer or head? | [`Architecture::write_weight`] and its neighbors: a [`WeightBlock`] |
 //! | What if a file spells the names in another way? | [`CanonicalNames`] |
+//! | Are two models the same but for their weights? | [`Architecture::settings`] |
+//!
+//! # Families
+//!
+//! | `model_type` | described by | models | queries, keys and values | linear maps stored as |
+//! |---|---|---|---|---|
+//! | `gpt_neox` | [`GptNeox`] | Pythia, PolyPythias | fused, head after head | (outputs, inputs) |
+//! | `gpt2` | [`Gpt2`] | GPT-2, Mistral's small models | fused, all queries first | (inputs, outputs) |
+//! | `llama` | [`Llama`] | Llama, SmolLM, TinyLlama, Amber | separate, keys and values may be grouped | (outputs, inputs) |
+//! | `mistral` | [`Llama`] | Mistral | the same, attention to a sliding window | (outputs, inputs) |
+//! | `olmo` | [`Llama`] | OLMo | the same, may be clipped; [`LlamaNorm::WeightlessLayerNorm`] | (outputs, inputs) |
+//! | `olmo2` | [`Llama`] | OLMo 2 | the same, queries and keys normalized | (outputs, inputs) |
+//! | `pico_decoder` | [`Llama`] | Pico | the same, under other names: [`LlamaNames::Pico`] | (outputs, inputs) |
 #![forbid(unsafe_code)]
 
 mod architecture;
 mod config;
 mod error;
-mod gpt2;
-mod inventory;
-mod layout;
-mod llama;
-mod names;
-mod neox;
+mod families;
+mod sizes;
 mod source;
-mod validate;
+mod tensors;
 mod weight_block;
 
-pub use architecture::{Architecture, ModelSizes};
+pub use architecture::Architecture;
 pub use config::parse_config;
 pub use error::{Error, ErrorKind};
-pub use gpt2::Gpt2;
-pub use inventory::{Inventory, WrongShape};
-pub use llama::{Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
-pub use names::CanonicalNames;
-pub use neox::GptNeox;
+pub use families::{Gpt2, GptNeox, Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
+pub use sizes::ModelSizes;
 pub use source::ModelSource;
+pub use tensors::{CanonicalNames, Inventory, WrongShape};
 pub use weight_block::WeightBlock;
 
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use settling_core::{BoxError, TensorSource};
 
-use crate::Architecture;
+use crate::architecture::Architecture;
 
 /// A checkpoint that says what model it is of, beside its tensors: one in a folder with a
 /// `config.json`, say. Each step of a run speaks for itself.

@@ -1,19 +1,19 @@
+//! The one error of this crate.
+
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-
 /// Why tokens could not be read, made or written. The message names the file and the place in it.
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<Cause>,
 }
 
 /// The sort of an [`Error`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file could not be opened, read or written.
@@ -24,27 +24,30 @@ pub enum ErrorKind {
     Token,
     /// The rows asked for do not exist, or there is not enough text for one row.
     Rows,
-    /// A tokenizer could not be trained, read or applied.
+    /// A tokenizer could not be read or applied.
     Tokenizer,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into() }
+    }
+
+    /// An error of something below, after what was being done.
+    pub(crate) fn caused(kind: ErrorKind, doing: &str, cause: impl fmt::Display) -> Self {
+        Self::new(kind, format!("{doing}: {cause}"))
     }
 
     pub(crate) fn at(kind: ErrorKind, path: &Path, message: impl fmt::Display) -> Self {
-        Self::new(kind, format!("{}: {message}", path.display()))
+        Self::caused(kind, &path.display().to_string(), message)
     }
 
     pub(crate) fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
-        let message = format!("cannot {doing} {}: {error}", path.display());
-        Self { kind: ErrorKind::Io, message, source: Some(error.into()) }
+        Self::caused(ErrorKind::Io, &format!("cannot {doing} {}", path.display()), error)
     }
 
-    pub(crate) fn tokenizer(doing: &str, error: Cause) -> Self {
-        let message = format!("cannot {doing}: {error}");
-        Self { kind: ErrorKind::Tokenizer, message, source: Some(error) }
+    pub(crate) fn tokenizer(doing: &str, error: impl fmt::Display) -> Self {
+        Self::caused(ErrorKind::Tokenizer, &format!("cannot {doing}"), error)
     }
 
     /// The sort of the problem.
@@ -54,20 +57,8 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// Refuses a range of rows that is empty or reaches behind the last of `available`; `fault` says of
-/// what.
+/// Refuses a range of rows that is empty or reaches beyond the last of `available`; `fault` makes
+/// the error, which names the file.
 pub(crate) fn check_rows(
     rows: &Range<usize>,
     available: usize,

@@ -1,5 +1,5 @@
 //! Token rows to evaluate a language model on, from where they lie: `.npy`, Megatron `.bin`,
-//! Parquet, or text that you tokenise.
+//! Parquet, or text that you tokenize.
 //!
 //! # Should you use this crate?
 //!
@@ -13,9 +13,9 @@
 //! | training data of Pythia or another Megatron run: `.bin` and `.idx`, whole or in shards | [`MegatronTokens`] |
 //! | batches by training step in Parquet | `ParquetTokens`, with the feature `parquet` |
 //! | text files, JSON lines | [`read_text_files`], [`read_json_lines`] and [`Tokenizer::pack`] |
-//! | bytes behind a network | your own [`ReadRange`]: this crate opens no sockets |
+//! | bytes on a server | your own [`ReadRange`]: this crate opens no sockets |
 //!
-//! For tokenisation at scale use the `tokenizers` crate itself, and save an array from NumPy. Call
+//! For tokenization at scale use the `tokenizers` crate itself, and save an array from NumPy. Call
 //! [`check_vocabulary`] on rows from elsewhere before a model sees them.
 //!
 //! A row of T + 1 tokens for a context of T has T inputs and T targets; its last token is a target
@@ -31,16 +31,11 @@
 
 mod error;
 mod megatron;
-mod megatron_index;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod ranges;
 mod text;
-#[cfg(feature = "parquet")]
-mod thrift;
-mod tokenizer;
-mod vocabulary;
 
 pub use error::{Error, ErrorKind};
 pub use megatron::{MegatronTokens, TokenType};
@@ -50,9 +45,9 @@ pub use parquet_rows::{ParquetStep, ParquetTokens};
 pub use ranges::Shards;
 // What the constructors here take.
 pub use settling_core::{LocalFile, ReadRange};
-pub use text::{Document, read_json_lines, read_text_files};
-pub use tokenizer::{END_OF_TEXT, Tokenizer};
-pub use vocabulary::check_vocabulary;
+pub use text::{
+    Document, END_OF_TEXT, Tokenizer, check_vocabulary, read_json_lines, read_text_files,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

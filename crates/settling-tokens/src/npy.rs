@@ -1,3 +1,5 @@
+//! Token rows in NumPy's files.
+
 use std::fmt;
 use std::fs::File;
 use std::io::Write;
@@ -63,11 +65,12 @@ impl NpyTokens {
         Self::new(open_file(path.as_ref())?)
     }
 
-    /// As [`open`](Self::open), for bytes from anywhere.
+    /// Checks a header as [`open`](Self::open) does, in bytes from anywhere.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open): bytes that cannot be read, are no `.npy` file, or hold another
+    /// array than one of integers.
     pub fn new(bytes: impl ReadRange + 'static) -> Result<Self, Error> {
         Self::from_bytes(Box::new(bytes))
     }
@@ -138,7 +141,7 @@ impl NpyTokens {
         if size.and_then(|size| size.checked_add(data_start)) != Some(length) {
             let found = length.saturating_sub(data_start);
             return Err(fault(format!(
-                "{rows} rows of {width} {}-byte tokens do not take the {found} bytes found: the file is cut or has more behind",
+                "{rows} rows of {width} {}-byte tokens do not take the {found} bytes found: the file is cut or has more after them",
                 element.size
             )));
         }
@@ -172,7 +175,7 @@ fn plausible_shape(text: &str, length: u64) -> bool {
     })
 }
 
-/// From a type string such as `<u2`; `None` unless it is an integer.
+/// What a type string such as `<u2` says; `None` unless it is an integer.
 fn element(descr: &str) -> Option<Element> {
     let mut chars = descr.chars();
     let (order, kind) = (chars.next()?, chars.next()?);

@@ -1,3 +1,5 @@
+//! Bytes of files, and of files in parts.
+
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -29,7 +31,7 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
     Ok(read)
 }
 
-/// Parts whose bytes, one behind the other, are the whole: a range may reach over any number of
+/// Parts whose bytes, one after the other, are the whole: a range may reach over any number of
 /// them.
 ///
 /// Only the parts that a range touches are read.
@@ -69,7 +71,7 @@ impl<R: ReadRange> ReadRange for Shards<R> {
             [one] => one.name(),
             parts => {
                 let first = parts.first().map(R::name).unwrap_or_default();
-                format!("{first} and the {} shards behind it", parts.len().saturating_sub(1))
+                format!("{first} and the {} shards after it", parts.len().saturating_sub(1))
             }
         }
     }

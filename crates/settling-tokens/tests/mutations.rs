@@ -1,4 +1,7 @@
 //! Golden files with random changes: the short form of the fuzz targets in fuzz/ at the top.
+//!
+//! A test program of its own, since it shares files with the fuzz targets, which are no part of the
+//! package: Cargo.toml leaves this file out of it.
 
 #[path = "../../../fuzz/src/changes.rs"]
 mod changes;

@@ -27,17 +27,19 @@
 //!
 //! # A study
 //!
-//! A [`Protocol`] fixes every choice between a checkpoint and the tables: [`Protocol::corrected`] is
-//! the paper's definitions computed soundly, [`Protocol::published`] what the paper's released code
-//! computes, and a TOML file any other; a study takes several at once. A [`Study`] takes any
-//! [`CheckpointSeries`](settling_core::CheckpointSeries), [`TokenSource`](settling_core::TokenSource)
-//! and [`ModelAdapter`], so your own files, token rows and models plug in.
+//! A [`Protocol`] fixes every choice between a checkpoint and the tables: [`Protocol::corrected`]
+//! is the paper's definitions computed soundly, [`Protocol::published`] what the paper's released
+//! code computes, and a TOML file any other; a study takes several at once. A [`Study`] takes any
+//! [`CheckpointSeries`](settling_core::CheckpointSeries),
+//! [`TokenSource`](settling_core::TokenSource) and [`ModelAdapter`], so your own files, token rows
+//! and models plug in.
 //!
 //! [`Study::plan`] says what is to be done, [`Plan::forecast`] what that takes, and [`Plan::run`]
 //! does it. Each step is one atomic unit of a [`Store`]: a study that is killed is resumed by
 //! running it again, and several processes may do a [`Shard`] each. [`Study::write_tables`] turns
 //! the records into `records.csv`, `records.parquet`, `mcc.csv`, `settling.csv`, `summary.csv` and
-//! `manifest.json`; [`records`] reads tables back, [`Manifest::read`] and [`read_spectra`] the rest.
+//! `manifest.json`; [`records`] reads tables back, [`Manifest::read`] and [`read_spectra`] the
+//! rest.
 //!
 //! ```no_run
 //! # #[cfg(feature = "capture")]
@@ -47,7 +49,8 @@
 //!
 //! let study = Study::new(Store::open("out")?, [Protocol::corrected()])?;
 //! let series = StepDirectories::open("suite/pythia-70m")?;
-//! let (rows, adapter) = (NpyTokens::open("rows.npy")?, TransformerAdapter::new(Engine::default()));
+//! let rows = NpyTokens::open("rows.npy")?;
+//! let adapter = TransformerAdapter::new(Engine::default());
 //! let observed = study.plan("pythia-70m", &series, &adapter, Some(&rows))?.run(&mut |_| {})?;
 //! study.write_tables(&[observed])?;
 //! # Ok(())
@@ -58,32 +61,41 @@
 //!
 //! # Features
 //!
-//! - `capture`: [`TransformerAdapter`](https://docs.rs/settling/latest/settling/struct.TransformerAdapter.html),
+//! - `capture`:
+//!   [`TransformerAdapter`](https://docs.rs/settling/latest/settling/struct.TransformerAdapter.html),
 //!   which runs models through libtorch (`settling-capture`). Without it nothing here links C++.
-//! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it nothing
-//!   here opens sockets.
+//! - `hub`: checkpoints and token rows from the Hugging Face hub (`settling-hub`). Without it
+//!   nothing here opens sockets.
 //! - `figures`: figures and the report (`settling-figures`).
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adapter;
 mod error;
+mod hash;
+mod names;
 mod plan;
 mod protocol;
 mod run;
+mod shard;
 mod store;
 mod study;
 mod tables;
+mod training;
 
-pub use error::{Error, ErrorKind};
-pub use plan::{Cost, Forecast, Plan, RowsUsed, Shard, Speeds, TrainingData};
-pub use protocol::{Combine, GradientBatches, Gradients, PerOver, Pers, Protocol, Rows};
 #[cfg(feature = "capture")]
-pub use run::TransformerAdapter;
-pub use run::{ModelAdapter, ModelStudy, Progress, SiteWeight, StepStudy};
+pub use adapter::TransformerAdapter;
+pub use adapter::{ModelAdapter, SiteWeight};
+pub use error::{Error, ErrorKind};
+pub use plan::{Cost, Forecast, Plan, RowsUsed, Speeds};
+pub use protocol::{Combine, GradientBatches, Gradients, PerOver, Pers, Protocol, Rows};
+pub use run::{ModelStudy, Progress, StepStudy};
+pub use shard::Shard;
 pub use store::{Store, StoredSpectrum, Unit, read_spectra};
 pub use study::Study;
 pub use tables::{AuditManifest, Manifest, ModelManifest, StepManifest, TableFiles};
+pub use training::TrainingData;
 
 pub use settling_analysis as analysis;
 #[cfg(feature = "capture")]

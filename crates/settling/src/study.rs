@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use settling_core::{CheckpointSeries, Step, TokenSource};
+use settling_core::Step;
 
-use crate::plan::Plan;
-use crate::tables::{TableFiles, write_tables};
-use crate::{Error, ErrorKind, ModelAdapter, ModelStudy, Protocol, Shard, Store, TrainingData};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::Protocol;
+use crate::shard::Shard;
+use crate::store::Store;
+use crate::training::TrainingData;
 
 /// What is measured of the checkpoints of one or several models, and where the results go.
 ///
-/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`] does it, and
-/// [`write_tables`](Self::write_tables) writes the tables of all models.
+/// [`plan`](Self::plan) says what is to be done of a model, [`Plan::run`](crate::Plan::run) does
+/// it, and [`write_tables`](Self::write_tables) writes the tables of all models.
 ///
 /// ```no_run
 /// # #[cfg(feature = "capture")]
@@ -51,8 +53,8 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or two
-    /// have one name.
+    /// [`ErrorKind::Usage`], if there is no protocol, one is not [valid](Protocol::validate), or
+    /// two have one name.
     pub fn new(store: Store, protocols: impl IntoIterator<Item = Protocol>) -> Result<Self, Error> {
         let protocols: Vec<Protocol> = protocols.into_iter().collect();
         check(&protocols)?;
@@ -66,28 +68,29 @@ impl Study {
         })
     }
 
-    /// With the batches of the training, for protocols that take gradients on them.
+    /// Adds the batches of the training, for protocols that take gradients on them.
     #[must_use]
     pub fn with_training(self, training: impl Into<Arc<TrainingData>>) -> Self {
         Self { training: Some(training.into()), ..self }
     }
 
-    /// Of these steps only. The last step of a series is always studied, as the reference.
+    /// Studies these steps only, and the last step of a series, which is the reference.
     #[must_use]
     pub fn with_steps(self, steps: impl IntoIterator<Item = Step>) -> Self {
         Self { steps: Some(steps.into_iter().collect()), ..self }
     }
 
     /// Computes a share of the steps only. What other processes have computed is taken from the
-    /// output folder at the end, and what is not there yet is [missing](ModelStudy::missing).
+    /// output folder at the end, and what is not there yet is
+    /// [missing](crate::ModelStudy::missing).
     #[must_use]
     pub fn with_shard(self, shard: Shard) -> Self {
         Self { shard, ..self }
     }
 
     /// Lets the activations of the last checkpoint take this much memory, in bytes, for each
-    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside every
-    /// other instead, which takes twice the time and the memory of two models, and changes no
+    /// protocol; 4 GiB unless told otherwise. If they take more, that checkpoint is run beside
+    /// every other instead, which takes twice the time and the memory of two models, and changes no
     /// number.
     #[must_use]
     pub fn with_reference_memory(self, bytes: usize) -> Self {
@@ -110,55 +113,6 @@ impl Study {
     #[must_use]
     pub fn shard(&self) -> Shard {
         self.shard
-    }
-
-    /// Says what is to be done of a model: reads and hashes the token rows, and looks up which units
-    /// the output folder has. No checkpoint is opened, so of a series without
-    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done, and
-    /// [`Plan::run`], which looks into the checkpoint, may find that it is of other weights.
-    ///
-    /// `model` names the model in every table. `rows` are the token rows on which activations and
-    /// gradients are taken.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`], if the model's name cannot be a folder's, or the steps, rows or batches
-    /// of the training that are asked for do not exist; [`ErrorKind::Input`], if the series or the
-    /// rows cannot be read; [`ErrorKind::Output`], if the output folder cannot be read.
-    pub fn plan<'a, C, A, T>(
-        &'a self,
-        model: &str,
-        series: &'a C,
-        adapter: &'a A,
-        rows: Option<&T>,
-    ) -> Result<Plan<'a, C, A>, Error>
-    where
-        C: CheckpointSeries,
-        A: ModelAdapter<C::Source>,
-        T: TokenSource + ?Sized,
-    {
-        let rows = rows.ok_or_else(|| {
-            let message = "no token rows were given: every protocol here takes activations on some";
-            Error::new(ErrorKind::Usage, message)
-        })?;
-        Plan::new(self, model, series, adapter, rows)
-    }
-
-    /// Writes the tables of the study into its output folder: `records.csv` and `records.parquet`,
-    /// `mcc.csv`, `settling.csv`, `summary.csv`, and the [`Manifest`](crate::Manifest) with
-    /// versions, every choice of the protocols, hashes of every checkpoint, of the token rows and of
-    /// the tables, timings, and the verdict on the checkpoints. The [audit](ModelStudy::with_audit)
-    /// of a model goes to `<model>/audit.json`.
-    ///
-    /// The tables depend on the records alone: a study that was killed and resumed ends with the
-    /// same bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`], if a model has [missing](ModelStudy::missing) steps: tables are of
-    /// whole studies; [`ErrorKind::Output`], if a file cannot be written.
-    pub fn write_tables(&self, models: &[ModelStudy]) -> Result<TableFiles, Error> {
-        write_tables(self, models)
     }
 }
 

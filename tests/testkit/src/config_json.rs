@@ -39,12 +39,15 @@ mod tests {
     #[test]
     fn a_written_config_reads_back() {
         let config = || GptNeox {
-            vocab_size: 16,
+            vocab_size: 24,
             hidden_size: 8,
             num_hidden_layers: 2,
             num_attention_heads: 2,
-            intermediate_size: 32,
-            max_position_embeddings: 8,
+            intermediate_size: 16,
+            max_position_embeddings: 6,
+            rotary_pct: 0.5,
+            rotary_emb_base: 20_000.0,
+            use_parallel_residual: false,
             ..GptNeox::default()
         };
         for change in [

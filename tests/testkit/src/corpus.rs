@@ -15,8 +15,8 @@ pub struct SourceTree {
 /// A text and where it is from; `settling_tokens::Tokenizer::pack` takes documents as they are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
-    /// In a [`SourceTree`] its label and the path in it, with `/`; else the path, with the line
-    /// behind it if it is of one.
+    /// In a [`SourceTree`] its label and the path in it, with `/`; else the path, followed
+    /// by the line if it is one of many.
     pub name: String,
     /// Its content.
     pub text: String,

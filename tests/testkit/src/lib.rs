@@ -1,5 +1,5 @@
-//! What demos and tests need and no user does: a small model that trains, text to train it on, and a
-//! tokenizer's training. Not published.
+//! What demos and tests need and no user does: a small model that trains, text to train it on, and
+//! a tokenizer's training. Not published.
 #![forbid(unsafe_code)]
 
 mod config_json;

@@ -66,12 +66,12 @@ impl AdamW {
     }
 }
 
-/// Trains a GPT-NeoX model from Pythia's initialisation: enough to make a small suite of checkpoints
-/// whose every circumstance is known.
+/// Trains a GPT-NeoX model from Pythia's initialization: enough to make a small suite of
+/// checkpoints whose every circumstance is known.
 ///
 /// Its forward pass is its own, so that what is captured from its checkpoints is checked against
-/// another implementation. As a [`TensorSource`] it hands out its weights as they are after the last
-/// step, under the names of a checkpoint on disk.
+/// another implementation. As a [`TensorSource`] it hands out its weights as they are after the
+/// last step, under the names of a checkpoint on disk.
 #[derive(Debug)]
 pub struct Trainer {
     config: GptNeox,

@@ -4,9 +4,10 @@
 use settling_models::{Gpt2, ModelSizes};
 use tch::Tensor;
 
-use crate::network::{Attention, Layer, Network, Norms, Projections};
-use crate::parameters::Parameters;
-use crate::parts::{Linear, Mlp, Norm, Up};
+use crate::model::attention::{Attention, Projections};
+use crate::model::network::{Layer, Network, Norms};
+use crate::model::parameters::Parameters;
+use crate::model::parts::{Linear, Mlp, Norm, Up};
 
 pub(crate) fn network(
     model: &Gpt2,

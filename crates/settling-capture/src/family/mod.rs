@@ -1,5 +1,5 @@
-//! The families: each says of which [parts](crate::parts) its models are made, and what its weights
-//! are called.
+//! The families: each says what [parts](crate::model::parts) its models are made of, and what their
+//! weights are called.
 //!
 //! A new family is one file here with one function from its description and the weights to a
 //! [`Network`], a variant of [`Architecture`], and a golden model in `tests/golden`. How a network
@@ -8,10 +8,10 @@
 use settling_models::Architecture;
 use tch::Kind;
 
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
-use crate::network::Network;
-use crate::parameters::Parameters;
-use crate::{Error, ErrorKind};
+use crate::model::network::Network;
+use crate::model::parameters::Parameters;
 
 mod gpt2;
 mod llama;

@@ -4,9 +4,10 @@
 use settling_models::{GptNeox, ModelSizes};
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::{Attention, Layer, Network, Norms, Projections};
-use crate::parameters::Parameters;
-use crate::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
+use crate::model::attention::{Attention, Projections};
+use crate::model::network::{Layer, Network, Norms};
+use crate::model::parameters::Parameters;
+use crate::model::parts::{Linear, Mlp, Norm, Rotary, Up, inverse_frequencies};
 
 pub(crate) fn network(
     model: &GptNeox,
@@ -27,7 +28,7 @@ pub(crate) fn network(
                 scale: (model.head_dim() as f64).powf(-0.5),
                 output: linear(&name("attention.dense")),
             },
-            // A misnomer: in a parallel layer it normalises the same stream.
+            // A misnomer: in a parallel layer it normalizes the same stream.
             mlp_norms: Norms::before(norm(&name("post_attention_layernorm"))),
             mlp: Mlp {
                 up: Up::Gelu { up: linear(&name("mlp.dense_h_to_4h")), approximate: "none" },

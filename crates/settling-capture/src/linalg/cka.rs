@@ -1,15 +1,16 @@
+//! Linear CKA on a device.
+
 use std::sync::{Mutex, PoisonError};
 
 use settling_cka::{Cka, CkaAccumulator, check_pair};
 use settling_core::{BoxError, MatView};
 use tch::no_grad_guard;
 
-use super::moments::Moments;
-use super::{refused, with_f64};
-use crate::Device;
+use crate::device::Device;
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
+use crate::linalg::moments::Moments;
 use crate::tensor::to_host_f64;
-use crate::{Error, ErrorKind};
 
 /// The rows that are multiplied at once, as in settling-cka.
 const BLOCK_ROWS: usize = 1024;
@@ -26,17 +27,17 @@ const BLOCK_ROWS: usize = 1024;
 /// # Numerics
 ///
 /// The arithmetic is that of `LinearCka` in another order of summation: f64, every block of 1024
-/// rows centred by its own mean before any product, means in twice the precision of f64. Both agree
-/// to 1e-11, far from zero too (features 10⁶ standard deviations off). On one device, the same rows
-/// in the same order are multiplied in the same blocks, however they are split into batches;
-/// merging changes the answer by rounding only.
+/// rows centered by its own mean before any product, means in twice the precision of f64. Both
+/// agree to 1e-11, far from zero too (features 10⁶ standard deviations off). On one device, the
+/// same rows in the same order are multiplied in the same blocks, however they are split into
+/// batches; merging changes the answer by rounding only.
 ///
 /// # Memory and cost
 ///
 /// For widths `p`, `q`: `8 (p² + q² + p q)` bytes on the device however many rows are seen, up to
 /// four times that while a block is added or another accumulator merged, and some `40 (p + q)`
-/// bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of the gathered block on the
-/// host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
+/// bytes for each of the 1024 rows of a block; `4 (p + q)` bytes per row of the gathered block on
+/// the host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
 ///
 /// # Example
 ///
@@ -57,7 +58,7 @@ const BLOCK_ROWS: usize = 1024;
 pub struct DeviceCka {
     device: Device,
     torch: tch::Device,
-    /// Of `x` and `y`.
+    /// The widths of `x` and `y`.
     widths: Option<[usize; 2]>,
     moments: Option<Moments>,
     /// The rows of the block that is being gathered, row-major.
@@ -73,7 +74,7 @@ impl DeviceCka {
     /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
     /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
-        let torch = with_f64(device)?;
+        let torch = device.check_f64()?;
         Ok(Self { device, torch, widths: None, moments: None, pending: Default::default() })
     }
 
@@ -88,14 +89,15 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`] as its
-    /// source, if the numbers of rows differ, a width is 0 or not that of the update before, or an
-    /// element is not finite; [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
+    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`]
+    /// [inside](Error::get_ref), if the numbers of rows differ, a width is 0 or not that of the
+    /// update before, or an element is not finite;
+    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
     /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) from the device. The accumulator is then
     /// as it was before.
     pub fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), Error> {
-        check_pair(x, y, self.widths).map_err(refused)?;
+        check_pair(x, y, self.widths).map_err(|error| Error::relayed(ErrorKind::Matrix, error))?;
         self.add(None, [x, y])
     }
 
@@ -110,7 +112,7 @@ impl DeviceCka {
         let Some(widths) = other.widths else { return Ok(()) };
         let rows = other.pending_rows();
         let [x, y] = [0, 1].map(|k| MatView::new(&other.pending[k], rows, widths[k]));
-        check_pair(x, y, self.widths).map_err(refused)?;
+        check_pair(x, y, self.widths).map_err(|error| Error::relayed(ErrorKind::Matrix, error))?;
         if self.device != other.device {
             let message = format!(
                 "an accumulator on {} cannot be merged into one on {}: keep both on one device",
@@ -130,7 +132,7 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// From the device as [`update`](Self::update).
+    /// If the device fails, as in [`update`](Self::update).
     pub fn finish(&self) -> Result<Cka, Error> {
         let _guard = no_grad_guard();
         let last = match self.pending_rows() {
@@ -148,7 +150,8 @@ impl DeviceCka {
         };
         self.device.still_usable()?;
         let numbers = all.numbers().context(|| format!("adding up CKA on {}", self.device))?;
-        Cka::from_sums(all.sums(&to_host_f64(&numbers)?)).map_err(refused)
+        Cka::from_sums(all.sums(&to_host_f64(&numbers)?))
+            .map_err(|error| Error::relayed(ErrorKind::Matrix, error))
     }
 
     /// Adds rows that have been checked. `moments` take the place of those of `self`, if there are
@@ -212,7 +215,7 @@ fn extend(values: &mut Vec<f32>, rows: MatView<'_>) {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl CkaAccumulator for DeviceCka {
-    /// As the method of the same name, one accumulator at a time.
+    /// [`DeviceCka::update`](Self::update), one accumulator at a time.
     fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), BoxError> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self::update(self, x, y)?)

@@ -1,3 +1,5 @@
+//! Singular values on a device.
+
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -7,13 +9,12 @@ use settling_rank::{
 };
 use tch::no_grad_guard;
 
-use super::gram::{Grams, product_error};
-use super::{refused, with_f64};
-use crate::Device;
-use crate::batch::Walk;
+use crate::device::Device;
+use crate::error::{Error, ErrorKind};
 use crate::failure::Context;
+use crate::linalg::gram::{Grams, product_error};
 use crate::tensor::to_host_f64;
-use crate::{Error, ErrorKind};
+use crate::walk::Walk;
 
 /// How many elements are on the device at once: each costs 50 to 70 bytes, some 1.2 GiB in all
 /// unless one matrix alone has more.
@@ -33,7 +34,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// # Method
 ///
 /// A matrix is scaled by a power of two, its Gram matrix of the smaller side formed in f64 with one
-/// rounding an element (from a leading part whose products are exact, and the small rest), and the
+/// rounding per element (from a leading part whose products are exact, and the small rest), and the
 /// device asked for its eigenvalues, whose roots are the singular values. From a bound of what was
 /// rounded (`linalg/gram.rs` derives it) [`GramEigenvalues`] has bounds of every value's error and
 /// of the effective rank's; it also checks the eigenvalues against trace and norm, the trace as the
@@ -54,7 +55,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 ///
 /// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs
 /// for games compute f64 at a 64th of their speed in f32. Matrices of one shape go through in
-/// batches of 2^24 elements or one matrix, with some 50 bytes an element (70 where a matrix is
+/// batches of 2^24 elements or one matrix, with some 50 bytes per element (70 where a matrix is
 /// square; measured on a CPU); where a GPU's memory does not suffice, a batch is halved, again and
 /// again.
 ///
@@ -86,7 +87,7 @@ pub struct DeviceSpectra {
 /// What came of the attempt on the device.
 enum Attempt {
     Passed(Certified),
-    /// To be done on the CPU.
+    /// The CPU is to do it.
     Left,
     Failed(Error),
 }
@@ -100,7 +101,7 @@ impl DeviceSpectra {
     /// f64, as [`Device::Mps`]; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) if a
     /// GPU has failed in this process.
     pub fn new(device: Device) -> Result<Self, Error> {
-        Ok(Self { device, torch: with_f64(device)? })
+        Ok(Self { device, torch: device.check_f64()? })
     }
 
     /// The singular values of `matrices`, of any shapes `(rows, cols)`, in their order. Those of
@@ -109,9 +110,9 @@ impl DeviceSpectra {
     ///
     /// # Errors
     ///
-    /// Of each matrix, by itself: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
-    /// [`settling_rank::Error`] as its source, if an element is not finite (the message has its row
-    /// and column) or no method found singular values;
+    /// Each matrix has an error of its own: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
+    /// [`settling_rank::Error`] [inside](Error::get_ref), if an element is not finite (the message
+    /// has its row and column) or no method found singular values;
     /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory) if it does not fit the device
     /// alone; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) if the device failed, for all matrices
@@ -151,7 +152,9 @@ impl DeviceSpectra {
         }
         let finish = |(&a, attempt): (&MatView<'_>, Attempt)| match attempt {
             Attempt::Passed(certified) => Ok(certified),
-            Attempt::Left => spectrum_within(a, 0.0).map_err(refused),
+            Attempt::Left => {
+                spectrum_within(a, 0.0).map_err(|error| Error::relayed(ErrorKind::Matrix, error))
+            }
             Attempt::Failed(error) => Err(error),
         };
         // One thread in each, so that no bit depends on how many there are.
@@ -225,12 +228,13 @@ impl SpectrumSolver for DeviceSpectra {
 struct Scale {
     /// Divided by two to this, the largest element lies in [1, 2).
     exponent: i32,
-    /// Of the matrix so divided. The error is below 2 max(rows, cols) eps, relative.
+    /// The squared norm of the matrix so divided. The error is below 2 max(rows, cols) eps,
+    /// relative.
     squared_norm: f64,
 }
 
 impl Scale {
-    /// `None` of a matrix that is empty or zero or has an element that is not finite.
+    /// `None` for a matrix that is empty or zero or has an element that is not finite.
     fn of(a: MatView<'_>) -> Option<Self> {
         let (mut largest, mut squared_norm) = (0.0_f32, 0.0);
         for row in a.iter_rows() {

@@ -8,22 +8,38 @@ use super::finding::{Finding, FindingKind, Severity, early};
 
 /// One step as hashes see it.
 #[derive(Debug, Default)]
-pub(crate) struct Hashed {
+pub(super) struct Hashed {
     /// By name: everything that must agree for two steps to be the same.
-    pub(crate) all: BTreeMap<String, String>,
+    pub(super) all: BTreeMap<String, String>,
     /// By name: what two different steps of training cannot share.
-    pub(crate) telling: BTreeMap<String, Part>,
+    pub(super) telling: BTreeMap<String, Part>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) hash: String,
-    pub(crate) file: Option<String>,
+pub(super) struct Part {
+    pub(super) hash: String,
+    pub(super) file: Option<String>,
+}
+
+/// Findings about steps that are not there.
+pub(super) fn missing(expected: &[Step], there: &[Step]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if there.is_empty() {
+        findings.push(Finding::new(Severity::Broken, FindingKind::Empty));
+    }
+    let there: BTreeSet<&Step> = there.iter().collect();
+    let steps: Vec<Step> = expected.iter().filter(|&step| !there.contains(step)).copied().collect();
+    if !steps.is_empty() {
+        let last = steps.last() == expected.last();
+        let severity = if last { Severity::Broken } else { Severity::Suspect };
+        findings.push(Finding::new(severity, FindingKind::MissingSteps { steps, last }));
+    }
+    findings
 }
 
 /// Findings about identical, partly identical and constant weights. The greatest step is taken for
 /// the last of training.
-pub(crate) fn compare(steps: &BTreeMap<Step, Hashed>, allowed: &BTreeSet<Step>) -> Vec<Finding> {
+pub(super) fn compare(steps: &BTreeMap<Step, Hashed>, allowed: &BTreeSet<Step>) -> Vec<Finding> {
     let Some((&last, final_step)) = steps.last_key_value() else { return Vec::new() };
     let mut findings = Vec::new();
 

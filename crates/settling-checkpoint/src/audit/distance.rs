@@ -1,26 +1,26 @@
-//! How far neighbouring checkpoints are from each other.
+//! How far neighboring checkpoints are from each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{CheckpointSeries, Step, TensorData, TensorSource};
+use settling_core::{BoxError, CheckpointSeries, Step, TensorData, TensorSource};
 
-use super::is_matrix;
+use super::weights::is_matrix;
 
-/// Three neighbouring steps.
+/// Three neighboring steps.
 #[derive(Debug)]
-pub(crate) struct Triple {
-    pub(crate) steps: [Step; 3],
+pub(super) struct Triple {
+    pub(super) steps: [Step; 3],
     /// Relative distances: first to second, second to third, first to third.
-    pub(crate) distances: [f64; 3],
+    pub(super) distances: [f64; 3],
     /// How many matrices alone exceed the factor.
-    pub(crate) exceeding: usize,
-    pub(crate) matrices: usize,
+    pub(super) exceeding: usize,
+    pub(super) matrices: usize,
 }
 
 impl Triple {
     /// How much longer the way through the middle is than the way past it; infinite if only the
     /// middle differs.
-    pub(crate) fn detour(&self) -> Option<f64> {
+    pub(super) fn detour(&self) -> Option<f64> {
         detour(self.distances)
     }
 }
@@ -30,27 +30,22 @@ fn detour([to, from, past]: [f64; 3]) -> Option<f64> {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Distances {
-    pub(crate) triples: Vec<Triple>,
-    pub(crate) not_finite: BTreeMap<Step, BTreeSet<String>>,
-    pub(crate) unreadable: BTreeMap<Step, String>,
+pub(super) struct Distances {
+    pub(super) triples: Vec<Triple>,
+    pub(super) not_finite: BTreeMap<Step, BTreeSet<String>>,
+    pub(super) unreadable: BTreeMap<Step, String>,
 }
 
-/// Measures every three neighbours among `steps`, with three checkpoints open and three tensors in
+/// Measures every three neighbors among `steps`, with three checkpoints open and three tensors in
 /// memory.
-pub(crate) fn measure<C>(series: &C, steps: &[Step], factor: f64) -> Distances
-where
-    C: CheckpointSeries,
-    C::Error: std::fmt::Display,
-    <C::Source as TensorSource>::Error: std::fmt::Display,
-{
+pub(super) fn measure<C: CheckpointSeries>(series: &C, steps: &[Step], factor: f64) -> Distances {
     let mut found = Distances::default();
     let mut window: Vec<(Step, C::Source)> = Vec::new();
     for &step in steps {
         match series.open(step) {
             Ok(source) => window.push((step, source)),
             Err(error) => {
-                found.unreadable.insert(step, error.to_string());
+                found.unreadable.insert(step, text(error));
                 continue;
             }
         }
@@ -64,11 +59,11 @@ where
     found
 }
 
-fn measure_triple<S>(three: [&(Step, S); 3], factor: f64, found: &mut Distances) -> Option<Triple>
-where
-    S: TensorSource,
-    S::Error: std::fmt::Display,
-{
+fn measure_triple<S: TensorSource>(
+    three: [&(Step, S); 3],
+    factor: f64,
+    found: &mut Distances,
+) -> Option<Triple> {
     let mut sums = [0.0; 3];
     let (mut matrices, mut exceeding) = (0, 0);
     let shapes = three.map(|(_, source)| shapes(source));
@@ -78,7 +73,7 @@ where
         }
         let mut values: [Vec<f32>; 3] = Default::default();
         for ((step, source), values) in three.iter().zip(&mut values) {
-            *values = match source.read(name).map_err(|error| error.to_string()).and_then(floats) {
+            *values = match source.read(name).map_err(text).and_then(floats) {
                 Ok(values) => values,
                 Err(message) => {
                     found.unreadable.insert(*step, message);
@@ -108,6 +103,10 @@ where
 fn shapes<S: TensorSource>(source: &S) -> BTreeMap<&str, &[usize]> {
     let matrices = source.tensors().iter().filter(|meta| is_matrix(meta));
     matrices.map(|meta| (meta.name.as_str(), meta.shape.as_slice())).collect()
+}
+
+fn text(error: impl Into<BoxError>) -> String {
+    error.into().to_string()
 }
 
 fn floats(data: TensorData<'_>) -> Result<Vec<f32>, String> {

@@ -1,3 +1,5 @@
+//! What an audit can find, and how it is said.
+
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -31,7 +33,7 @@ pub enum Verdict {
     Sound,
     /// Nothing but notes.
     Notes,
-    /// At worst, something suspect.
+    /// Something suspect, and nothing worse.
     Suspect,
     /// Something broken.
     Broken,
@@ -128,7 +130,7 @@ pub enum FindingKind {
         /// Their names.
         names: Vec<String>,
     },
-    /// A step has not the tensors of the last.
+    /// A step does not have the tensors of the last.
     OtherTensors {
         /// The step.
         step: Step,
@@ -137,6 +139,31 @@ pub enum FindingKind {
         /// Names and shapes that only this step has.
         surplus: Vec<String>,
     },
+    /// The configuration of a step is not that of the step before: the model computes something
+    /// else with the same weights. Only settings that bear on the forward pass count.
+    ChangedSettings {
+        /// The later step.
+        step: Step,
+        /// The step before it.
+        previous: Step,
+        /// The settings that differ, by name.
+        settings: Vec<ChangedSetting>,
+    },
+    /// The configuration of a step cannot be read, though that of another step can.
+    UnreadableSettings {
+        /// The step.
+        step: Step,
+        /// The error's message.
+        message: String,
+    },
+    /// The `config.json` of a step is not the file of the step before. A note: hashes cannot tell
+    /// whether a setting differs that matters.
+    ChangedConfig {
+        /// The later step.
+        step: Step,
+        /// The step before it.
+        previous: Step,
+    },
     /// Matrices of a step hold infinities or NaN.
     NotFinite {
         /// The step.
@@ -144,20 +171,38 @@ pub enum FindingKind {
         /// The names of the matrices.
         tensors: Vec<String>,
     },
-    /// A step lies far off the way between its neighbours. A warning: read [`Audit`](crate::Audit)
+    /// A step lies far off the way between its neighbors. A warning: read [`Audit`](crate::Audit)
     /// for what it can tell.
     Discontinuity {
         /// The step.
         step: Step,
-        /// The neighbours it was compared with.
+        /// The neighbors it was compared with.
         between: [Step; 2],
         /// The relative distances: previous to this, this to next, previous to next.
         distances: [f64; 3],
-        /// How many matrices alone exceed the limit.
+        /// How many matrices exceed the limit, each taken alone.
         tensors: usize,
-        /// Of how many.
+        /// How many matrices there are in all.
         of: usize,
     },
+}
+
+/// A setting that two neighboring steps do not have in common.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ChangedSetting {
+    /// Its name, as in `config.json`.
+    pub name: String,
+    /// Its value at the earlier step; `absent` if the model of that step has no such setting.
+    pub before: String,
+    /// Its value at the later step.
+    pub after: String,
+}
+
+impl fmt::Display for ChangedSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}, then {}", self.name, self.before, self.after)
+    }
 }
 
 impl FindingKind {
@@ -171,6 +216,9 @@ impl FindingKind {
             Self::MixedOrigin { .. } => "mixed_origin",
             Self::Constant { .. } => "constant",
             Self::OtherTensors { .. } => "other_tensors",
+            Self::ChangedSettings { .. } => "changed_settings",
+            Self::UnreadableSettings { .. } => "unreadable_settings",
+            Self::ChangedConfig { .. } => "changed_config",
             Self::NotFinite { .. } => "not_finite",
             Self::Discontinuity { .. } => "discontinuity",
         }
@@ -184,7 +232,10 @@ impl FindingKind {
             Self::MissingSteps { steps, .. }
             | Self::SameAsLast { steps, .. }
             | Self::IdenticalSteps { steps } => steps.clone(),
+            Self::ChangedSettings { step, previous, .. }
+            | Self::ChangedConfig { step, previous } => vec![*previous, *step],
             Self::Unreadable { step, .. }
+            | Self::UnreadableSettings { step, .. }
             | Self::MixedOrigin { step, .. }
             | Self::OtherTensors { step, .. }
             | Self::NotFinite { step, .. }
@@ -194,11 +245,11 @@ impl FindingKind {
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, kind: FindingKind) -> Self {
+    pub(super) fn new(severity: Severity, kind: FindingKind) -> Self {
         Self { severity, kind }
     }
 
-    pub(crate) fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let steps: Vec<u64> = self.kind.steps().iter().map(|step| step.0).collect();
         let mut json = json!({
             "kind": self.kind.name(),
@@ -215,6 +266,13 @@ impl Finding {
             FindingKind::OtherTensors { missing, surplus, .. } => {
                 json!({ "missing": missing, "surplus": surplus })
             }
+            FindingKind::ChangedSettings { previous, settings, .. } => {
+                let settings = settings.iter().map(
+                    |one| json!({ "name": one.name, "before": one.before, "after": one.after }),
+                );
+                json!({ "previous": previous.0, "settings": settings.collect::<Vec<_>>() })
+            }
+            FindingKind::ChangedConfig { previous, .. } => json!({ "previous": previous.0 }),
             FindingKind::NotFinite { tensors, .. } => json!({ "tensors": tensors }),
             FindingKind::Discontinuity { between, distances, tensors, of, .. } => json!({
                 "between": between.map(|step| step.0),
@@ -293,6 +351,18 @@ impl fmt::Display for FindingKind {
                 }
                 Ok(())
             }
+            Self::ChangedSettings { step, previous, settings } => {
+                write!(f, "the configuration changes between step {previous} and step {step}: ")?;
+                list(f, settings)?;
+                f.write_str("; compare the config.json of both with their source, and run each step by its own")
+            }
+            Self::UnreadableSettings { step, message } => {
+                write!(f, "the configuration of step {step} cannot be read: {message}")
+            }
+            Self::ChangedConfig { step, previous } => {
+                write!(f, "config.json is another file at step {step} than at step {previous}: ")?;
+                f.write_str("compare the two, and run each step by its own")
+            }
             Self::NotFinite { step, tensors } => {
                 write!(f, "step {step} holds infinities or NaN in {}", Names(tensors))
             }
@@ -300,14 +370,14 @@ impl fmt::Display for FindingKind {
                 write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
                 write!(f, "relative distances {ab:.3e} to it and {bc:.3e} from it, ")?;
                 write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): ")?;
-                f.write_str("is it, or one of these, mislabelled?")
+                f.write_str("is it, or one of these, mislabeled?")
             }
         }
     }
 }
 
 /// Steps in which updates may not have happened yet.
-pub(crate) fn early(step: &Step) -> bool {
+pub(super) fn early(step: &Step) -> bool {
     step.0 <= 2
 }
 

@@ -1,12 +1,16 @@
+//! An audit of the hashes of files, before anything is downloaded.
+
 use std::collections::BTreeMap;
 
 use settling_core::Step;
 
-use super::compare::{Hashed, Part, compare};
+use super::compare::{Hashed, Part, compare, missing};
 use super::finding::{Finding, FindingKind, Severity};
-use super::{Audit, AuditReport, AuditedStep, missing};
+use super::options::Audit;
+use super::report::{AuditReport, AuditedStep};
+use super::settings::changed_files;
 use crate::error::{Error, ErrorKind};
-use crate::weights_file::is_weights_file;
+use crate::files::is_weights_file;
 
 /// A file of a step as a hub's listing of a revision gives it, without its content.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,18 +19,19 @@ pub struct ListedFile {
     pub step: Step,
     /// The file's name in the revision.
     pub name: String,
-    /// The SHA-256 of its content: 64 hexadecimal digits. For a file in git LFS it is the object's
-    /// id.
-    pub sha256: String,
+    /// The hash of its content in hexadecimal: of a large file, in git LFS, the SHA-256 (64 digits),
+    /// of a small one git's object id (40 digits).
+    pub hash: String,
 }
 
 impl Audit {
     /// Audits a series by the hashes of its files, before anything is downloaded: identical steps,
-    /// single files of another step, missing steps. Continuity cannot be judged so.
+    /// single files of another step, missing steps, another `config.json`. Continuity cannot be
+    /// judged so.
     ///
-    /// Only files of weights count, by their names; what is the same in every revision, such as a
-    /// tokenizer, may be in the list. Two steps are the same if the files that both have are, so
-    /// one of them may be there in a second format.
+    /// Only `config.json` and files of weights count, by their names; others, such as a tokenizer,
+    /// may be in the list. Two steps are the same if the weights that both have are, so one of them
+    /// may be there in a second format.
     ///
     /// ```
     /// use settling_checkpoint::{Audit, FindingKind, ListedFile};
@@ -35,9 +40,10 @@ impl Audit {
     /// let file = |step, digit: &str| ListedFile {
     ///     step: Step(step),
     ///     name: "pytorch_model.bin".to_owned(),
-    ///     sha256: digit.repeat(64),
+    ///     hash: digit.repeat(64),
     /// };
-    /// let report = Audit::new().run_listing([file(0, "a"), file(1000, "c"), file(2000, "b"), file(3000, "c")])?;
+    /// let files = [file(0, "a"), file(1000, "c"), file(2000, "b"), file(3000, "c")];
+    /// let report = Audit::new().run_listing(files)?;
     /// let kind = FindingKind::SameAsLast { steps: vec![Step(1000)], last: Step(3000) };
     /// assert_eq!(report.findings[0].kind, kind);
     /// # Ok::<(), settling_checkpoint::Error>(())
@@ -45,26 +51,34 @@ impl Audit {
     ///
     /// # Errors
     ///
-    /// If a hash is not 64 hexadecimal digits, or a file of a step is listed with two hashes.
+    /// If a hash is not 40 or 64 hexadecimal digits, or a file of a step is listed with two hashes.
     pub fn run_listing(
         &self,
         files: impl IntoIterator<Item = ListedFile>,
     ) -> Result<AuditReport, Error> {
         let mut hashed: BTreeMap<Step, Hashed> = BTreeMap::new();
-        for ListedFile { step, name, sha256 } in files {
+        let mut configs: BTreeMap<Step, String> = BTreeMap::new();
+        for ListedFile { step, name, hash } in files {
             let fault = |message: String| {
                 let message = format!("the listing of step {step}, file {name}: {message}");
                 Err(Error::new(ErrorKind::Format, message))
             };
-            if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                let found = sha256.escape_debug();
-                return fault(format!("expected a SHA-256 of 64 digits, found `{found}`"));
+            let is_hash = |byte: u8| byte.is_ascii_hexdigit();
+            if !matches!(hash.len(), 40 | 64) || !hash.bytes().all(is_hash) {
+                let found = hash.escape_debug();
+                return fault(format!("expected a hash of 40 or 64 digits, found `{found}`"));
             }
+            let hash = hash.to_ascii_lowercase();
             let here = hashed.entry(step).or_default();
+            if name == "config.json" {
+                if configs.insert(step, hash.clone()).is_some_and(|other| other != hash) {
+                    return fault("is listed twice, with two hashes".to_owned());
+                }
+                continue;
+            }
             if !is_weights_file(&name) {
                 continue;
             }
-            let hash = sha256.to_ascii_lowercase();
             if here.all.get(&name).is_some_and(|other| *other != hash) {
                 return fault("is listed twice, with two hashes".to_owned());
             }
@@ -75,7 +89,7 @@ impl Audit {
         let steps: Vec<Step> = hashed.keys().copied().collect();
         let audited = hashed.iter().map(|(&step, hashed)| AuditedStep {
             parts: hashed.all.len(),
-            sha256: (hashed.all.len() == 1).then(|| hashed.all.values().next().cloned()).flatten(),
+            sha256: only(&hashed.all).filter(|hash| hash.len() == 64).cloned(),
             ..AuditedStep::unread(step)
         });
         let audited = audited.collect();
@@ -90,6 +104,13 @@ impl Audit {
             }
         }
         findings.extend(compare(&hashed, &self.allowed));
+        configs.retain(|step, _| hashed.contains_key(step));
+        findings.extend(changed_files(&configs));
         Ok(AuditReport::new(audited, findings))
     }
+}
+
+/// The hash of the only file there is.
+fn only(hashes: &BTreeMap<String, String>) -> Option<&String> {
+    hashes.values().next().filter(|_| hashes.len() == 1)
 }

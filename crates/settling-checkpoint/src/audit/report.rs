@@ -1,9 +1,12 @@
+//! What an audit has found, as text and as JSON.
+
 use std::fmt;
 
 use serde_json::json;
 use settling_core::Step;
 
 use super::finding::{Finding, Severity, Verdict};
+use crate::hash::TensorHashes;
 
 /// What an [`Audit`](crate::Audit) found. It displays as a table of the steps with the findings and
 /// the verdict below.
@@ -85,6 +88,21 @@ impl AuditReport {
             "findings": self.findings.iter().map(Finding::json).collect::<Vec<_>>(),
         });
         format!("{json:#}\n")
+    }
+}
+
+impl AuditedStep {
+    pub(super) fn hashed(step: Step, hashes: &TensorHashes) -> Self {
+        Self {
+            parts: hashes.tensors().len(),
+            bytes: Some(hashes.bytes()),
+            sha256: Some(hashes.content().to_owned()),
+            ..Self::unread(step)
+        }
+    }
+
+    pub(super) fn unread(step: Step) -> Self {
+        Self { step, parts: 0, bytes: None, sha256: None, distance: None, detour: None }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tokens, gated and private repositories, and a hub that says no.
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

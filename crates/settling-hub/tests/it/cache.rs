@@ -49,13 +49,13 @@ fn files_lie_where_pythons_library_puts_them() {
 #[test]
 fn what_is_cached_is_there_without_a_network() {
     let fixture = Fixture::new(suite());
-    let series = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap();
+    let series = HubSeries::open(&fixture.hub, MODEL).unwrap();
     for step in [Step(1000), Step(2000)] {
         series.open(step).unwrap();
     }
     fixture.server.clear_log();
     let offline = fixture.offline();
-    let again = HubSeries::open(&offline, &StepPattern::default(), None).unwrap();
+    let again = HubSeries::open(&fixture.offline_hub(), MODEL).unwrap();
     assert_eq!(again.steps().unwrap(), [Step(1000), Step(2000)]);
     assert_eq!(again.fingerprint(Step(1000)).unwrap(), series.fingerprint(Step(1000)).unwrap());
     again.open(Step(1000)).unwrap();
@@ -64,13 +64,13 @@ fn what_is_cached_is_there_without_a_network() {
     assert_eq!(cached.steps().unwrap(), [Step(1000), Step(2000)]);
 
     // A step whose weights were removed is none.
-    let deleting = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap();
+    let deleting = HubSeries::open(&fixture.hub, MODEL).unwrap();
     let deleting = deleting.delete_after(true);
     drop(deleting.open(Step(0)).unwrap());
     fixture.server.clear_log();
-    let again = HubSeries::open(&offline, &StepPattern::default(), None).unwrap();
+    let again = HubSeries::open(&fixture.offline_hub(), MODEL).unwrap();
     assert_eq!(again.steps().unwrap(), [Step(1000), Step(2000)]);
-    let chosen = HubSeries::open(&offline, &StepPattern::default(), Some(&[Step(0)]));
+    let chosen = HubSeries::builder(&fixture.offline_hub(), MODEL).steps(vec![Step(0)]).open();
     assert!(chosen.unwrap_err().to_string().contains("no step 0"));
 
     let error = offline.fetch_path("step1000", "tokenizer.json").unwrap_err();

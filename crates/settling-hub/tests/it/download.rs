@@ -1,3 +1,5 @@
+//! Files that come whole, in parts, damaged, or not at all.
+
 use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! What the hub lists, and listings that are wrong.
+
 use std::time::Duration;
 
 use settling_hub::{ErrorKind, FileHash};

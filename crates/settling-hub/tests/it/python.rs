@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use settling_checkpoint::StepPattern;
 use settling_core::{CheckpointSeries, Step, TensorSource};
 use settling_hub::HubSeries;
 
@@ -35,7 +34,7 @@ fn python(fixture: &Fixture, offline: bool, program: &str) -> Option<String> {
 #[test]
 fn python_finds_what_we_fetched() {
     let fixture = Fixture::new(suite());
-    let series = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap();
+    let series = HubSeries::open(&fixture.hub, MODEL).unwrap();
     let checkpoint = series.open(Step(1000)).unwrap();
     let program = "
 import sys
@@ -73,14 +72,13 @@ for revision in ['step0', 'step2000']:
         return;
     }
     fixture.server.clear_log();
-    let series = HubSeries::open(&fixture.offline(), &StepPattern::default(), None).unwrap();
+    let series = HubSeries::open(&fixture.offline_hub(), MODEL).unwrap();
     assert_eq!(series.steps().unwrap(), [Step(0), Step(2000)]);
     let value = series.open(Step(2000)).unwrap().read("a").unwrap().to_f32().unwrap()[0];
     assert_eq!(value, 20.0);
     assert!(fixture.server.log().is_empty());
     // And online: nothing of it is fetched again.
-    let series =
-        HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(0)])).unwrap();
+    let series = HubSeries::builder(&fixture.hub, MODEL).steps(vec![Step(0)]).open().unwrap();
     series.open(Step(0)).unwrap();
     assert_eq!(fixture.server.count("GET", "/resolve/"), 0);
 }

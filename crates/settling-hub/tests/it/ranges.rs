@@ -1,11 +1,10 @@
 //! Reading parts of files that are not downloaded.
 
-use settling_checkpoint::StepPattern;
 use settling_core::{ReadRange, Step, TensorSource};
 use settling_hub::{ErrorKind, Hub, HubSeries, training_data};
 use settling_hub_server::{Fault, File, HubServer, Repo, Rule};
 
-use crate::support::{Fixture, bytes, one_file, settings, suite, weights};
+use crate::support::{Fixture, MODEL, bytes, one_file, settings, suite, weights};
 
 #[test]
 fn ranges_are_those_of_the_file() {
@@ -44,7 +43,7 @@ fn small_reads_in_one_place_are_one_request() {
 #[test]
 fn one_tensor_travels_alone() {
     let fixture = Fixture::new(suite());
-    let series = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap();
+    let series = HubSeries::open(&fixture.hub, MODEL).unwrap();
     fixture.server.clear_log();
     let checkpoint = series.open_remote(Step(1000)).unwrap();
     assert_eq!(checkpoint.read("a").unwrap().to_f32().unwrap(), [10.0; 1000]);

@@ -1,3 +1,5 @@
+//! Series of steps: which files, which revisions, what is kept.
+
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -13,7 +15,7 @@ use settling_hub_server::{Fault, File, Repo, RepoKind, Rule};
 use crate::support::{Fixture, MODEL, suite, weights};
 
 fn open(fixture: &Fixture, steps: Option<&[Step]>) -> HubSeries {
-    HubSeries::open(&fixture.model(), &StepPattern::default(), steps).unwrap()
+    HubSeries::builder(&fixture.hub, MODEL).steps(steps.map(<[Step]>::to_vec)).open().unwrap()
 }
 
 /// How many files of weights the cache holds.
@@ -46,8 +48,7 @@ fn chosen_steps_are_listed_alone_and_the_last_is_always_among_them() {
     let series = open(&fixture, Some(&[Step(1)]));
     assert_eq!(series.steps().unwrap(), [Step(1), Step(2000)]);
     assert_eq!(fixture.server.count("GET", "/tree/"), 2);
-    let error =
-        HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(7)])).unwrap_err();
+    let error = HubSeries::builder(&fixture.hub, MODEL).steps(vec![Step(7)]).open().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Steps);
 }
 
@@ -66,6 +67,34 @@ fn an_audit_needs_no_download() {
     assert_eq!(fixture.server.count("GET", "/cdn/"), 0);
     assert_eq!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1)).unwrap());
     assert_ne!(series.fingerprint(Step(0)).unwrap(), series.fingerprint(Step(1000)).unwrap());
+}
+
+#[test]
+fn a_fingerprint_is_of_the_weights_and_of_the_configuration() {
+    let config = |theta: &str| File::new("config.json", format!(r#"{{"rope_theta":{theta}}}"#));
+    let mut repo = Repo::model(MODEL);
+    for (step, theta, value) in [(0, "10000", 0), (1, "10000", 0), (2, "500", 0), (3, "500", 3)] {
+        let files = [
+            config(theta),
+            File::new("model.safetensors", weights(value)),
+            File::new("README.md", step.to_string()),
+        ];
+        repo.replace(&format!("step{step}"), "Add weights", files);
+    }
+    let fixture = Fixture::new(repo);
+    let series = open(&fixture, None);
+    let fingerprint = |step| series.fingerprint(Step(step)).unwrap().unwrap();
+    assert_eq!(fingerprint(0), fingerprint(1), "equal files, another commit");
+    assert_ne!(fingerprint(1), fingerprint(2), "another configuration of the same weights");
+    assert_ne!(fingerprint(2), fingerprint(3), "other weights of the same configuration");
+
+    // The listings have what the audit needs to see the same.
+    for listing in [series.listing(), series.full_listing()] {
+        let report = Audit::new().run_listing(listing).unwrap();
+        let changed = FindingKind::ChangedConfig { step: Step(2), previous: Step(1) };
+        assert!(report.findings.iter().any(|one| one.kind == changed), "{report}");
+    }
+    assert_eq!(fixture.server.count("GET", "/cdn/"), 0);
 }
 
 #[test]
@@ -235,13 +264,12 @@ fn a_revision_without_weights_is_named() {
     fixture.server.edit(RepoKind::Model, MODEL, |repo| {
         repo.replace("step3000", "Forget the weights", [File::new("config.json", "{}")])
     });
-    let error = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap_err();
+    let error = HubSeries::open(&fixture.hub, MODEL).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("step3000"), "{error}");
     // The others are there for who asks for them... but for the last, which everything is compared
     // with.
-    let error =
-        HubSeries::open(&fixture.model(), &StepPattern::default(), Some(&[Step(0)])).unwrap_err();
+    let error = HubSeries::builder(&fixture.hub, MODEL).steps(vec![Step(0)]).open().unwrap_err();
     assert!(error.to_string().contains("step3000"), "{error}");
 }
 
@@ -252,9 +280,12 @@ fn two_revisions_for_one_step_are_an_error_unless_they_are_one_commit() {
     let fixture = Fixture::new(repo);
     assert_eq!(open(&fixture, None).steps().unwrap().len(), 4);
     fixture.server.edit(RepoKind::Model, MODEL, |repo| repo.point("refs/tags/step02000", "step0"));
-    let error = HubSeries::open(&fixture.model(), &StepPattern::default(), None).unwrap_err();
+    let error = HubSeries::open(&fixture.hub, MODEL).unwrap_err();
     assert!(error.to_string().contains("step02000") && error.kind() == ErrorKind::Steps, "{error}");
-    let error = HubSeries::open(&fixture.model(), &"ckpt_{N}".parse().unwrap(), None).unwrap_err();
+    let error = HubSeries::builder(&fixture.hub, MODEL)
+        .pattern("ckpt_{N}".parse::<StepPattern>().unwrap())
+        .open()
+        .unwrap_err();
     assert!(
         error.to_string().contains("ckpt_{N}") && error.to_string().contains("main"),
         "{error}"
@@ -279,9 +310,8 @@ fn what_picos_trainer_recorded_is_read_from_its_commits() {
         }
     }
     let fixture = Fixture::new(repo);
-    let repository = fixture.hub.model("pico-lm/pico-decoder-tiny").unwrap();
-    let open =
-        |signal| HubSeries::of_pico_dynamics(&repository, "run-1", PicoSplit::Train, signal, None);
+    let builder = HubSeries::builder(&fixture.hub, "pico-lm/pico-decoder-tiny");
+    let open = |signal| builder.clone().pico_dynamics("run-1", PicoSplit::Train, signal).open();
     let series = open(Signal::Weight).unwrap();
     assert_eq!(series.steps().unwrap(), local.steps().unwrap());
     for step in local.steps().unwrap() {
@@ -307,8 +337,8 @@ fn the_steps_of_a_suite_are_branches_main_or_commits() {
         amber.replace(branch, "Add", [File::new("model.safetensors", weights(value))]);
     }
     let fixture = Fixture::new(amber);
-    let suite = Suite::of_model("LLM360/Amber").unwrap();
-    let series = suite.series(&fixture.hub, "LLM360/Amber", None).unwrap();
+    assert_eq!(Suite::for_model("LLM360/Amber").unwrap().name, "amber");
+    let series = HubSeries::open(&fixture.hub, "LLM360/Amber").unwrap();
     assert_eq!(series.steps().unwrap(), [Step(0), Step(17), Step(359)]);
     assert_eq!(series.open(Step(359)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 35.0);
 
@@ -325,8 +355,8 @@ fn the_steps_of_a_suite_are_branches_main_or_commits() {
     let fixture = Fixture::new(pico);
     let suite = Suite::named("pico").unwrap();
     assert!(matches!(suite.steps, StepNames::Commits { .. }));
-    let series =
-        suite.series(&fixture.hub, "pico-lm/pico-decoder-tiny", Some(&[Step(1000)])).unwrap();
+    let builder = HubSeries::builder(&fixture.hub, "pico-lm/pico-decoder-tiny");
+    let series = builder.suite(suite).steps(vec![Step(1000)]).open().unwrap();
     assert_eq!(series.steps().unwrap(), [Step(1000), Step(2000)]);
     assert_eq!(series.open(Step(1000)).unwrap().read("a").unwrap().to_f32().unwrap()[0], 10.0);
 }

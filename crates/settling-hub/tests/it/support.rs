@@ -1,3 +1,5 @@
+//! What the tests share: a hub on this machine, and a suite in it.
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,10 +49,14 @@ impl Fixture {
     }
 
     /// The same cache without a network.
-    pub(crate) fn offline(&self) -> Repository {
+    pub(crate) fn offline_hub(&self) -> Hub {
         let mut settings = settings(&self.server, self.cache.path());
         settings.offline = true;
-        Hub::new(settings).unwrap().model(MODEL).unwrap()
+        Hub::new(settings).unwrap()
+    }
+
+    pub(crate) fn offline(&self) -> Repository {
+        self.offline_hub().model(MODEL).unwrap()
     }
 }
 

@@ -1,11 +1,10 @@
 //! Against SciPy, scikit-learn, torchmetrics and enumeration: tests/golden/inference.py.
 
 use serde_json::Value;
-use settling_analysis::{Sweep, SweepGrid, SweepUnit, Threshold, Trajectory, Window};
 use settling_mcc::{
     Bootstrap, BootstrapInterval, BootstrapMethod, Confusion, Contingency, Convention, Error,
-    Measure, PValues, Permutation, Pooling, WeightedContingency, association, roc_auc,
-    stratified_exact, stratified_mcc,
+    Measure, Permutation, Pooling, WeightedContingency, association, roc_auc, stratified_exact,
+    stratified_mcc,
 };
 
 fn section(name: &str) -> Value {

@@ -1,7 +1,9 @@
-use crate::Gpt2;
+//! The settings of GPT-2.
+
+use crate::families::Gpt2;
 
 use super::settings::{Settings, unsupported};
-use crate::Error;
+use crate::error::Error;
 
 pub(super) fn gpt2(settings: &Settings<'_>) -> Result<Gpt2, Error> {
     // Two names of one function.

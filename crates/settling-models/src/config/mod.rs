@@ -6,11 +6,11 @@ mod neox;
 mod rope;
 mod settings;
 
-use crate::Architecture;
 use serde_json::Value;
 
 use self::settings::{Settings, unsupported};
-use crate::{Error, ErrorKind};
+use crate::architecture::Architecture;
+use crate::error::{Error, ErrorKind};
 
 type Parse = fn(&Settings<'_>) -> Result<Architecture, Error>;
 
@@ -29,17 +29,17 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 /// writes it.
 ///
 /// Supported are the model types `gpt_neox`, `gpt2`, `llama`, `mistral`, `olmo`, `olmo2` and
-/// `pico_decoder`; a file without a `model_type` is recognised by its `architectures`. Settings
+/// `pico_decoder`; a file without a `model_type` is recognized by its `architectures`. Settings
 /// that older files leave out have transformers' defaults; sizes have none. Settings that do not
 /// bear on the forward pass of a trained model are not looked at.
 ///
 /// ```
-/// use crate::parse_config;
-/// use crate::{Architecture, RopeScaling};
+/// use settling_models::{Architecture, RopeScaling, parse_config};
 ///
 /// let architecture = parse_config(r#"{
-///     "model_type": "llama", "hidden_act": "silu", "vocab_size": 49152, "hidden_size": 576, "num_hidden_layers": 30,
-///     "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536, "max_position_embeddings": 8192,
+///     "model_type": "llama", "hidden_act": "silu", "vocab_size": 49152, "hidden_size": 576,
+///     "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3,
+///     "intermediate_size": 1536, "max_position_embeddings": 8192,
 ///     "rope_theta": 100000, "rms_norm_eps": 1e-05, "tie_word_embeddings": true
 /// }"#)?;
 /// assert_eq!(architecture.sizes().head_dim, 64);
@@ -56,14 +56,14 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 /// of another type, or its sizes do not fit each other. The message names the setting, what was
 /// found and what was expected.
 pub fn parse_config(text: &str) -> Result<Architecture, Error> {
-    let fault = |message: String| Error::new(ErrorKind::Config, message);
-    let json: Value =
-        serde_json::from_str(text).map_err(|error| fault(format!("is not JSON: {error}")))?;
-    let object = json.as_object().ok_or_else(|| fault("is no JSON object".to_owned()))?;
+    let json: Value = serde_json::from_str(text)
+        .map_err(|error| Error::caused(ErrorKind::Config, "is not JSON", error))?;
+    let object =
+        json.as_object().ok_or_else(|| Error::new(ErrorKind::Config, "is no JSON object"))?;
     let settings = Settings::new(object);
     let architecture = family(&settings)?(&settings)?;
-    architecture.validate().map_err(|error| fault(error.to_string()))?;
-    Ok(architecture)
+    Architecture::new(architecture)
+        .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))
 }
 
 fn family(settings: &Settings<'_>) -> Result<Parse, Error> {

@@ -1,8 +1,10 @@
-use crate::{GptNeox, RopeScaling};
+//! The settings of GPT-NeoX.
+
+use crate::families::{GptNeox, RopeScaling};
 
 use super::rope::Rope;
 use super::settings::{Settings, unsupported};
-use crate::Error;
+use crate::error::Error;
 
 pub(super) fn gpt_neox(settings: &Settings<'_>) -> Result<GptNeox, Error> {
     // The exact one.

@@ -1,7 +1,9 @@
-use crate::RopeScaling;
+//! The settings of rotary position embedding, as transformers 4 and 5 spell them.
+
+use crate::families::RopeScaling;
 
 use super::settings::{Settings, unsupported};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// What a configuration says of rotary position embedding.
 pub(super) struct Rope {

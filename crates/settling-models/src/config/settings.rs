@@ -1,6 +1,8 @@
+//! Reading settings out of JSON, each with a message of what was expected.
+
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The settings of a `config.json`, or of an object in it. A setting that is `null` counts as
 /// absent.

@@ -1,8 +1,6 @@
 //! Every way in which a `config.json` can be wrong.
 
-use settling_models::Architecture;
-use settling_models::ErrorKind;
-use settling_models::parse_config;
+use settling_models::{Architecture, ErrorKind, parse_config};
 
 const NEOX: &str = r#"{"model_type":"gpt_neox","vocab_size":8,"hidden_size":16,"num_hidden_layers":1,
     "num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":8}"#;

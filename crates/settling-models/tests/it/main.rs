@@ -1,3 +1,7 @@
 //! The public interface.
 
 mod configs;
+mod inventory;
+mod published;
+mod settings;
+mod weight_blocks;

@@ -6,26 +6,27 @@ use std::ops::Add;
 use settling_core::{Component, Signal, View};
 use settling_models::Architecture;
 
-use super::{RowsUsed, TrainingData};
-use crate::{Combine, GradientBatches, Protocol};
+use super::rows::RowsUsed;
+use crate::protocol::{Combine, GradientBatches, Protocol};
+use crate::training::TrainingData;
 
 /// What it takes to study one checkpoint under one protocol, from sizes alone: for a plan, and for
 /// how long is left of one.
 ///
-/// Operations are those of the matrix products, of which nearly all of the work consists: a
-/// multiplication and an addition are two.
+/// Operations are those of the matrix products, which are nearly all of the work: a multiplication
+/// and an addition are two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Cost {
-    /// Operations of the model: a forward pass over the evaluation rows, and forward and backward
-    /// passes over the batches of the gradients. On the device that it runs on.
+    /// Operations of the model, on the device that it runs on: a forward pass over the evaluation
+    /// rows, and forward and backward passes over the batches of the gradients.
     pub model: f64,
     /// Operations of CKA and of singular values, on the CPU. An estimate.
     pub analysis: f64,
     /// How many bytes the results of the unit have. An estimate.
     pub unit_bytes: u64,
-    /// How many bytes the activations of the last checkpoint have, which are kept if [they
-    /// may](crate::Settings::reference_memory).
+    /// How many bytes the activations of the last checkpoint have, which are kept if
+    /// [they may](crate::Study::with_reference_memory).
     pub reference_bytes: u64,
 }
 

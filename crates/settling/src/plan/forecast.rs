@@ -3,8 +3,10 @@
 use settling_core::{CheckpointSeries, Step};
 use settling_models::Architecture;
 
-use super::{Cost, Plan};
-use crate::ModelAdapter;
+use super::Plan;
+use super::cost::Cost;
+use super::protocol_run::ProtocolRun;
+use crate::adapter::ModelAdapter;
 
 /// What it takes to do what is missing of a model, from sizes alone: [`Plan::forecast`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,7 +30,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// At least how long it takes, in seconds, on a machine that is this fast.
+    /// The least time it takes, in seconds, on a machine that is this fast.
     ///
     /// ```
     /// use settling::{Forecast, Speeds};
@@ -44,13 +46,13 @@ impl Forecast {
     }
 }
 
-/// How fast matrix products are, in floating-point operations a second; a multiplication and an
-/// addition are two.
+/// How fast matrix products are, in floating-point operations per second; a multiplication and
+/// an addition are two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speeds {
-    /// Of the device and precision that the model runs on.
+    /// The speed of the device and precision that the model runs on.
     pub model: f64,
-    /// Of the CPU in f64, for singular values and CKA.
+    /// The speed of the CPU in f64, for singular values and CKA.
     pub analysis: f64,
 }
 
@@ -103,7 +105,7 @@ where
         runs.map(|run| self.unit_cost(run, architecture)).sum()
     }
 
-    fn unit_cost(&self, run: &super::ProtocolRun<'_>, architecture: &Architecture) -> Cost {
+    fn unit_cost(&self, run: &ProtocolRun<'_>, architecture: &Architecture) -> Cost {
         let training = self.study.training.as_deref();
         Cost::of_unit(architecture, run.protocol, &run.used(), training)
     }

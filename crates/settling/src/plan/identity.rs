@@ -3,19 +3,19 @@
 use settling_checkpoint::content_hash;
 use settling_core::{BoxError, TensorSource};
 
-use crate::store::sha256;
+use crate::hash::sha256;
 
 /// What a checkpoint is: its weights, and the configuration that they are run with.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    /// For the manifest: a hash of the weights, or the fingerprint that the series knows.
+    /// A hash of the weights, or the fingerprint that the series knows: for the manifest.
     pub(crate) weights: String,
-    /// For the key of a unit: of the weights and the configuration.
+    /// A hash of the weights and the configuration: for the key of a unit.
     pub(crate) whole: String,
 }
 
 impl Identity {
-    /// Of a checkpoint whose series knows a hash of all that a model is made of.
+    /// The identity of a checkpoint whose series knows a hash of all that a model is made of.
     pub(crate) fn from_fingerprint(fingerprint: String) -> Self {
         Self { whole: fingerprint.clone(), weights: fingerprint }
     }

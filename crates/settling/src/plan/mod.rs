@@ -5,22 +5,55 @@ mod forecast;
 mod identity;
 mod protocol_run;
 mod rows;
-mod shard;
-mod training;
 
 use settling_core::{CheckpointSeries, Step, TokenSource};
 
 pub use cost::Cost;
 pub use forecast::{Forecast, Speeds};
 pub use rows::RowsUsed;
-pub use shard::Shard;
-pub use training::TrainingData;
 
 pub(crate) use identity::Identity;
 pub(crate) use protocol_run::ProtocolRun;
 
-use crate::store::{Key, check_model_name};
-use crate::{Error, ErrorKind, ModelAdapter, ModelStudy, Progress, Study};
+use crate::adapter::ModelAdapter;
+use crate::error::{Error, ErrorKind};
+use crate::names::check_model_name;
+use crate::store::Key;
+use crate::study::Study;
+
+impl Study {
+    /// Says what is to be done of a model: reads and hashes the token rows, and looks up which
+    /// units the output folder has. No checkpoint is opened, so of a series without
+    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done, and
+    /// [`Plan::run`], which looks into the checkpoint, may find that it is of other weights.
+    ///
+    /// `model` names the model in every table. `rows` are the token rows on which activations and
+    /// gradients are taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`], if the model's name cannot be a folder's, or the steps, rows or
+    /// batches of the training that are asked for do not exist; [`ErrorKind::Input`], if the series
+    /// or the rows cannot be read; [`ErrorKind::Output`], if the output folder cannot be read.
+    pub fn plan<'a, C, A, T>(
+        &'a self,
+        model: &str,
+        series: &'a C,
+        adapter: &'a A,
+        rows: Option<&T>,
+    ) -> Result<Plan<'a, C, A>, Error>
+    where
+        C: CheckpointSeries,
+        A: ModelAdapter<C::Source>,
+        T: TokenSource + ?Sized,
+    {
+        let rows = rows.ok_or_else(|| {
+            let message = "no token rows were given: every protocol here takes activations on some";
+            Error::new(ErrorKind::Usage, message)
+        })?;
+        Plan::new(self, model, series, adapter, rows)
+    }
+}
 
 /// What a study has to do of one model: [`Study::plan`]. It holds what was hashed for it, so that
 /// [`run`](Self::run) begins at once.
@@ -72,27 +105,6 @@ where
             Self { study, model, series, adapter, engine, runs, mine, others, last, missing };
         plan.missing = plan.look_up()?;
         Ok(plan)
-    }
-
-    /// Does what is missing, and returns all results of the model. Run again after it was ended, by
-    /// whatever, it goes on where it was; several processes may each do a [`Shard`].
-    ///
-    /// For each step: CKA of every site with the last checkpoint on the same observations (biased,
-    /// debiased, and the floor that independent features would reach); effective rank and PER of
-    /// every weight and of its gradient of the next-token loss. A number that cannot be computed (a
-    /// constant activation, a weight with a NaN) is recorded with the reason, and the rest goes on.
-    /// Units that the output folder has already, from the same inputs and choices, are taken from
-    /// there, and a step whose units are all there is not even opened if the series knows its
-    /// [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
-    /// [announced](CheckpointSeries::prefetch).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Input`], if a checkpoint or the rows cannot be read, or the model cannot be
-    /// looked at as a protocol asks; [`ErrorKind::Compute`], if it cannot be run;
-    /// [`ErrorKind::Output`], if the output folder cannot be written.
-    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<ModelStudy, Error> {
-        crate::run::run(self, progress)
     }
 
     /// The model's name.
@@ -227,7 +239,7 @@ where
         Ok(None)
     }
 
-    /// Whether there is a unit of this step and protocol, determined by whatever.
+    /// Whether there is a unit of this step and protocol, whatever it was determined by.
     pub(crate) fn has_any(&self, step: Step, run: &ProtocolRun<'_>) -> bool {
         self.study.store.has_any(&self.model, step, &run.protocol.name)
     }

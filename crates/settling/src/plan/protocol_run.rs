@@ -2,10 +2,12 @@
 
 use settling_core::{Step, TokenBatch, TokenSource};
 
-use super::rows::{EvaluationRows, GradientRows};
-use super::{Identity, RowsUsed, TrainingData};
-use crate::store::sha256;
-use crate::{Error, ErrorKind, Protocol};
+use super::identity::Identity;
+use super::rows::{EvaluationRows, GradientRows, RowsUsed};
+use crate::error::{Error, ErrorKind};
+use crate::hash::sha256;
+use crate::protocol::Protocol;
+use crate::training::TrainingData;
 
 /// One protocol of a study, on its rows.
 #[derive(Debug)]

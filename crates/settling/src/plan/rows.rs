@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use settling_core::{Step, TokenBatch, TokenSource};
-use sha2::{Digest, Sha256};
 
-use super::TrainingData;
-use crate::store::{hex, sha256};
-use crate::{Error, ErrorKind, GradientBatches, Protocol};
+use crate::error::{Error, ErrorKind};
+use crate::hash::{hash_tokens, sha256};
+use crate::protocol::{GradientBatches, Protocol};
+use crate::training::TrainingData;
 
 /// The evaluation rows of a protocol.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -144,14 +144,4 @@ impl GradientRows {
             }
         }
     }
-}
-
-/// SHA-256 over the width and the ids of the rows.
-pub(crate) fn hash_tokens(batch: &TokenBatch) -> String {
-    let mut hash = Sha256::new();
-    hash.update((batch.width() as u64).to_le_bytes());
-    for id in batch.ids() {
-        hash.update(id.to_le_bytes());
-    }
-    hex(&hash.finalize())
 }

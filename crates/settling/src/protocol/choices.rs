@@ -8,7 +8,7 @@ use settling_rank::Denominator;
 
 use super::spelling;
 
-/// On which token rows activations are taken, and where in them.
+/// Which token rows activations are taken on, and where in them.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
@@ -46,7 +46,7 @@ pub struct Gradients {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum GradientBatches {
-    /// One: the evaluation rows.
+    /// One batch: the evaluation rows.
     Evaluation,
     /// Batches of the training around the step, counted from 0: the checkpoint of step N has seen
     /// those before N.
@@ -89,14 +89,15 @@ impl GradientBatches {
     }
 }
 
-/// How the gradients of several batches become one effective rank. Of one batch all are the same.
+/// How the gradients of several batches become one effective rank. With one batch, all three are
+/// the same.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Combine {
-    /// That of the mean gradient.
+    /// The effective rank of the mean gradient.
     MeanGradient,
-    /// That of the mean of the spectra, largest with largest.
+    /// The effective rank of the mean of the spectra, largest with largest.
     MeanSpectrum,
     /// The mean of the effective ranks.
     MeanPer,
@@ -106,11 +107,11 @@ pub enum Combine {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pers {
-    /// Of Attention, the whole layer.
+    /// The denominator of a whole layer of Attention.
     pub attention: PerOver,
-    /// Of one attention head.
+    /// The denominator of one attention head.
     pub heads: PerOver,
-    /// Of the MLP.
+    /// The denominator of an MLP.
     pub mlp: PerOver,
 }
 
@@ -151,7 +152,7 @@ impl PerOver {
         }
     }
 
-    /// For a matrix of so many columns; or why there is none.
+    /// The denominator of a matrix of so many columns, or why there is none.
     pub(crate) fn denominator(
         self,
         columns: usize,

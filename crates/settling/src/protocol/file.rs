@@ -7,10 +7,10 @@ use settling_core::BoxError;
 use toml::{Table, Value};
 
 use super::Protocol;
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 impl Protocol {
-    /// Reads a protocol of its own name from TOML. Keys that are missing have the values of the
+    /// Reads a protocol from TOML. Keys that are missing have the values of the
     /// protocol that the key `base` names, `corrected` or `published`; without `base` every key
     /// must be there, as [`to_toml`](Self::to_toml) writes them.
     ///
@@ -57,7 +57,8 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`]: if it cannot be read, and as [`from_toml`](Self::from_toml); the message names the file.
+    /// [`ErrorKind::Usage`], with the name of the file: if it cannot be read, or is no protocol,
+    /// for the same reasons as a text for [`from_toml`](Self::from_toml).
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let named =
@@ -67,11 +68,8 @@ impl Protocol {
     }
 
     /// Every choice of the protocol as TOML: a file to start from.
-    ///
-    /// # Panics
-    ///
-    /// Never: every protocol can be written.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every protocol can be written")]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a protocol is a table of tables of values")
     }
@@ -81,7 +79,7 @@ impl Protocol {
     }
 }
 
-/// `base` with what `over` says. Sections are gone into, values are replaced.
+/// `base` with what `over` says. Sections are merged, values are replaced.
 fn laid_over(mut base: Table, over: Table) -> Table {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

@@ -10,14 +10,15 @@ use settling_core::{Inputs, LossReduction, Positions};
 
 pub use choices::{Combine, GradientBatches, Gradients, PerOver, Pers, Rows};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Every choice between a checkpoint and the tables, each explicit: what is measured, on what, and
 /// how it becomes the paper's binary variables and figures.
 ///
-/// Two are built in, [`corrected`](Self::corrected) and [`published`](Self::published);
-/// docs/METHOD.md lists where they differ, and what each difference does. A file changes single
-/// choices of either ([`from_toml`](Self::from_toml)). A study prints it in its manifest.
+/// Two are built in, [`corrected`](Self::corrected) and [`published`](Self::published); the page
+/// METHOD.md of the project's documentation lists where they differ, and what each difference does.
+/// A file changes single choices of either ([`from_toml`](Self::from_toml)). A study writes all of
+/// it into its manifest.
 ///
 /// ```
 /// use settling::Protocol;
@@ -40,8 +41,9 @@ use crate::{Error, ErrorKind};
 /// assert_eq!(protocol.per, Protocol::corrected().per);
 /// assert_eq!(Protocol::from_toml(&protocol.to_toml())?, protocol);
 ///
-/// let error = Protocol::from_toml("name = 'mine'\nbase = 'corrected'\nviews.weights = 'value'").unwrap_err();
-/// assert!(error.to_string().contains("views.weights") && error.to_string().contains("`ov_flat`"), "{error}");
+/// let text = "name = 'mine'\nbase = 'corrected'\nviews.weights = 'value'";
+/// let error = Protocol::from_toml(text).unwrap_err().to_string();
+/// assert!(error.contains("views.weights") && error.contains("`ov_flat`"), "{error}");
 /// # Ok::<(), settling::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -51,7 +53,7 @@ pub struct Protocol {
     pub name: String,
     /// The estimator of CKA that decides about early convergence. All are always recorded.
     pub cka: CkaEstimator,
-    /// On which token rows, and where in them.
+    /// Which token rows activations are taken on, and where in them.
     pub rows: Rows,
     /// Which map of Attention is looked at.
     pub views: Views,
@@ -154,7 +156,7 @@ impl Protocol {
         }
     }
 
-    /// What of it determines the numbers of a unit; the rest decides what is made of them.
+    /// The choices that determine the numbers of a unit; the rest decides what is made of them.
     pub(crate) fn measured(&self) -> serde_json::Value {
         let Self { name, cka: _, rows, views, gradients, per, early: _, large: _, summary: _ } =
             self;
@@ -182,7 +184,7 @@ impl Protocol {
                 format!("protocol `{}`, `{key}`: expected {expected}, found {found}", self.name);
             Err(Error::new(ErrorKind::Usage, message))
         };
-        if !crate::store::is_plain(&self.name) {
+        if !crate::names::is_plain(&self.name) {
             return wrong("name", "a name that a folder can have", &format!("`{}`", self.name));
         }
         for (key, count) in

@@ -10,7 +10,10 @@ use settling_records::Record;
 
 use super::reference::Reference;
 use super::spectra::{Combined, Found, Spectra, Sums, Tensors};
-use crate::{Combine, Error, ErrorKind, ModelAdapter, Protocol, SiteWeight, Unit};
+use crate::adapter::{ModelAdapter, SiteWeight};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Combine, Protocol};
+use crate::store::Unit;
 
 /// What one unit is measured with.
 pub(crate) struct Measure<'a, A> {

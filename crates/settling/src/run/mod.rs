@@ -1,12 +1,9 @@
 //! Doing what was planned, step by step.
 
-mod adapter;
 mod measure;
 mod reference;
 mod results;
 mod spectra;
-#[cfg(feature = "capture")]
-mod transformer;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,55 +11,70 @@ use std::time::Instant;
 use settling_core::{CheckpointSeries, Step};
 use settling_records::Record;
 
-pub use adapter::{ModelAdapter, SiteWeight};
 pub use results::{ModelStudy, Progress, StepStudy};
-#[cfg(feature = "capture")]
-pub use transformer::TransformerAdapter;
 
+use crate::adapter::ModelAdapter;
+use crate::error::{Error, ErrorKind};
 use crate::plan::{Identity, Plan, ProtocolRun};
 use crate::store::Unit;
-use crate::{Error, ErrorKind};
 
 use measure::Measure;
 use reference::Reference;
 
-pub(crate) fn run<C, A>(
-    plan: &Plan<'_, C, A>,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<ModelStudy, Error>
+impl<C, A> Plan<'_, C, A>
 where
     C: CheckpointSeries,
     A: ModelAdapter<C::Source>,
 {
-    let model = plan.model();
-    progress(Progress::Reference { model, steps: plan.mine.len() });
-    let mut worker = Worker::new(plan)?;
-    let mut done = BTreeMap::new();
-    for (place, &step) in plan.mine.iter().enumerate() {
-        let (study, records) = worker.study(step, &plan.mine[place + 1..])?;
-        progress(Progress::Step { model, step, reused: study.reused });
-        done.insert(step, (study, records));
-    }
-    // Last, when they are more likely to be there.
-    let mut missing = Vec::new();
-    for &step in &plan.others {
-        match worker.collect(step)? {
-            Some(found) => {
-                done.insert(step, found);
-            }
-            None => missing.push(step),
+    /// Does what is missing, and returns all results of the model. If it was ended on the way, by
+    /// whatever, running it again goes on from there; several processes may each do a
+    /// [`Shard`](crate::Shard).
+    ///
+    /// For each step: CKA of every site with the last checkpoint on the same observations (biased,
+    /// debiased, and the floor that independent features would reach); effective rank and PER of
+    /// every weight and of its gradient of the next-token loss. A number that cannot be computed (a
+    /// constant activation, a weight with a NaN) is recorded with the reason, and the rest goes on.
+    /// Units that the output folder has already, from the same inputs and choices, are taken from
+    /// there, and a step whose units are all there is not even opened if the series knows its
+    /// [fingerprint](CheckpointSeries::fingerprint). The step that comes next is
+    /// [announced](CheckpointSeries::prefetch).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`], if a checkpoint or the rows cannot be read, or the model cannot be
+    /// looked at as a protocol asks; [`ErrorKind::Compute`], if it cannot be run;
+    /// [`ErrorKind::Output`], if the output folder cannot be written.
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<ModelStudy, Error> {
+        let model = self.model();
+        progress(Progress::Reference { model, steps: self.mine.len() });
+        let mut worker = Worker::new(self)?;
+        let mut done = BTreeMap::new();
+        for (place, &step) in self.mine.iter().enumerate() {
+            let (study, records) = worker.study(step, &self.mine[place + 1..])?;
+            progress(Progress::Step { model, step, reused: study.reused });
+            done.insert(step, (study, records));
         }
+        // Last, when they are more likely to be there.
+        let mut missing = Vec::new();
+        for &step in &self.others {
+            match worker.collect(step)? {
+                Some(found) => {
+                    done.insert(step, found);
+                }
+                None => missing.push(step),
+            }
+        }
+        let (steps, records): (Vec<_>, Vec<_>) = done.into_values().unzip();
+        Ok(ModelStudy {
+            model: model.to_owned(),
+            engine: self.adapter.engine(),
+            steps,
+            missing,
+            rows: self.rows(),
+            records: records.concat(),
+            audit: None,
+        })
     }
-    let (steps, records): (Vec<_>, Vec<_>) = done.into_values().unzip();
-    Ok(ModelStudy {
-        model: model.to_owned(),
-        engine: plan.adapter.engine(),
-        steps,
-        missing,
-        rows: plan.rows(),
-        records: records.concat(),
-        audit: None,
-    })
 }
 
 /// Studies step by step what was planned.
@@ -100,8 +112,8 @@ where
         self.plan.identify(step)
     }
 
-    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are the
-    /// steps that come after.
+    /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are
+    /// the steps that come after.
     fn study(&mut self, step: Step, later: &[Step]) -> Result<(StepStudy, Vec<Record>), Error> {
         let started = Instant::now();
         let plan = self.plan;

@@ -4,9 +4,9 @@ use settling_checkpoint::AuditReport;
 use settling_core::Step;
 use settling_records::Record;
 
-use crate::RowsUsed;
+use crate::plan::RowsUsed;
 
-/// What a study is doing, for whoever shows progress.
+/// What a study is doing, for a caller that shows progress.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Progress<'a> {
@@ -15,7 +15,7 @@ pub enum Progress<'a> {
     Reference {
         /// The model.
         model: &'a str,
-        /// How many steps will be studied; of a [shard](crate::Shard), its own.
+        /// How many steps will be studied; in a [shard](crate::Shard), its own.
         steps: usize,
     },
     /// A step is done.
@@ -48,12 +48,12 @@ pub struct ModelStudy {
     pub rows: Vec<RowsUsed>,
     /// Every number, by step and protocol.
     pub records: Vec<Record>,
-    /// Whether the checkpoints are what their names say, if [it was looked](Self::with_audit).
+    /// Whether the checkpoints are what their names say, if they were [audited](Self::with_audit).
     pub audit: Option<AuditReport>,
 }
 
 impl ModelStudy {
-    /// With what an audit of the checkpoints found, for the manifest.
+    /// Adds what an audit of the checkpoints found, for the manifest.
     #[must_use]
     pub fn with_audit(self, audit: AuditReport) -> Self {
         Self { audit: Some(audit), ..self }

@@ -8,8 +8,8 @@ use settling_rank::{
     Certified, Denominator, SpectrumSolver, effective_rank, proportional_effective_rank,
 };
 
-use super::SiteWeight;
-use crate::Combine;
+use crate::adapter::SiteWeight;
+use crate::protocol::Combine;
 
 /// Tensors by name, added up in f32.
 #[derive(Default)]
@@ -136,7 +136,7 @@ impl Spectra<'_> {
         self.layer_by_layer(source, |weights, weight| weights.operand(weight))
     }
 
-    /// Of the gradients, given those of the tensors.
+    /// The spectra of the gradients of the sites, given those of the tensors.
     pub(crate) fn of_gradients<S: TensorSource>(
         &self,
         source: &S,

@@ -1,6 +1,5 @@
-//! The output folder of a study: one unit a (model, step, protocol), complete or absent.
+//! The output folder of a study: one unit per (model, step, protocol), complete or absent.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -8,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use settling_checkpoint::write_safetensors;
 use settling_core::{BoxError, Dtype, Spectrum, Step, TensorData};
 use settling_records::{Record, read_records, write_records};
-use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorKind};
+use crate::error::Error;
+use crate::hash::sha256;
 
 mod stored;
 mod unfinished;
@@ -26,7 +25,7 @@ pub struct Unit {
     /// The numbers.
     pub records: Vec<Record>,
     /// The spectra that they were computed from, so that another rank measure needs no weights:
-    /// `<site>.<signal>`, with `.batch<K>` behind it where the ranks of several batches were
+    /// `<site>.<signal>`, with `.batch<K>` at its end where the ranks of several batches were
     /// averaged.
     pub spectra: Vec<(String, Spectrum)>,
 }
@@ -36,7 +35,7 @@ pub struct Unit {
 ///
 /// A unit appears by one rename, so a study that is killed leaves whole units only; what it had
 /// begun is removed when the unit is there. Several processes, on several machines, may work on one
-/// folder without locks: who is second with a unit or file drops its own copy or replaces the
+/// folder without locks: the second with a unit or file drops its own copy or replaces the
 /// other, whole. Each unit is keyed by a hash of everything that determines it and carries hashes
 /// of its files: a unit that was computed from something else, or was damaged or edited, does not
 /// count as done, and is replaced.
@@ -118,7 +117,7 @@ impl Store {
         Ok(records)
     }
 
-    /// Whether there is a unit of this step and protocol, determined by whatever.
+    /// Whether there is a unit of this step and protocol, whatever it was determined by.
     pub(crate) fn has_any(&self, model: &str, step: Step, protocol: &str) -> bool {
         self.step_folder(model, step).join(protocol).join(SEAL).exists()
     }
@@ -178,21 +177,6 @@ impl Store {
     }
 }
 
-/// Refuses names that would leave the output folder.
-pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
-    if is_plain(name) {
-        return Ok(());
-    }
-    let message =
-        format!("`{name}` cannot name a model: it must be usable as the name of a folder");
-    Err(Error::new(ErrorKind::Usage, message))
-}
-
-/// Whether a folder can have this name, and is not hidden.
-pub(crate) fn is_plain(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
-}
-
 fn write_unit(folder: &Path, key: &Key<'_>, unit: &Unit) -> Result<(), BoxError> {
     fs::create_dir_all(folder)?;
     let mut records = Vec::new();
@@ -226,17 +210,6 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::output("read", path, error)),
     }
-}
-
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

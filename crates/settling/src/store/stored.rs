@@ -6,7 +6,7 @@ use std::path::Path;
 use settling_checkpoint::Checkpoint;
 use settling_core::{Dtype, Signal, Site, Spectrum, TensorSource};
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The singular values of one weight or gradient, as a study keeps them.
 ///
@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoredSpectrum {
-    /// Where in the model.
+    /// The place in the model.
     pub site: Site,
     /// Weight or gradient.
     pub signal: Signal,

@@ -1,3 +1,5 @@
+//! The store alone: damage, replacement, and what other processes leave.
+
 use super::*;
 use settling_core::{Component, Signal, Site};
 
@@ -54,7 +56,7 @@ fn any_byte_that_was_changed_or_lost_is_noticed() {
     }
 }
 
-/// One after the other, as two processes would: who is second finds the place taken.
+/// One after the other, as two processes would: the second finds the place taken.
 #[test]
 fn a_unit_of_the_same_stays_and_one_of_something_else_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
@@ -125,6 +127,29 @@ fn what_another_process_removes_is_written_again() {
         assert_eq!(store.find(&key).unwrap(), Some(unit(1.0).records));
         assert_eq!(fs::read_dir(&step).unwrap().count(), 1);
     }
+}
+
+/// They are written by another crate, with errors of its own.
+#[test]
+fn spectra_that_another_process_removes_are_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let key = key("mine");
+    let step = store.step_folder("m", Step(3));
+    let attempts = std::cell::Cell::new(0);
+    write_aside(&step, "p", |partial| {
+        attempts.set(attempts.get() + 1);
+        if attempts.get() == 1 {
+            fs::create_dir_all(partial)?;
+            remove_unfinished(&step, "p");
+            return write_spectra(&partial.join(SPECTRA), &unit(1.0).spectra);
+        }
+        write_unit(partial, &key, &unit(1.0))?;
+        store.move_to_place(&key, partial)
+    })
+    .unwrap();
+    assert_eq!(attempts.get(), 2);
+    assert_eq!(store.find(&key).unwrap(), Some(unit(1.0).records));
 }
 
 #[test]

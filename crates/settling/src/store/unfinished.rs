@@ -10,6 +10,10 @@ use std::{fs, io};
 
 use settling_core::BoxError;
 
+use crate::error::Error;
+
+type Cause = dyn std::error::Error + Send + Sync + 'static;
+
 /// How often somebody else may be first. Each of them is done with what they wrote, so this is more
 /// than there are processes.
 const ATTEMPTS: usize = 100;
@@ -21,7 +25,8 @@ pub(super) fn unfinished(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Lets `write` make something under the name it is given and move it to its place in `folder`,
-/// which is called `name`. Then nothing unfinished of that name is left, whoever began it.
+/// which is called `name`. Then nothing unfinished of that name is left, whichever process began
+/// it.
 pub(super) fn write_aside(
     folder: &Path,
     name: &str,
@@ -32,7 +37,7 @@ pub(super) fn write_aside(
         let partial = unfinished(folder, name);
         let Err(error) = write(&partial) else { break };
         remove(&partial);
-        if attempt == ATTEMPTS || !others_were_first(&*error) {
+        if attempt == ATTEMPTS || !others_were_first(&error) {
             return Err(error);
         }
         attempt += 1;
@@ -44,15 +49,21 @@ pub(super) fn write_aside(
 
 /// Whether another process has removed what was being written, since it was done with the same, or
 /// has filled the place.
-fn others_were_first(error: &(dyn std::error::Error + 'static)) -> bool {
+fn others_were_first(error: &BoxError) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
-    std::iter::successors(Some(error), |error| error.source())
+    fn within(error: &Cause) -> Option<&Cause> {
+        let ours = error.downcast_ref::<Error>().map(Error::get_ref);
+        let of_weights = error.downcast_ref::<settling_checkpoint::Error>();
+        ours.or_else(|| of_weights.map(settling_checkpoint::Error::get_ref)).flatten()
+    }
+    // An error of ours may report one of the weights, and that one the error of the file.
+    std::iter::successors(Some(&**error), |&error| within(error))
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotFound))
 }
 
-/// Removes what is unfinished of something that is complete now. Who is still at it, on the same,
-/// notices and looks again.
+/// Removes what is unfinished of something that is complete now. A process that is still at it, on
+/// the same, notices and looks again.
 pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     let of = |file: &str| {
         let random = file.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.')?;
@@ -61,7 +72,7 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            // At once, by another name: who is still writing it must not move it to its place when
+            // At once, by another name: a process that still writes it must not move it to its place when
             // half of it is gone.
             let gone = unfinished(folder, name);
             if fs::rename(entry.path(), &gone).is_ok() {

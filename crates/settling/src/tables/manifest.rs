@@ -7,7 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use settling_records::SCHEMA;
 
-use crate::{Error, ErrorKind, ModelStudy, Protocol, RowsUsed};
+use crate::error::{Error, ErrorKind};
+use crate::plan::RowsUsed;
+use crate::protocol::Protocol;
+use crate::run::ModelStudy;
 
 /// What `manifest.json` says. The page SCHEMA.md of the project's documentation has it key by key.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -17,7 +20,7 @@ pub struct Manifest {
     pub schema: String,
     /// The version of this crate.
     pub settling: String,
-    /// Where: operating system and processor, as in `linux x86_64`.
+    /// The operating system and the processor, as in `linux x86_64`.
     pub platform: String,
     /// How many threads rayon had.
     pub threads: usize,
@@ -50,7 +53,7 @@ pub struct ModelManifest {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AuditManifest {
-    /// In a word: `sound`, `notes`, `suspect` or `broken`.
+    /// The worst of the findings, in a word: `sound`, `notes`, `suspect` or `broken`.
     pub verdict: String,
     /// Each finding, as a sentence.
     pub findings: Vec<String>,

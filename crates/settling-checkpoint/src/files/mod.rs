@@ -1,0 +1,11 @@
+//! Where the files of a checkpoint lie, and what kind of file one is.
+
+mod folder;
+mod other_format;
+mod source;
+mod weights_file;
+
+pub(crate) use folder::Folder;
+pub(crate) use other_format::other_format;
+pub(crate) use source::Source;
+pub(crate) use weights_file::is_weights_file;

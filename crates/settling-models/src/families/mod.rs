@@ -1,0 +1,18 @@
+//! The families of models, one file each: sizes, names and shapes of tensors, and the layout by
+//! which the rest of the crate finds a head in them.
+
+mod gpt2;
+mod layout;
+mod llama;
+mod neox;
+mod rope_scaling;
+mod setting;
+mod spelling;
+mod validate;
+
+pub use gpt2::Gpt2;
+pub(crate) use layout::Layout;
+pub use llama::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
+pub use neox::GptNeox;
+pub use rope_scaling::RopeScaling;
+pub(crate) use spelling::canonical;
