@@ -158,20 +158,32 @@ pub(crate) fn per<'a>(estimators: impl IntoIterator<Item = (Quantity, &'a str)>)
     let (mut weights, mut gradients) = (BTreeSet::new(), BTreeSet::new());
     for (quantity, names) in estimators {
         match quantity {
-            Quantity::WeightPer => weights.extend(names.split('+').map(divisor)),
-            Quantity::GradientPer => gradients.extend(names.split('+').map(divisor)),
-            _ => {}
-        }
+            Quantity::WeightPer => weights.insert(names),
+            Quantity::GradientPer => gradients.insert(names),
+            _ => false,
+        };
     }
-    let or = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(" or ");
     let over = match (weights.is_empty(), gradients.is_empty()) {
         (true, true) => String::new(),
-        (false, true) => format!(" over {}", or(weights)),
-        (true, false) => format!(" over {}", or(gradients)),
-        _ if weights == gradients => format!(" over {}", or(weights)),
-        _ => format!(" of weights over {}; of gradients over {}", or(weights), or(gradients)),
+        (false, true) => format!(" over {}", divisors(weights)),
+        (true, false) => format!(" over {}", divisors(gradients)),
+        _ if weights == gradients => format!(" over {}", divisors(weights)),
+        _ => format!(
+            " of weights over {}; of gradients over {}",
+            divisors(weights),
+            divisors(gradients)
+        ),
     };
     format!("PER: proportional effective rank{over}.")
+}
+
+/// What effective ranks are divided by, from the estimators of PERs, joined by `+` where a row has
+/// several.
+pub(crate) fn divisors<'a>(estimators: impl IntoIterator<Item = &'a str>) -> String {
+    let names: BTreeSet<&str> =
+        estimators.into_iter().flat_map(|estimators| estimators.split('+')).collect();
+    let names: BTreeSet<String> = names.into_iter().map(divisor).collect();
+    names.into_iter().collect::<Vec<_>>().join(" or ")
 }
 
 /// What an effective rank is divided by, from the estimator of a PER.

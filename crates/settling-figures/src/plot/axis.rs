@@ -189,13 +189,12 @@ impl Axis {
 
 /// `500`, `1k`, `1.5k`, `143k`, `2M`.
 pub(crate) fn count_label(count: u64) -> String {
-    let (unit, suffix) = match count {
-        0..1_000 => (1, ""),
-        1_000..1_000_000 => (1_000, "k"),
-        1_000_000..1_000_000_000 => (1_000_000, "M"),
-        _ => (1_000_000_000, "G"),
-    };
-    format!("{}{suffix}", count as f64 / f64::from(unit))
+    let suffixes = ["", "k", "M", "G", "T", "P", "E"];
+    let (mut unit, mut place) = (1_u64, 0);
+    while place + 1 < suffixes.len() && count / unit >= 1_000 {
+        (unit, place) = (1_000 * unit, place + 1);
+    }
+    format!("{}{}", count as f64 / unit as f64, suffixes[place])
 }
 
 /// The same on every machine, and 1, 10, 100 ... exactly.
@@ -247,6 +246,15 @@ mod tests {
 
     fn value_labels(values: &[f64], limits: (f64, f64)) -> Vec<String> {
         labels(Axis::values(values.iter().copied(), limits).ticks())
+    }
+
+    #[test]
+    fn counts_are_short_whatever_their_size() {
+        let cases = [(0, "0"), (999, "999"), (1_500, "1.5k"), (143_000, "143k"), (2_000_000, "2M")];
+        for (count, label) in cases {
+            assert_eq!(count_label(count), label);
+        }
+        assert_eq!(count_label(1_000_000_000_000_000), "1P");
     }
 
     #[test]
@@ -310,7 +318,7 @@ mod tests {
         assert_eq!(of(&[0, 1000, 5000]), ["0", "1k", "2k", "3k", "4k", "5k"]);
         assert_eq!(of(&[0, 3]), ["0", "1", "2", "3"]);
         assert_eq!(of(&[0, 2500]), ["0", "500", "1k", "1.5k", "2k", "2.5k"]);
-        assert_eq!(of(&[1, u64::MAX]).last().map(String::as_str), Some("1000000000G"));
+        assert_eq!(of(&[1, u64::MAX]).last().map(String::as_str), Some("1E"));
     }
 
     #[test]
