@@ -4,7 +4,7 @@ use settling_analysis::{Quantity, Tables};
 use settling_core::Component;
 
 use super::COMPONENTS;
-use super::main::{models_of, points, rows};
+use super::main::{models_of, partial, points, rows};
 use super::note::{self, Count};
 use crate::error::Error;
 use crate::figure::Figure;
@@ -68,10 +68,14 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
 
     let panel = |model: &str, component| -> Vec<Mark> {
         let curve = |(series, &estimator): (usize, &Quantity)| {
+            let partial = partial(tables, model, component, estimator);
             let points = points(tables, model, component, estimator);
-            Mark::Curve { series, stroke: Stroke::Solid, points }
+            [
+                Mark::Curve { series, stroke: Stroke::Solid, points },
+                Mark::Outlined { series, points: partial },
+            ]
         };
-        estimators.iter().enumerate().map(curve).collect()
+        estimators.iter().enumerate().flat_map(curve).collect()
     };
     let column = |&model: &&str| Column {
         title: model.to_owned(),
@@ -80,8 +84,9 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let meaning = format!(
         "CKA with the last checkpoint. {} The floor depends on the number of observations and on \
-         how many directions the features use, not on how similar they are.",
-        note::averages(&tables.rules)
+         how many directions the features use, not on how similar they are.{}",
+        note::averages(&tables.rules),
+        note::outlined(all.iter().flat_map(|&estimator| rows(tables, estimator)))
     );
     let layers = tables.layers.iter().filter(|row| estimators.contains(&row.quantity));
     let training = Training {

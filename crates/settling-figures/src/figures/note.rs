@@ -153,6 +153,15 @@ pub(crate) fn left_out(rules: &Rules) -> String {
     }
 }
 
+/// What outlined markers mean, if there are any.
+pub(crate) fn outlined<'a>(rows: impl IntoIterator<Item = &'a SummaryRow>) -> &'static str {
+    let partial = |row: &SummaryRow| row.value.is_some() && row.undefined > 0;
+    match rows.into_iter().any(partial) {
+        true => " Outlined: some values are undefined there, and the average is over the others.",
+        false => "",
+    }
+}
+
 /// What PERs are, with what they are over: the estimators of weights and of gradients.
 pub(crate) fn per<'a>(estimators: impl IntoIterator<Item = (Quantity, &'a str)>) -> String {
     let (mut weights, mut gradients) = (BTreeSet::new(), BTreeSet::new());

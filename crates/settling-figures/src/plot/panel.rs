@@ -25,6 +25,8 @@ pub(crate) enum Mark {
     Curve { series: usize, stroke: Stroke, points: Points<f64> },
     /// What lies between two curves, from the lower to the upper.
     Band { fill: &'static str, points: Points<(f64, f64)> },
+    /// Points of a curve whose markers are outlined: they stand for less than the others.
+    Outlined { series: usize, points: Vec<(f64, f64)> },
     /// Members of a series that have no number, in the lane of the vertical axis.
     Lane { series: usize, at: Vec<f64> },
 }
@@ -35,6 +37,7 @@ impl Mark {
         match self {
             Self::Curve { points, .. } => points.iter().map(|&(x, _)| x).collect(),
             Self::Band { points, .. } => points.iter().map(|&(x, _)| x).collect(),
+            Self::Outlined { points, .. } => points.iter().map(|&(x, _)| x).collect(),
             Self::Lane { at, .. } => at.clone(),
         }
     }
@@ -46,6 +49,7 @@ impl Mark {
             Self::Band { points, .. } => {
                 points.iter().filter_map(|&(_, y)| y).flat_map(|(low, high)| [low, high]).collect()
             }
+            Self::Outlined { points, .. } => points.iter().map(|&(_, y)| y).collect(),
             Self::Lane { .. } => Vec::new(),
         }
     }
@@ -53,7 +57,7 @@ impl Mark {
     fn is_empty(&self) -> bool {
         match self {
             Self::Lane { at, .. } => at.is_empty(),
-            Self::Curve { .. } | Self::Band { .. } => self.up().is_empty(),
+            Self::Curve { .. } | Self::Band { .. } | Self::Outlined { .. } => self.up().is_empty(),
         }
     }
 }
@@ -174,6 +178,14 @@ impl Panel<'_> {
                 Mark::Curve { series: index, stroke, points } => {
                     svg.open("g", &[("data-series", &series[*index])]);
                     self.draw_curve(svg, *index, *stroke, points, series.len());
+                    svg.close("g");
+                }
+                Mark::Outlined { series: index, points } => {
+                    let mut markers = Path::default();
+                    let places = points.iter().map(|&(x, y)| (self.x(x), self.y(y)));
+                    places.for_each(|at| palette::marker(&mut markers, *index, at));
+                    svg.open("g", &[("data-outlined", &series[*index])]);
+                    palette::hollow(svg, &markers, &palette::color(*index, series.len()));
                     svg.close("g");
                 }
                 Mark::Lane { series: index, at } => {
