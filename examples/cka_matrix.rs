@@ -1,27 +1,23 @@
 //! Every layer of one model with every layer of another: linear CKA of what they write to the
 //! residual stream, as heat maps.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once). Run: cargo run --release --example cka_matrix --
-//! --a DIR --b DIR --tokens rows.npy --out STEM two checkpoints (folders with config.json and
-//! weights) that read the same tokens; `last_batch` makes the rows Gives: for Attention and MLP a
-//! table, STEM.attention.svg, STEM.mlp.svg, and the same as .png. Rows of neither model are kept: a
-//! few sequences at a time go through both.
-
-#[macro_use]
-#[path = "support/print.rs"]
-mod print;
+//! Needs: libtorch (`cargo xtask libtorch` once); two checkpoints (folders with config.json and
+//!        weights) that read the same tokens, such as those of `cargo xtask demo`.
+//! Run:   cargo run --release --example cka_matrix -- --a demo/suite/neox-0.6m/step1000
+//!        --b demo/suite/neox-1.7m/step1000 --tokens demo/suite/last_batch.npy --out /tmp/cka
+//! Gives: for Attention and MLP a table, STEM.attention.svg, STEM.mlp.svg, and the same as .png.
+//!        Rows of neither model are kept: a few sequences at a time go through both.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Parser;
-use settling::capture::{Device, Options, Transformer};
+use settling::capture::{Device, Engine, Options, Transformer};
 use settling::checkpoint::Checkpoint;
 use settling::cka::{Cka, CkaMatrix};
 use settling::core::{Activations, Capture, Component, MatView, Positions, Site, TokenSource};
+use settling::figures::{HeatMap, heat_map};
 use settling::tokens::NpyTokens;
-use settling_figures::{HeatMap, heat_map};
 
 /// Compares every layer of one model with every layer of another.
 #[derive(Parser)]
@@ -52,21 +48,12 @@ struct Args {
     device: Device,
 }
 
-fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
     let load = |path: &Path| -> Result<Transformer, Box<dyn Error>> {
         let checkpoint = Checkpoint::open(path)?;
-        let options =
-            Options { device: args.device, positions: args.positions, ..Options::default() };
+        let engine = Engine { device: args.device, ..Engine::default() };
+        let options = Options { engine, positions: args.positions, ..Options::default() };
         Ok(Transformer::load(&checkpoint.architecture()?, &checkpoint, &options)?)
     };
     let (mut a, mut b) = (load(&args.a)?, load(&args.b)?);
@@ -80,7 +67,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         sites.iter().copied().filter(|site| site.component == component).collect()
     };
     for part in batch.parts(args.at_once.max(1)) {
-        let (x, y) = (Activations::capture(&mut a, &part)?, Activations::of(&mut b, &part)?);
+        let (x, y) = (Activations::capture(&mut a, &part)?, Activations::capture(&mut b, &part)?);
         for (component, matrix) in components.into_iter().zip(&mut matrices) {
             let xs = views(&x, &sites(a.sites(), component))?;
             let ys = views(&y, &sites(b.sites(), component))?;
@@ -89,7 +76,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     }
     for (component, matrix) in components.into_iter().zip(matrices) {
         let (rows, table) = (matrix.rows(), matrix.finish());
-        show(args, component, rows, &table)?;
+        show(&args, component, rows, &table)?;
     }
     Ok(())
 }

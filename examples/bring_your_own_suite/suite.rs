@@ -12,7 +12,7 @@ use settling::core::{
     TensorMeta, TensorSource, TokenBatch, TokenSource,
 };
 use settling::models::WeightBlock;
-use settling::{Protocol, SiteWeight, Subject};
+use settling::{ModelAdapter, Protocol, SiteWeight};
 
 use crate::model::{CONTEXT, HIDDEN, LAYERS, Model, WIDTH};
 
@@ -159,27 +159,31 @@ impl Capture for Observed {
     }
 }
 
-/// The model as the subject of a study.
+/// How a study runs the model, and where its weights are.
 pub(crate) struct Ngram;
 
-impl Subject<Weights> for Ngram {
+impl ModelAdapter<Weights> for Ngram {
     type Model = Observed;
     type Error = Infallible;
+
+    /// Part of the key of every result: results of another arithmetic are computed anew.
+    fn engine(&self) -> String {
+        "plain Rust, f32".to_owned()
+    }
+
+    /// The model has no settings besides its weights.
+    fn configuration(&self, _: &Weights) -> Result<String, Infallible> {
+        Ok(String::new())
+    }
 
     fn load(&self, source: &Weights, _: &Protocol) -> Result<Observed, Infallible> {
         let sites = (0..LAYERS).map(|layer| Site::write(layer, Component::Mlp)).collect();
         Ok(Observed { model: source.model.clone(), sites })
     }
 
-    fn weight(&self, _: &Weights, site: &Site) -> Option<SiteWeight> {
-        let block = WeightBlock {
-            name: format!("down.{}", site.layer),
-            shape: [WIDTH, HIDDEN],
-            transposed: false,
-            outputs: 0..WIDTH,
-            inputs: 0..HIDDEN,
-        };
-        Some(block.into())
+    fn weight(&self, _: &Weights, _: &Observed, site: &Site) -> Option<SiteWeight> {
+        let name = format!("down.{}", site.layer);
+        Some(WeightBlock::from_matrix(name, [WIDTH, HIDDEN]).into())
     }
 
     fn gradients(

@@ -10,7 +10,7 @@ use settling_testkit::SourceTree;
 
 /// The folders of every package of the workspace's dependency graph on Linux x86-64, whatever this
 /// machine is, so that the text is the same; each labelled `name-version`.
-pub(crate) fn dependencies() -> Result<Vec<SourceTree>, Box<dyn Error>> {
+pub(super) fn dependencies() -> Result<Vec<SourceTree>, Box<dyn Error>> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "metadata",

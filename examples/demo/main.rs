@@ -1,18 +1,14 @@
 //! The whole study on a suite that it trains first: two small GPT-NeoX models, on the Rust source
 //! code of this workspace's own dependencies, which every machine that has built it has.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once); no network. Run: cargo xtask demo [--quick]
-//! [--out DIR] Gives: <out>/suite/<model>/step<N>/{config.json,model.safetensors},
-//! <out>/suite/{tokenizer.json,training.npy, last_batch.npy}, and in <out>/results the records, the
-//! MCC table, the manifest, the figure and the report. Run again, it reuses what is finished.
+//! Needs: libtorch (`cargo xtask libtorch` once); no network.
+//! Run:   cargo xtask demo [--quick] [--out DIR]
+//! Gives: DIR/suite/<model>/step<N>/{config.json,model.safetensors}, DIR/suite/{tokenizer.json,
+//!        training.npy,last_batch.npy}, and in DIR/results what `settling study` writes: records,
+//!        tables, manifest, figure and report. Run again, it reuses what is finished.
 
-#[macro_use]
-#[path = "../support/print.rs"]
-mod print;
 mod corpus;
 mod pretrain;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -20,9 +16,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use settling::Protocol;
-use settling::capture::{Device, Precision};
-use settling::core::Positions;
+use settling::capture::Device;
+use settling_cli::Exit;
 use settling_testkit::read_documents;
 
 /// Trains a small suite of language models, then studies how their layers settle.
@@ -41,12 +36,15 @@ struct Args {
 
 fn main() -> ExitCode {
     match demo(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => support::fail(error.as_ref()),
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
+fn demo(args: &Args) -> Result<Exit, Box<dyn Error>> {
     let started = Instant::now();
     let suite = args.out.join("suite");
     std::fs::create_dir_all(&suite)
@@ -55,33 +53,28 @@ fn demo(args: &Args) -> Result<(), Box<dyn Error>> {
 
     let text = read_documents(&corpus::dependencies()?, "rs", recipe.corpus_bytes, pretrain::SEED)?;
     let data = pretrain::prepare(&text, &recipe, &suite)?;
-    let mut models = Vec::new();
     for size in &pretrain::SIZES {
         pretrain::train(size, &recipe, &data, &suite, args.device)?;
-        models.push(size.name.to_owned());
     }
     println!("suite     {} ({:.0} s)", suite.display(), started.elapsed().as_secs_f64());
 
-    let mut protocol = Protocol::corrected();
-    protocol.rows.positions = Positions::All;
-    support::run(&support::Plan {
-        tokens: support::Tokens::File(suite.join(pretrain::LAST_BATCH)),
-        place: support::Place::Folder(suite),
-        pattern: None,
-        models,
-        out: args.out.join("results"),
-        steps: None,
-        allow: Vec::new(),
-        device: args.device,
-        precision: Precision::F32,
-        micro_batch: Some(pretrain::BATCH_ROWS),
-        quiet: false,
-        only_plan: false,
-        shard: None,
-        reference_memory: 1 << 30,
-        protocols: vec![protocol],
-        training: None,
-    })?;
-    println!("took      {:.0} s", started.elapsed().as_secs_f64());
-    Ok(())
+    // What anyone would type.
+    let models = pretrain::SIZES.map(|size| size.name).join(",");
+    let (rows, out) = (suite.join(pretrain::LAST_BATCH), args.out.join("results"));
+    let (device, batch) = (args.device.to_string(), pretrain::BATCH_ROWS.to_string());
+    let mut study = vec!["settling".into(), "study".into(), "--suite".into(), suite.into_os_string()];
+    study.extend(["--tokens".into(), rows.into_os_string(), "--out".into(), out.into_os_string()]);
+    for (name, value) in [
+        ("--models", models.as_str()),
+        ("--positions", "all"),
+        ("--device", &device),
+        ("--micro-batch", &batch),
+    ] {
+        study.extend([name.into(), value.into()]);
+    }
+    let exit = settling_cli::run(study);
+    if exit == Exit::Done {
+        println!("took      {:.0} s", started.elapsed().as_secs_f64());
+    }
+    Ok(exit)
 }

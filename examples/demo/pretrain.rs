@@ -5,59 +5,57 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use settling::capture::Device;
-use settling::checkpoint::write_safetensors;
-use settling::core::{Step, TensorSource, TokenBatch};
+use settling::core::{Step, TokenBatch};
 use settling::models::GptNeox;
-use settling::tokens::{Document, Tokenizer, write_npy};
-use settling_testkit::gpt_neox_json;
-use settling_testkit::{AdamW, Trainer};
-
-use crate::support;
+use settling::tokens::{Tokenizer, write_npy};
+use settling_testkit::{AdamW, Document, Trainer, gpt_neox_json, train_tokenizer};
 
 /// One model of the suite.
-pub(crate) struct Size {
-    pub(crate) name: &'static str,
+pub(super) struct Size {
+    pub(super) name: &'static str,
     hidden_size: usize,
     learning_rate: f64,
 }
 
-pub(crate) const SIZES: [Size; 2] = [
+pub(super) const SIZES: [Size; 2] = [
     Size { name: "neox-0.6m", hidden_size: 64, learning_rate: 4e-3 },
     Size { name: "neox-1.7m", hidden_size: 128, learning_rate: 2e-3 },
 ];
 
 /// How long and on how much.
-pub(crate) struct Recipe {
-    pub(crate) corpus_bytes: usize,
+pub(super) struct Recipe {
+    pub(super) corpus_bytes: usize,
     steps: u64,
     /// Checkpoints at 0, 1, 2, 4, ... up to 512, and then at every multiple of this.
     every: u64,
 }
 
-pub(crate) const FULL: Recipe = Recipe { corpus_bytes: 6 << 20, steps: 1000, every: 100 };
-pub(crate) const QUICK: Recipe = Recipe { corpus_bytes: 1 << 20, steps: 40, every: 10 };
+pub(super) const FULL: Recipe = Recipe { corpus_bytes: 6 << 20, steps: 1000, every: 100 };
+pub(super) const QUICK: Recipe = Recipe { corpus_bytes: 1 << 20, steps: 40, every: 10 };
 
-pub(crate) const BATCH_ROWS: usize = 16;
-pub(crate) const LAST_BATCH: &str = "last_batch.npy";
-/// Every row in the order of training, `BATCH_ROWS` a step.
+pub(super) const BATCH_ROWS: usize = 16;
+pub(super) const LAST_BATCH: &str = "last_batch.npy";
+/// Every row in the order of training, `BATCH_ROWS` per step.
 const TRAINING: &str = "training.npy";
 const CONTEXT: usize = 64;
 const VOCABULARY: usize = 2048;
-pub(crate) const SEED: u64 = 1234;
+pub(super) const SEED: u64 = 1234;
 
 /// Every batch of the training, in order, each of rows of `CONTEXT + 1` tokens.
-pub(crate) struct Batches(Vec<TokenBatch>);
+pub(super) struct Batches(Vec<TokenBatch>);
 
 /// Trains the tokenizer, tokenises and shuffles the text, and stores tokenizer, training rows and
 /// last batch in the suite's folder.
-pub(crate) fn prepare(
+pub(super) fn prepare(
     text: &[Document],
     recipe: &Recipe,
     suite: &Path,
 ) -> Result<Batches, Box<dyn Error>> {
     let texts: Vec<&str> = text.iter().map(|document| document.text.as_str()).collect();
-    let tokenizer = Tokenizer::train(&texts, VOCABULARY)?;
+    let json = train_tokenizer(&texts, VOCABULARY)?;
+    let tokenizer = Tokenizer::from_json(&json)?;
     let rows = tokenizer.pack(&texts, CONTEXT + 1)?;
     let needed = recipe.steps as usize * BATCH_ROWS;
     if rows.rows() < needed {
@@ -74,7 +72,7 @@ pub(crate) fn prepare(
         TokenBatch::new(ids, CONTEXT + 1)
     });
     let batches = batches.collect::<Result<Vec<_>, _>>()?;
-    fs::write(suite.join("tokenizer.json"), tokenizer.to_json()?)?;
+    fs::write(suite.join("tokenizer.json"), json)?;
     let all: Vec<u32> = batches.iter().flat_map(|batch| batch.ids().to_vec()).collect();
     write_npy(suite.join(TRAINING), &TokenBatch::new(all, CONTEXT + 1)?)?;
     write_npy(suite.join(LAST_BATCH), batches.last().ok_or("a training needs at least one step")?)?;
@@ -82,7 +80,7 @@ pub(crate) fn prepare(
 }
 
 /// Trains one model and saves its checkpoints, unless an earlier run has finished it.
-pub(crate) fn train(
+pub(super) fn train(
     size: &Size,
     recipe: &Recipe,
     batches: &Batches,
@@ -114,11 +112,16 @@ pub(crate) fn train(
         fs::remove_dir_all(&folder)?;
     }
 
-    let mut trainer =
-        Trainer::new(&config, AdamW::pythia(size.learning_rate, recipe.steps), SEED, device)?;
-    let bar = support::bar("training");
-    bar.set_length(recipe.steps);
-    save(&trainer, &config, &folder)?;
+    let device = match device {
+        Device::Cuda(index) => tch::Device::Cuda(index),
+        Device::Mps => tch::Device::Mps,
+        _ => tch::Device::Cpu,
+    };
+    let schedule = AdamW::pythia(size.learning_rate, recipe.steps);
+    let mut trainer = Trainer::new(&config, schedule, SEED, device);
+    let style = ProgressStyle::with_template("training {bar:32} {pos}/{len}  {eta} left  {msg}")?;
+    let bar = ProgressBar::new(recipe.steps).with_style(style);
+    save(&trainer, &folder)?;
     let mut losses = Vec::new();
     for batch in &batches.0 {
         losses.push(trainer.step(batch)?);
@@ -127,7 +130,7 @@ pub(crate) fn train(
             || done % recipe.every == 0
             || done == recipe.steps
         {
-            save(&trainer, &config, &folder)?;
+            save(&trainer, &folder)?;
         }
         bar.set_message(format!("{} loss {:.3}", size.name, losses[losses.len() - 1]));
         bar.inc(1);
@@ -136,22 +139,15 @@ pub(crate) fn train(
     let tail = &losses[losses.len().saturating_sub(20)..];
     let loss = tail.iter().sum::<f64>() / tail.len() as f64;
     println!(
-        "trained   {}: {} steps, loss {:.2} -> {loss:.2} nats a token",
+        "trained   {}: {} steps, loss {:.2} -> {loss:.2} nats per token",
         size.name, recipe.steps, losses[0]
     );
     fs::write(finished, circumstances)?;
     Ok(())
 }
 
-fn save(trainer: &Trainer, config: &GptNeox, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let folder = folder.join(format!("step{}", trainer.steps_done()));
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("config.json"), gpt_neox_json(config))?;
-    let names = trainer.tensors().iter().map(|meta| meta.name.clone());
-    let tensors = names
-        .map(|name| trainer.read(&name).map(|data| (name, data)))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(write_safetensors(folder.join("model.safetensors"), &tensors)?)
+fn save(trainer: &Trainer, folder: &Path) -> Result<(), Box<dyn Error>> {
+    Ok(trainer.save(&folder.join(format!("step{}", trainer.steps_done())))?)
 }
 
 /// Steele, Lea and Flood 2014: a small generator whose numbers are the same on every machine.

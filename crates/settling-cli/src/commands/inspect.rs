@@ -1,0 +1,79 @@
+//! `settling inspect`: what is in a checkpoint.
+
+use std::path::PathBuf;
+
+use settling::checkpoint::{Checkpoint, ErrorKind};
+use settling::core::{Component, TensorSource};
+use settling::models::{Architecture, CanonicalNames, Inventory, WeightBlock};
+
+use super::Outcome;
+use crate::exit::Exit;
+
+/// Shows what is in a checkpoint.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Needs: a folder with config.json and weights in safetensors or PyTorch's .bin, or one such file.
+Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with 3
+       if a weight is missing or has another shape, or a file cannot be read.")]
+pub(crate) struct Args {
+    /// Folder with config.json and weights, or one file of weights (its config.json is looked for
+    /// beside it)
+    path: PathBuf,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let checkpoint = match args.path.is_dir() {
+        true => Checkpoint::open(&args.path)?,
+        false => Checkpoint::open_file(&args.path)?,
+    };
+    for file in checkpoint.files() {
+        println!("file: {}", file.display());
+    }
+    let complete = match checkpoint.architecture() {
+        Ok(architecture) => show_model(&checkpoint, &architecture),
+        // Other tensors than those of a model have no config.json: activations, an optimizer's
+        // state.
+        Err(error) if error.kind() == ErrorKind::MissingFile => {
+            println!("no config.json: tensors only");
+            for meta in checkpoint.tensors() {
+                println!("{:>6} {:?} {}", meta.dtype, meta.shape, meta.name.escape_debug());
+            }
+            true
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for (name, dtype) in checkpoint.unread() {
+        println!("cannot be read: {} {dtype}", name.escape_debug());
+    }
+    if checkpoint.other_values() > 0 {
+        println!("values that are no tensors: {}", checkpoint.other_values());
+    }
+    Ok(if complete { Exit::Done } else { Exit::Input })
+}
+
+/// Whether every weight is there.
+fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
+    println!("{architecture:#?}");
+    let source = CanonicalNames::new(checkpoint, architecture);
+    let show = |layer: usize, role: &str, weight: &WeightBlock| {
+        // What is not there is listed below.
+        if let Some(meta) = source.tensors().iter().find(|meta| meta.name == weight.name) {
+            let [rows, columns] = weight.stored_shape();
+            let kind = if weight.transposed { "(inputs, outputs)" } else { "(outputs, inputs)" };
+            let name = source.stored_name(&weight.name).escape_debug();
+            println!(
+                "layer {layer:>2} {role:<9} {:>4} {rows} x {columns} {kind} {name}",
+                meta.dtype
+            );
+        }
+    };
+    for layer in 0..architecture.sizes().layers {
+        show(layer, "value", &architecture.value_weight(layer, 0));
+        for component in Component::ALL {
+            show(layer, component.name(), &architecture.write_weight(layer, component));
+        }
+    }
+    let inventory = Inventory::new(checkpoint.tensors(), architecture);
+    print!("{inventory}");
+    inventory.is_complete()
+}

@@ -1,0 +1,242 @@
+//! `settling mcc`: the paper's table with its uncertainty: does a large effective rank go with early
+//! convergence?
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use settling::analysis::{
+    CkaEstimator, LayerTrajectories, Rules, Sweep, SweepGrid, SweepUnit, Threshold, Trajectory,
+    Window, layer_trajectories, mcc_table,
+};
+use settling::core::Component;
+use settling::mcc::{
+    Bootstrap, BootstrapMethod, Contingency, Measure, Permutation, Pooling, association,
+    stratified_exact, stratified_mcc,
+};
+use settling::Protocol;
+use settling::records::{MccRow, Record, read_records, write_mcc};
+
+use super::Outcome;
+use crate::draw;
+use crate::exit::{Exit, Failure};
+use crate::protocols::{Making, names};
+
+/// Relates early convergence with large effective rank, with the uncertainty of it.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Needs: a records.csv, as `settling study` writes it, or anybody's with its columns; manifest.json
+       beside it, or the protocol's file, if it is of a protocol that is not built in.
+Gives: the 2x2 tables with MCC, 95 % interval, p, attainable range and threshold-free association;
+       what several models say together; how much depends on the thresholds. With --out DIR also
+       mcc.csv, mcc.svg and mcc.png.")]
+pub(crate) struct Args {
+    /// The records of a study
+    #[arg(long)]
+    records: PathBuf,
+    /// The protocol of the records: a name that is built in (corrected, published) or in the
+    /// manifest.json beside them, or a file FILE.toml
+    #[arg(long, default_value = "corrected")]
+    protocol: String,
+    /// Decide early convergence by the biased CKA
+    #[arg(long)]
+    biased: bool,
+    /// Folder for mcc.csv, mcc.svg and mcc.png
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let input = |error: &dyn std::fmt::Display| {
+        Failure::input(format!("{}: {error}", args.records.display()))
+    };
+    let file = File::open(&args.records).map_err(|error| input(&error))?;
+    let records = read_records(file).map_err(|error| input(&error))?;
+    let rules = rules(&args, &records)?;
+    let rows = mcc_table(&records, &rules);
+    print_table(&rows, &rules);
+    for predictor in ["weight_per", "gradient_per"] {
+        for component in Component::ALL {
+            print_pooled(&rows, component, predictor);
+        }
+    }
+    print_sweeps(&records, &rows, &rules);
+    println!(
+        "\nLayers of one model are not independent: intervals are too narrow and p-values too small, by an unknown factor."
+    );
+    if let Some(out) = &args.out {
+        fs::create_dir_all(out).map_err(|error| Failure::output(out, &error))?;
+        let path = out.join("mcc.csv");
+        let file = File::create(&path).map_err(|error| Failure::output(&path, &error))?;
+        write_mcc(file, &rows).map_err(|error| Failure::output(&path, &error))?;
+        draw::mcc(&rows, &out.join("mcc"))?;
+        println!("wrote {}, mcc.svg, mcc.png", path.display());
+    }
+    Ok(Exit::Done)
+}
+
+/// By which the records are decided about.
+fn rules(args: &Args, records: &[Record]) -> Result<Rules, Box<dyn std::error::Error>> {
+    let protocol = if args.protocol.ends_with(".toml") {
+        Protocol::read(&args.protocol)?
+    } else {
+        // Before the manifest is asked: the name may be misspelled.
+        check(&args.protocol, records)?;
+        let folder = args.records.parent().unwrap_or(Path::new(""));
+        Making::read(folder, &[] as &[&Path])?.protocol(&args.protocol)?
+    };
+    check(&protocol.name, records)?;
+    let mut rules = protocol.rules();
+    if args.biased {
+        rules.cka = CkaEstimator::Biased;
+    }
+    Ok(rules)
+}
+
+/// Whether there are records of the protocol.
+fn check(protocol: &str, records: &[Record]) -> Result<(), Failure> {
+    let there = names(records);
+    if there.contains(&protocol) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "no record of protocol `{protocol}`: name another with --protocol; there are records of {}",
+        if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+    )))
+}
+
+fn counts(row: &MccRow) -> Contingency {
+    Contingency {
+        true_positives: row.true_positives,
+        false_positives: row.false_positives,
+        false_negatives: row.false_negatives,
+        true_negatives: row.true_negatives,
+    }
+}
+
+fn print_table(rows: &[MccRow], rules: &Rules) {
+    println!(
+        "early: {} CKA {} {}; large: PER of weight {}, PER of gradient {} of the largest\n",
+        rules.cka.name(),
+        rules.early.cka,
+        rules.early.window,
+        rules.large.weight_per,
+        rules.large.gradient_per_share,
+    );
+    println!(
+        "model                component  predictor      tp  fp  fn  tn    MCC   95 % interval   attainable      Fisher p  mid-p"
+    );
+    for row in rows {
+        print!(
+            "{:<20} {:<10} {:<13} {:>3} {:>3} {:>3} {:>3} ",
+            row.model,
+            row.component.name(),
+            row.predictor,
+            row.true_positives,
+            row.false_positives,
+            row.false_negatives,
+            row.true_negatives,
+        );
+        let range = counts(row).attainable_mcc();
+        match (&row.mcc, row.interval, range) {
+            (Ok(mcc), Some((low, high)), Some((least, most))) => println!(
+                "{mcc:>6.2}  {low:>5.2} to {high:>5.2}  {least:>5.2} to {most:>5.2}  {:>8.3}  {:>5.3}",
+                row.p_exact,
+                counts(row).fisher_mid_p().two_sided,
+            ),
+            (Err(reason), ..) => println!("     -  undefined: {reason}"),
+            _ => println!("     -"),
+        }
+    }
+}
+
+/// What all models say together about one component.
+fn print_pooled(rows: &[MccRow], component: Component, predictor: &str) {
+    let of_models =
+        rows.iter().filter(|row| row.component == component && row.predictor == predictor);
+    let tables: Vec<Contingency> = of_models.filter(|row| row.mcc.is_ok()).map(counts).collect();
+    let Some(mcc) = stratified_mcc(&tables).filter(|_| tables.len() > 1) else { return };
+    // BCa needs more models than there ever are.
+    let bootstrap = Bootstrap { method: BootstrapMethod::Percentile, ..Bootstrap::default() };
+    let interval = match bootstrap.clusters(&tables, Pooling::Stratified) {
+        Ok(found) => format!("{:.2} to {:.2}", found.low, found.high),
+        Err(error) => error.to_string(),
+    };
+    println!(
+        "\nwithin {} models with an MCC, {component}, {predictor}: MCC {mcc:.2} (resampling models: {interval}), exact p {:.3}",
+        tables.len(),
+        stratified_exact(&tables).two_sided,
+    );
+}
+
+fn grid(sizes: Vec<f64>) -> SweepGrid {
+    let at_least = |thresholds: Vec<f64>| thresholds.into_iter().map(Threshold::AtLeast).collect();
+    SweepGrid {
+        reach: at_least((4..=16).map(|k| f64::from(k) * 0.05).collect()),
+        window: [0.05, 0.1, 0.15, 0.2, 0.3].map(Window::UpTo).to_vec(),
+        size: at_least(sizes),
+    }
+}
+
+fn print_sweeps(records: &[Record], rows: &[MccRow], rules: &Rules) {
+    println!(
+        "\nover CKA thresholds 0.2 to 0.8, 5 to 30 % of training, and PER thresholds (weight 0.8 to 0.99, gradient 0.5 to 1 of the \
+         largest):\n\
+         model                component  predictor     MCC > 0   undefined  largest |MCC|, corrected p   Spearman, p (CKA {})",
+        rules.early.window
+    );
+    for row in rows {
+        let layers = layer_trajectories(records, &row.model, rules);
+        let gradient = row.predictor == "gradient_per";
+        let per = |layer: &LayerTrajectories| -> Option<f64> {
+            (if gradient { &layer.gradient_per } else { &layer.weight_per }).last().ok()
+        };
+        let largest = layers.iter().filter_map(per).fold(f64::MIN_POSITIVE, f64::max);
+        let scale = if gradient { largest } else { 1.0 };
+        let units: Option<Vec<SweepUnit>> = layers
+            .iter()
+            .filter(|layer| layer.site.component == row.component)
+            .map(|layer| {
+                Some(SweepUnit { trajectory: layer.cka.clone(), size: per(layer)? / scale })
+            })
+            .collect();
+        print!("{:<20} {:<10} {:<13} ", row.model, row.component.name(), row.predictor);
+        let Some(units) = units else {
+            println!("a layer has no PER at the end");
+            continue;
+        };
+        let sizes = if gradient {
+            (10..=20).map(|k| f64::from(k) * 0.05).collect()
+        } else {
+            (80..=99).map(|k| f64::from(k) * 0.01).collect()
+        };
+        // The sizes are finite: they come from trajectories.
+        let Ok(sweep) = Sweep::new(&units, &grid(sizes)) else { continue };
+        let share = sweep.share(|mcc| mcc > 0.0);
+        let undefined = share.undefined as f64 / share.points as f64;
+        print!("{:>6.0} %   {:>7.0} %  ", 100.0 * share.share(), 100.0 * undefined);
+        match sweep.max_statistic(&Permutation::default()) {
+            Ok(max) => {
+                let defined = sweep.points().iter().filter_map(|point| point.mcc());
+                let largest = defined.fold(0.0_f64, |largest, mcc| largest.max(mcc.abs()));
+                let exact = if max.test.exact { "" } else { " (drawn)" };
+                print!("{:<27}", format!("{largest:.2}, {:.3}{exact}", max.test.p.two_sided));
+            }
+            Err(_) => print!("{:<27}", "-"),
+        }
+        println!("{}", threshold_free(&units, rules).unwrap_or_else(|| "  -".to_owned()));
+    }
+}
+
+/// Without any threshold: the rank correlation of PER at the end with CKA at the last early step.
+fn threshold_free(units: &[SweepUnit], rules: &Rules) -> Option<String> {
+    let early = |trajectory: &Trajectory| {
+        let points = trajectory.points();
+        let steps: Vec<u64> = points.iter().map(|&(step, _)| step).collect();
+        points[rules.early.window.within(&steps).last()?].1
+    };
+    let cka: Vec<f64> = units.iter().map(|unit| early(&unit.trajectory)).collect::<Option<_>>()?;
+    let per: Vec<f64> = units.iter().map(|unit| unit.size).collect();
+    let rho = association(Measure::Spearman, &per, &cka).ok()?;
+    let test = Permutation::default().test(Measure::Spearman, &per, &cka).ok()?;
+    Some(format!("  {rho:.2}, {:.3}", test.p.two_sided))
+}

@@ -1,0 +1,155 @@
+//! `settling similarity`: two sets of features of the same rows, by every similarity.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::BufReader;
+
+use settling::checkpoint::Checkpoint;
+use settling::cka::{
+    Bandwidth, Procrustes, Pwcca, RbfCka, Similarity, Svcca, bootstrap, permutation_null,
+};
+use settling::core::{MatView, TensorSource};
+
+use super::Outcome;
+use crate::exit::{Exit, Failure};
+
+/// Compares two sets of features of the same rows.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+Needs: two matrices, rows x features, with as many rows: .npy (f32 or f64, C order) or .safetensors
+       (FILE with one matrix, or FILE:NAME), as `settling capture` writes it.
+Gives: a table: CKA with its floor, a permutation null and a bootstrap interval, and every other
+       similarity. Rows that are positions of the same texts are not independent: the null and the
+       interval are then too narrow.")]
+pub(crate) struct Args {
+    /// The first matrix: FILE.npy, FILE.safetensors or FILE.safetensors:NAME
+    x: String,
+    /// The second, with as many rows
+    y: String,
+    /// How many orders of the rows to draw for the null
+    #[arg(long, default_value_t = 999)]
+    permutations: usize,
+    /// How many bootstrap samples to draw
+    #[arg(long, default_value_t = 999)]
+    samples: usize,
+    /// What the draws follow from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+struct Matrix {
+    values: Vec<f64>,
+    rows: usize,
+    cols: usize,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let (x, y) = (read(&args.x)?, read(&args.y)?);
+    let (x, y) = (MatView::new(&x.values, x.rows, x.cols), MatView::new(&y.values, y.rows, y.cols));
+
+    let null = permutation_null(x, y, args.permutations, args.seed)?;
+    let cka = null.observed();
+    println!("rows                  {:>9}", cka.rows());
+    println!("features              {:>9} {:>9}", cka.x_features(), cka.y_features());
+    match cka.participation_ratios() {
+        Ok((x, y)) => println!("participation ratios  {x:>9.2} {y:>9.2}"),
+        Err(reason) => println!("participation ratios  undefined: {reason}"),
+    }
+    show("floor of biased CKA", cka.floor());
+
+    for (name, summary) in [
+        ("biased CKA", null.summary(|cka| cka.biased())),
+        ("debiased CKA", null.summary(|cka| cka.debiased())),
+    ] {
+        show(name, summary.map(|summary| summary.observed));
+        if let Ok(summary) = summary {
+            println!(
+                "  rows re-paired      {:>9.4} ± {:.4}, p = {:.4}",
+                summary.mean, summary.standard_deviation, summary.p_value
+            );
+        }
+    }
+    if args.samples >= 2 && cka.debiased().is_ok() {
+        match bootstrap(x, y, args.samples, args.seed)?.interval(0.95) {
+            Ok(interval) => println!(
+                "  95 % of samples     {:>9.4} to {:.4}, standard error {:.4}",
+                interval.low, interval.high, interval.standard_error
+            ),
+            Err(reason) => println!("  95 % of samples     undefined: {reason}"),
+        }
+    }
+    show("angular distance", cka.angular_distance());
+
+    let others: [&dyn Similarity; 5] = [
+        &RbfCka { bandwidth: Bandwidth::Median(1.0) },
+        &Svcca { variance: 0.99 },
+        &Pwcca,
+        &Procrustes,
+        &RbfCka { bandwidth: Bandwidth::Median(0.5) },
+    ];
+    let names = ["RBF CKA, median", "SVCCA, 99 %", "PWCCA", "Procrustes", "RBF CKA, half of it"];
+    for (name, similarity) in names.into_iter().zip(others) {
+        show(name, similarity.similarity(x, y));
+    }
+    Ok(Exit::Done)
+}
+
+fn show<E: std::fmt::Display>(name: &str, value: Result<f64, E>) {
+    match value {
+        Ok(value) => println!("{name:<21} {value:>9.4}"),
+        Err(reason) => println!("{name:<21} undefined: {reason}"),
+    }
+}
+
+fn read(path: &str) -> Result<Matrix, Box<dyn Error>> {
+    let read = if path.ends_with(".npy") { read_npy(path) } else { read_safetensors(path) };
+    read.map_err(|error| Failure::input(format!("{path}: {error}")).into())
+}
+
+fn read_npy(path: &str) -> Result<Matrix, Box<dyn Error>> {
+    let size = fs::metadata(path)?.len();
+    let npy = npyz::NpyFile::new(BufReader::new(File::open(path)?))?;
+    let &[rows, cols] = npy.shape() else {
+        return Err(format!("expected rows x features, found the shape {:?}", npy.shape()).into());
+    };
+    if npy.order() != npyz::Order::C {
+        return Err("expected C order: save numpy.ascontiguousarray(...)".into());
+    }
+    // A header may claim anything.
+    if rows.checked_mul(cols).is_none_or(|elements| elements > size) {
+        return Err(format!("{rows} x {cols} elements do not fit {size} bytes").into());
+    }
+    let (rows, cols) = (rows.try_into()?, cols.try_into()?);
+    let kind = npy.dtype().descr();
+    let values = match kind.trim_matches('\'') {
+        "<f4" => npy.into_vec::<f32>()?.into_iter().map(f64::from).collect(),
+        "<f8" => npy.into_vec::<f64>()?,
+        _ => return Err(format!("expected elements of <f4 or <f8, found {kind}").into()),
+    };
+    Ok(Matrix { values, rows, cols })
+}
+
+fn read_safetensors(path: &str) -> Result<Matrix, Box<dyn Error>> {
+    let (file, name) = match path.rsplit_once(".safetensors:") {
+        Some((stem, name)) => (format!("{stem}.safetensors"), Some(name)),
+        None => (path.to_owned(), None),
+    };
+    let tensors = Checkpoint::open_file(&file)?;
+    let name = match (name, tensors.tensors()) {
+        (Some(name), _) => name.to_owned(),
+        (None, [only]) => only.name.clone(),
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|meta| meta.name.as_str()).collect();
+            return Err(
+                format!("name one of its tensors as {file}:NAME: {}", names.join(", ")).into()
+            );
+        }
+    };
+    let tensor = tensors.read(&name)?;
+    let &[rows, cols] = tensor.shape() else {
+        let shape = tensor.shape();
+        return Err(format!("expected rows x features, found the shape {shape:?}").into());
+    };
+    let values = tensor.to_f32()?.into_iter().map(f64::from).collect();
+    Ok(Matrix { values, rows, cols })
+}

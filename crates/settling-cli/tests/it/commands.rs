@@ -1,0 +1,214 @@
+//! Every command has help; those that need neither libtorch nor a network do what they say.
+
+use std::fs;
+use std::path::Path;
+
+use settling::checkpoint::write_safetensors;
+use settling::core::{Component, Dtype, Signal, Site, Step, TensorData};
+use settling::records::{Record, write_records};
+use tempfile::TempDir;
+
+use crate::program::{model, run, settling, succeed, text};
+
+const COMMANDS: [&str; 12] = [
+    "study",
+    "weights",
+    "similarity",
+    "audit",
+    "inspect",
+    "capture",
+    "gradients",
+    "report",
+    "mcc",
+    "rows",
+    "gpu-check",
+    "completions",
+];
+
+#[test]
+fn every_build_lists_every_command_and_each_has_help() {
+    let help = succeed(&mut settling("--help", &[]));
+    assert!(help.contains("Exit codes:") && help.contains("  4  "), "{help}");
+    for command in COMMANDS {
+        assert!(help.contains(&format!("\n  {command}")), "{help}");
+        let of_command = succeed(&mut settling(command, &["--help"]));
+        assert!(of_command.contains(&format!("Usage: settling {command}")), "{of_command}");
+    }
+    let (code, stdout, stderr) = run(&mut settling("settle", &[]));
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = succeed(&mut settling("completions", &[shell]));
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+    }
+    assert_eq!(run(&mut settling("completions", &["tcsh"])).0, 2);
+}
+
+#[test]
+fn inspect_shows_a_checkpoint_and_fails_if_a_weight_is_missing() {
+    let shown = succeed(&mut settling("inspect", &[text(&model("neox"))]));
+    assert!(shown.contains("model.safetensors") && shown.contains("layer  0 mlp"), "{shown}");
+
+    let folder = TempDir::new().unwrap();
+    fs::copy(model("neox").join("config.json"), folder.path().join("config.json")).unwrap();
+    tensors(&folder.path().join("model.safetensors"), &[("x", [1, 2])], &[1.0, 2.0]);
+    let (code, stdout, _) = run(&mut settling("inspect", &[text(folder.path())]));
+    assert_eq!(code, 3, "{stdout}");
+    assert_eq!(run(&mut settling("inspect", &[text(&folder.path().join("none"))])).0, 3);
+}
+
+#[test]
+fn weights_are_measured_and_known_by_the_step_of_their_folder() {
+    let work = TempDir::new().unwrap();
+    let step = work.path().join("mine/step1000");
+    fs::create_dir_all(&step).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(model("neox").join(file), step.join(file)).unwrap();
+    }
+    let out = work.path().join("out");
+    let table = succeed(&mut settling("weights", &[text(&step), "--out", text(&out)]));
+    assert!(table.contains("layer0.mlp.write"), "{table}");
+    let rows = fs::read_to_string(out.join("weights.csv")).unwrap();
+    assert!(rows.lines().skip(1).all(|row| row.starts_with("1,mine,1000,")), "{rows}");
+    assert!(out.join("weights.svg").is_file() && out.join("weights.png").is_file());
+
+    let asked = ["--model", "m", "--step", "7", "--out", text(&out)];
+    succeed(&mut settling("weights", &[&[text(&step)], &asked[..]].concat()));
+    let rows = fs::read_to_string(out.join("weights.csv")).unwrap();
+    assert!(rows.lines().nth(1).unwrap().starts_with("1,m,7,"), "{rows}");
+
+    // A table would say a step that nobody knows.
+    let (code, _, stderr) = run(&mut settling("weights", &[text(&model("neox")), "--out", text(&out)]));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("--step"), "{stderr}");
+}
+
+#[test]
+fn similarity_is_one_of_a_matrix_with_itself() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("x.safetensors");
+    let values: Vec<f32> = (0..60).map(|i| (i * i % 17) as f32).collect();
+    tensors(&file, &[("x", [12, 5])], &values);
+    let named = format!("{}:x", text(&file));
+    let draws = ["--permutations", "19", "--samples", "19"];
+    let table = succeed(&mut settling("similarity", &[&[text(&file), &named], &draws[..]].concat()));
+    let line = table.lines().find(|line| line.starts_with("debiased CKA")).unwrap();
+    assert!(line.ends_with("1.0000"), "{table}");
+    let (code, _, stderr) = run(&mut settling("similarity", &[text(&file), "none.npy"]));
+    assert_eq!(code, 3, "{stderr}");
+}
+
+#[test]
+fn an_audit_tells_a_sound_run_from_a_broken_one() {
+    let folder = TempDir::new().unwrap();
+    let step = |step: u64, values: [f32; 4]| {
+        let folder = folder.path().join(format!("step{step}"));
+        fs::create_dir_all(&folder).unwrap();
+        tensors(&folder.join("model.safetensors"), &[("w", [2, 2])], &values);
+    };
+    step(0, [1.0, 2.0, 3.0, 4.0]);
+    step(1, [1.5, 2.0, 3.0, 4.0]);
+    step(2, [2.0, 2.0, 3.0, 4.0]);
+    let json = folder.path().join("audit.json");
+    let report = succeed(&mut settling("audit", &[text(folder.path()), "--json", text(&json)]));
+    assert!(report.contains("sound"), "{report}");
+    assert!(fs::read_to_string(&json).unwrap().contains("sound"));
+    // The weights of another step under this name.
+    step(2, [1.0, 2.0, 3.0, 4.0]);
+    let (code, stdout, _) = run(&mut settling("audit", &[text(folder.path())]));
+    assert_eq!(code, 3, "{stdout}");
+    assert!(stdout.contains("broken"), "{stdout}");
+}
+
+#[test]
+fn tables_of_any_tool_become_a_report_and_the_papers_table() {
+    let folder = TempDir::new().unwrap();
+    let records = records(folder.path());
+    let out = folder.path().join("out");
+    let arguments = ["--records", text(&records), "--out", text(&out)];
+    let table = succeed(&mut settling("mcc", &arguments));
+    assert!(table.contains("within 10 % of training") && table.contains("weight_per"), "{table}");
+    for file in ["mcc.csv", "mcc.svg", "mcc.png"] {
+        assert!(out.join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let (code, _, stderr) = run(&mut settling("mcc", &[&arguments[..], &["--protocol", "mine"]].concat()));
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("corrected"), "{stderr}");
+
+    let said = succeed(&mut settling("report", &[text(folder.path()), "--out", text(&out)]));
+    assert!(said.contains("report.html"), "{said}");
+    let html = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(html.contains("<svg") && out.join("figures/main.svg").is_file());
+    // As a study names it.
+    assert_eq!(run(&mut settling("report", &["no-such-folder"])).0, 2);
+    fs::write(&records, "no,table").unwrap();
+    assert_eq!(run(&mut settling("report", &[text(folder.path())])).0, 3);
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn rows_are_a_batch_of_the_training_data() {
+    use settling::core::TokenSource as _;
+    use settling::tokens::NpyTokens;
+    use settling_hub_server::{File, HubServer, Repo};
+
+    let server = HubServer::start();
+    let mut data = Repo::dataset("someone/shuffled");
+    let ids = (0..2 * 1024_u32 * 2049).map(|place| (place / 2049 % 251) as u16);
+    let bytes: Vec<u8> = ids.flat_map(u16::to_le_bytes).collect();
+    data.replace("main", "Add data", [File::new("document-00000-of-00000.bin", bytes).in_lfs()]);
+    server.add(data);
+    let work = TempDir::new().unwrap();
+    let out = work.path().join("rows.npy");
+    let of_data = ["--dataset", "someone/shuffled", "--step", "1", "--rows", "2"];
+    let mut command = settling("rows", &[&of_data[..], &["--out", text(&out)]].concat());
+    command.env("HF_ENDPOINT", server.url()).env("HF_HOME", work.path()).env_remove("HF_TOKEN");
+    let said = succeed(&mut command);
+    assert!(said.contains("2 rows of 2049 tokens"), "{said}");
+    let rows = NpyTokens::open(&out).unwrap().read_rows(0..2).unwrap();
+    assert_eq!((rows.row(0)[0], rows.row(1)[2048]), (1024 % 251, 1025 % 251));
+}
+
+/// A file of f32 tensors, whose values come one after the other.
+fn tensors(path: &Path, shapes: &[(&str, [usize; 2])], values: &[f32]) {
+    let mut values = values.iter();
+    let tensors: Vec<(String, TensorData<'_>)> = shapes
+        .iter()
+        .map(|&(name, [rows, cols])| {
+            let bytes = values.by_ref().take(rows * cols).flat_map(|value| value.to_le_bytes());
+            let data = TensorData::new(Dtype::F32, vec![rows, cols], bytes.collect::<Vec<u8>>());
+            (name.to_owned(), data.unwrap())
+        })
+        .collect();
+    write_safetensors(path, &tensors).unwrap();
+}
+
+/// A records.csv of one model with four layers.
+fn records(folder: &Path) -> std::path::PathBuf {
+    let mut records = Vec::new();
+    for (step, grown) in [(0, 0.0), (100, 0.5), (1000, 1.0)] {
+        for layer in 0..4 {
+            for component in Component::ALL {
+                let site = Site::write(layer, component);
+                let early = f64::from(u8::from(layer % 2 == 0));
+                let cka: f64 = 0.1 + grown * 0.9 - 0.3 * early * grown * (1.0 - grown);
+                let mut add = |signal, metric: &str, estimator: &str, value: f64| {
+                    let record = Record::new("m", Step(step), site, signal, metric, Ok(value));
+                    let record = record.with_shape(64, 32).with_estimator(estimator);
+                    records.push(record.with_protocol("corrected"));
+                };
+                add(Signal::Activation, "cka", "debiased", cka);
+                add(Signal::Weight, "per", "attainable", 0.9 + 0.02 * layer as f64);
+                add(Signal::Gradient, "per", "attainable", 0.5 + 0.1 * layer as f64);
+            }
+        }
+    }
+    let path = folder.join("records.csv");
+    write_records(fs::File::create(&path).unwrap(), &records).unwrap();
+    path
+}
