@@ -68,7 +68,7 @@ pub(crate) fn records(tables: &Tables) -> usize {
     tables.models.iter().map(|model| model.records).sum()
 }
 
-/// Where the numbers of a figure come from: their protocol, what of Attention is looked at, the
+/// The origin of the numbers of a figure: their protocol, what of Attention is looked at, the
 /// observations of the `layers` that are shown or averaged, and how many numbers are undefined.
 pub(crate) fn source<'a>(
     tables: &Tables,
@@ -124,7 +124,7 @@ pub(crate) fn average_title(rules: &Rules) -> &'static str {
     }
 }
 
-/// Over what averages are taken, and which of them are shown: `Means over layers.`
+/// What averages are over, and which of them are shown: `Means over layers.`
 pub(crate) fn averages(rules: &Rules) -> String {
     let summary = &rules.summary;
     let mut text = format!("{}s over layers", average_title(rules));

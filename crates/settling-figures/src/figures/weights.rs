@@ -33,7 +33,8 @@ const RANDOM: &str = "marchenko_pastur";
 ///
 /// Records of signal `weight` and metric `per` are drawn: view `write` of whole layers, view `ov`
 /// of heads. Those with the estimator `marchenko_pastur`, what a random matrix of the shape has,
-/// are dotted. The rest is ignored. The note says what the PERs are over. Undefined values are left out, and counted below.
+/// are dotted. The rest is ignored. The note says what the PERs are over. Undefined values are left
+/// out, and counted below.
 ///
 /// # Errors
 ///
@@ -171,7 +172,7 @@ fn divisors(used: &[(usize, &Record)], drawn: &[usize]) -> String {
     }
 }
 
-/// Where among [`SERIES`] a record is drawn.
+/// The place in [`SERIES`] of a record that is drawn.
 fn series(record: &Record) -> Option<usize> {
     let site = record.site;
     if (record.signal, record.metric.as_str()) != (Signal::Weight, "per") {

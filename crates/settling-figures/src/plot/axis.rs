@@ -3,7 +3,7 @@
 /// A place on an axis, and what is written there: nothing at a minor tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
-    /// In the units of the axis.
+    /// The number, in the units of the axis.
     pub(crate) at: f64,
     pub(crate) label: String,
 }
@@ -30,21 +30,21 @@ enum Scale {
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unit {
-    /// As decimals.
+    /// Decimals.
     Number,
-    /// As whole numbers with k for thousands.
+    /// Whole numbers, with k for thousands.
     Count,
-    /// As percentages.
+    /// Percentages.
     Share,
 }
 
 /// How far the first and the last step stay from the ends of the axis.
 const INSET: f64 = 0.03;
-/// Where the logarithmic part begins behind 0.
+/// The place after 0 where the logarithmic part begins.
 const BEHIND_ZERO: f64 = 0.13;
 /// The ratio of the last to the first step from which on an axis is logarithmic.
 const LOG_RATIO: f64 = 20.0;
-/// Where an axis ends that has a lane above it, and where the lane is.
+/// The end of an axis that has a lane above it, and the place of the lane.
 const BELOW_LANE: f64 = 0.84;
 const LANE: f64 = 0.94;
 
@@ -75,7 +75,7 @@ impl Axis {
         Self::spanning(shares, Unit::Share)
     }
 
-    /// As [`shares`](Self::shares), written as decimals.
+    /// Like [`shares`](Self::shares), written as decimals.
     pub(crate) fn ratios(ratios: impl IntoIterator<Item = f64>) -> Self {
         Self::spanning(ratios, Unit::Number)
     }
@@ -102,7 +102,7 @@ impl Axis {
         Self { scale, unit, ends: (start, 1.0 - INSET), lane: None }
     }
 
-    /// Where `number` lies: 0 at the low end, 1 at the high end.
+    /// The place of `number`: 0 at the low end, 1 at the high end.
     pub(crate) fn place(&self, number: f64) -> f64 {
         let within = match self.scale {
             Scale::Linear { low, high } if low < high => (number - low) / (high - low),
@@ -114,7 +114,7 @@ impl Axis {
         start + (end - start) * within
     }
 
-    /// Where the lane lies, if there is one.
+    /// The place of the lane, if there is one.
     pub(crate) fn lane(&self) -> Option<(f64, &'static str)> {
         self.lane.map(|label| (LANE, label))
     }
@@ -124,7 +124,7 @@ impl Axis {
         matches!(self.scale, Scale::Log { .. })
     }
 
-    /// Where the axis is broken: between 0 and the logarithmic part.
+    /// The place where the axis is broken: between 0 and the logarithmic part.
     pub(crate) fn gap(&self) -> Option<f64> {
         matches!(self.scale, Scale::Log { zero: true, .. })
             .then_some(f64::midpoint(INSET, BEHIND_ZERO))
@@ -301,7 +301,7 @@ mod tests {
             (axis.place(10.0) - axis.place(1.0) - (axis.place(1000.0) - axis.place(100.0))).abs()
                 < 1e-12
         );
-        let gap = axis.gap().expect("an axis with a step 0 is broken behind it");
+        let gap = axis.gap().expect("an axis with a step 0 is broken after it");
         assert!(axis.place(0.0) < gap && gap < axis.place(1.0));
         let minor = axis.ticks().into_iter().filter(|tick| tick.label.is_empty());
         assert_eq!(

@@ -10,7 +10,7 @@ use crate::plot::text;
 pub(crate) const HEIGHT: f64 = 186.0;
 pub(crate) const LABEL_SIZE: f64 = 13.0;
 
-/// From the middle of a line of text to its baseline, in units of its size.
+/// The distance from the middle of a line of text to its baseline, in units of its size.
 pub(crate) const BASELINE: f64 = 0.36;
 
 /// The least space between two labels of the horizontal axis.
@@ -268,7 +268,7 @@ impl Panel<'_> {
     }
 }
 
-/// From this many points on, markers are thinned so that they do not merge into a band.
+/// Markers are thinned from this many points on, so that they do not merge into a band.
 const CROWDED: usize = 60;
 /// How far apart markers are then.
 const APART: f64 = 8.0;
