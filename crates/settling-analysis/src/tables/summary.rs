@@ -212,6 +212,42 @@ mod tests {
         assert!(found.contains(&(512, Attention, Signal::Weight, 0.25, 1)));
     }
 
+    /// Every estimator of CKA has rows, the one that decides before the others.
+    #[test]
+    fn the_estimator_that_decides_comes_first() {
+        let cka = |estimator: &str, layer, value| {
+            let site = Site::write(layer, Component::Mlp);
+            Record::new("m", Step(1000), site, Signal::Activation, "cka", Ok(value))
+                .with_estimator(estimator)
+                .with_protocol("mine")
+        };
+        let records: Vec<Record> = [0, 1]
+            .into_iter()
+            .flat_map(|layer| {
+                let more = 0.25 * layer as f64;
+                [
+                    cka("floor", layer, more),
+                    cka("biased", layer, 0.5 + more),
+                    cka("debiased", layer, 0.25 + more),
+                ]
+            })
+            .collect();
+        let found = |rules: Rules| -> Vec<(String, f64, u64)> {
+            let rules = Rules { protocol: "mine".to_owned(), ..rules };
+            let rows = summary_table(&records, &rules);
+            rows.into_iter().map(|row| (row.estimator, row.value.unwrap(), row.n)).collect()
+        };
+        let rows = |rows: [(&str, f64); 3]| rows.map(|(name, value)| (name.to_owned(), value, 2));
+        assert_eq!(
+            found(Rules::corrected()),
+            rows([("debiased", 0.375), ("biased", 0.625), ("floor", 0.125)])
+        );
+        assert_eq!(
+            found(Rules::published()),
+            rows([("biased", 0.625), ("debiased", 0.375), ("floor", 0.125)])
+        );
+    }
+
     #[test]
     fn the_median_of_an_even_number_lies_in_the_middle() {
         assert_eq!(average(vec![4.0, 1.0, 2.0, 8.0], Average::Median), Some(3.0));

@@ -47,6 +47,7 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
     for text in ["MLP, write", "mine <1>, step 512. Undefined and left out: 2 values.", "Layer"] {
         assert!(texts.contains(&text), "no `{text}` in {texts:?}");
     }
+    assert!(texts.contains(&"PER over the largest attainable rank."), "{texts:?}");
     // At most 16 layers are labeled.
     assert!(texts.contains(&"18") && !texts.contains(&"17"));
 }
@@ -59,4 +60,22 @@ fn nothing_and_too_much_are_refused() {
     let mut two = records();
     two[0].step = Step(1);
     assert_eq!(weight_figure(&two).unwrap_err().kind(), ErrorKind::InvalidRecords);
+}
+
+#[test]
+fn the_divisor_of_heads_is_named_and_the_key_has_what_is_drawn() {
+    let head = record(Site::ov(0).of_head(0), "head_dim", Ok(0.5));
+    let figure = weight_figure(std::slice::from_ref(&head)).expect("a figure");
+    let svg = parse(&figure);
+    let found = texts(&svg);
+    assert!(found.contains(&"PER over the head dimension."), "{found:?}");
+    assert!(found.contains(&"output-value circuit of a head"), "{found:?}");
+    for absent in ["MLP, write", "Attention, write", "a random matrix of the shape"] {
+        assert!(!found.contains(&absent), "{absent} in {found:?}");
+    }
+    let layer = record(Site::write(0, Component::Mlp), "attainable", Ok(0.5));
+    let figure = weight_figure(&[head, layer]).expect("a figure");
+    let said = "PER of MLP, write: over the largest attainable rank; of output-value circuit of a \
+                head: over the head dimension.";
+    assert!(figure.svg().contains(said), "{}", figure.svg());
 }
