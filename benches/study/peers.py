@@ -34,7 +34,7 @@ HD = D // HEADS
 # Of each step the batches before it by five and four, from the first on.
 STEPS = {0: (0, 1), 8: (3, 4), 16: (11, 12), 24: (19, 20)}
 BATCH = 128
-# What f32 may cost both sides, as in tests/protocols.rs.
+# What f32 may cost both sides, as in tests/it/protocols.rs.
 TOLERANCE = 3e-6
 
 

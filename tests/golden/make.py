@@ -1,4 +1,4 @@
-"""Writes the golden suite of the test ../protocols.rs with Hugging Face transformers and numpy.
+"""Writes the golden suite of the test ../it/protocols.rs with Hugging Face transformers and numpy.
 
     pip install torch==2.11.0 transformers==5.24.0 safetensors numpy
     python make.py

@@ -61,7 +61,7 @@ impl Fixture {
         let mut settings = HubSettings::new(cache);
         settings.endpoint = self.server.url();
         settings.backoff = Duration::from_millis(1);
-        HubSeries::of_model(&Hub::new(settings).unwrap(), MODEL, None, None).unwrap()
+        HubSeries::open(&Hub::new(settings).unwrap(), MODEL).unwrap()
     }
 
     /// What `look` sees of the plan of a study.

@@ -1,9 +1,9 @@
 """Runs the Python of docs/SCHEMA.md on a study's output, and prints what each block ends with.
 
-python tables.py SCHEMA.md    in the study's folder, with this folder's requirements.txt installed. `tests/schema.rs` runs it, and
+python tables.py SCHEMA.md    in the study's folder, with this folder's requirements.txt installed. `tests/it/schema.rs` runs it, and
                               says there what is expected.
 
-One line of JSON a block: the columns of the table that its last line names, each with its type and its cells, which are text that
+One line of JSON per block: the columns of the table that its last line names, each with its type and its cells, which are text that
 reads back to the same number (an undefined one is null).
 """
 

@@ -3,11 +3,11 @@
 //!
 //! # Should you use this crate?
 //!
-//! Yes, if you have the records of a study (or numbers of your own in their form) and want to decide
-//! about them: which layers converge early, which have a large effective rank, whether the two go
-//! together, and how much of that hangs on the thresholds. Everything here is a function of records
-//! and [`Rules`]; nothing is read, run or drawn. `settling` makes records, `settling-figures` draws
-//! what this crate returns and computes nothing itself.
+//! Yes, if you have the records of a study (or numbers of your own in their form) and want to
+//! decide about them: which layers converge early, which have a large effective rank, whether the
+//! two go together, and how much of that hangs on the thresholds. Everything here is a function of
+//! records and [`Rules`]; nothing is read, run or drawn. `settling` makes records,
+//! `settling-figures` draws what this crate returns and computes nothing itself.
 //!
 //! | question | answer | file of a study |
 //! |---|---|---|

@@ -13,14 +13,17 @@ use crate::{Error, ErrorKind, Threshold, Window};
 /// ```
 /// use settling_analysis::{Crossing, Settling, Threshold, Trajectory, Window};
 ///
-/// let cka = Trajectory::new([(0, Some(0.1)), (1_000, Some(0.5)), (3_000, Some(0.4)), (13_000, Some(0.8)), (143_000, Some(1.0))])?;
+/// let early = [(0, Some(0.1)), (1_000, Some(0.5)), (3_000, Some(0.4))];
+/// let late = [(13_000, Some(0.8)), (143_000, Some(1.0))];
+/// let cka = Trajectory::new(early.into_iter().chain(late))?;
 ///
 /// // The paper's text: at least 0.45 at some step within the first 10 %.
 /// assert_eq!(cka.early(Window::UpTo(0.1), Threshold::AtLeast(0.45)), Ok(true));
 /// // Its published code: more than 0.45 at step 13000.
 /// assert_eq!(cka.early(Window::Step(13_000), Threshold::Above(0.45)), Ok(true));
 ///
-/// // It reaches 0.45 at step 1000, and stays there from 13000; half-way between 0.4 and 0.5 on the line from 0.4 to 0.8.
+/// // It reaches 0.45 at step 1000, and stays there from 13000; half-way between 0.4 and 0.5 on the
+/// // line from 0.4 to 0.8.
 /// let settling = |crossing| cka.settling(Threshold::AtLeast(0.45), crossing);
 /// assert_eq!(settling(Crossing::Measured), Ok(Settling::At(13_000.0)));
 /// assert_eq!(settling(Crossing::Linear).unwrap().step().unwrap().round(), 4_250.0);
@@ -159,7 +162,7 @@ impl Trajectory {
     /// From when on all values reach `threshold`, the last one included.
     ///
     /// Undefined values: what comes before the last defined value below the threshold does not
-    /// matter; an undefined value behind it makes the answer unknown.
+    /// matter; an undefined value after it makes the answer unknown.
     ///
     /// # Errors
     ///
@@ -213,7 +216,8 @@ impl Trajectory {
     /// ```
     /// use settling_analysis::{Threshold, Trajectory, Unknown};
     ///
-    /// let per = Trajectory::new([(0, Some(0.97)), (80, Some(0.96)), (90, None), (100, Some(0.955))])?;
+    /// let points = [(0, Some(0.97)), (80, Some(0.96)), (90, None), (100, Some(0.955))];
+    /// let per = Trajectory::new(points)?;
     /// let large = |from, spread| per.large_and_stable(Threshold::AtLeast(0.95), from, spread);
     /// assert_eq!(large(0.95, 0.01), Ok(true));
     /// assert_eq!(large(0.5, 0.01), Err(Unknown::Undefined(90)));

@@ -46,8 +46,8 @@ impl Device {
         }
     }
 
-    /// How fast matrix products are here: floating-point operations a second, a multiplication and
-    /// an addition being two. Measured for about a fifth of a second, so that it can be said
+    /// How fast matrix products are here: floating-point operations per second, a multiplication
+    /// and an addition being two. Measured for about a fifth of a second, so that it can be said
     /// beforehand how long something will take.
     ///
     /// # Errors

@@ -66,7 +66,8 @@ impl Error {
     }
 
     /// The error of a checkpoint or of another crate that this one reports, for a caller that looks
-    /// for its type. Its text is part of the message, so it is no [source](std::error::Error::source).
+    /// for its type. Its text is part of the message, so it is no
+    /// [source](std::error::Error::source).
     #[must_use]
     pub fn get_ref(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.cause.as_deref()

@@ -1,5 +1,5 @@
-//! What libtorch reports when something fails, told apart by its words; and the memory of a GPU that
-//! has failed.
+//! What libtorch reports when something fails, told apart by its words; and the first failure of a
+//! GPU.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 /// asked of it afterwards fails too, or worse, does not.
 static FAILED: OnceLock<String> = OnceLock::new();
 
-/// With what a GPU failed first in this process, if one has.
+/// The first failure of a GPU in this process, if one has failed.
 pub(crate) fn first_of_a_gpu() -> Option<&'static str> {
     FAILED.get().map(String::as_str)
 }

@@ -7,41 +7,56 @@
 //! the rows arrive in a closure as plain `f32` matrices. It runs GPT-NeoX (the Pythia family),
 //! Llama and its relatives (OLMo, OLMo 2, Mistral, SmolLM, Amber, TinyLlama, Pico) and GPT-2. If
 //! you already have activations, you do not need it: `settling-cka` and `settling-rank` take any
-//! matrix. It links libtorch 2.11.0, a C++ library that `cargo xtask libtorch` of the workspace
-//! finds or fetches; the other crates do not.
+//! matrix.
+//!
+//! # libtorch
+//!
+//! This is the only crate of `settling` that links a C++ library: libtorch 2.11.0, what PyTorch
+//! itself is made of. The build looks for it in this order:
+//!
+//! 1. the folder that the environment variable `LIBTORCH` names, the one with `lib/` and `include/`
+//!    in it; that of a PyTorch 2.11.0 installed by pip (`site-packages/torch`) will do;
+//! 2. with the feature `download-libtorch`, an archive that the build
+//!    fetches.
+//!
+//! In the repository of `settling`, `cargo xtask libtorch` finds or fetches one, and nothing needs
+//! to be set.
+//!
+//! A program must find the same libraries when it runs. Either set `LD_LIBRARY_PATH` to
+//! `$LIBTORCH/lib`, or write that folder into the program as its *rpath* when it is linked; the
+//! build script of this crate does so for its own tests. For a program of your own, and for a GPU
+//! (`libtorch_cuda.so` must be linked although no symbol of it is named), see docs/LIBTORCH.md of
+//! the repository.
+//!
+//! | crate feature | what it does |
+//! |---|---|
+//! | `download-libtorch` | fetches libtorch where `LIBTORCH` is not set |
+//! | `doc-only` | builds and checks everything without libtorch; nothing can be linked or run |
 //!
 //! # Example
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use settling_capture::{Options, Transformer};
+//! use settling_capture::{Error, Options, Transformer};
 //! use settling_core::{Capture, MatView, Positions, Site, TokenBatch};
-//! # fn checkpoint() -> (settling_models::GptNeox, impl settling_core::TensorSource<Error = std::io::Error>) {
-//! #     struct Empty;
-//! #     impl settling_core::TensorSource for Empty {
-//! #         type Error = std::io::Error;
-//! #         fn tensors(&self) -> &[settling_core::TensorMeta] { &[] }
-//! #         fn read(&self, _: &str) -> Result<settling_core::TensorData<'_>, std::io::Error> { unreachable!() }
-//! #     }
-//! #     (settling_models::GptNeox::default(), Empty)
-//! # }
-//! // From settling-checkpoint, or any TensorSource of your own.
-//! let (config, source) = checkpoint();
+//! use settling_models::ModelSource;
 //!
-//! let options = Options { positions: Positions::Last, ..Options::default() };
-//! let mut model = Transformer::load(&config.into(), &source, &options)?;
-//! let batch = TokenBatch::new(vec![12, 7, 4, 9], 4)?;
-//! model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
-//!     println!("{site}: {} x {}", rows.rows(), rows.cols());
-//!     ControlFlow::Continue(())
-//! })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! /// `checkpoint` is one of settling-checkpoint, or any ModelSource of your own.
+//! fn show(checkpoint: &impl ModelSource, batch: &TokenBatch) -> Result<(), Error> {
+//!     let architecture = Transformer::architecture_of(checkpoint)?;
+//!     let options = Options { positions: Positions::Last, ..Options::default() };
+//!     let mut model = Transformer::load(&architecture, checkpoint, &options)?;
+//!     model.activations(batch, &mut |site: &Site, rows: MatView<'_>| {
+//!         println!("{site}: {} x {}", rows.rows(), rows.cols());
+//!         ControlFlow::Continue(())
+//!     })
+//! }
 //! ```
 //!
 //! # What is computed
 //!
 //! The [sites](Options::sites) that were asked for, at the [positions](Options::positions) that
-//! were asked for, and what they need: no output embedding for activations, nothing behind the last
+//! were asked for, and what they need: no output embedding for activations, nothing after the last
 //! site, and of the last layer only those positions. A sink that has seen enough
 //! [breaks](std::ops::ControlFlow::Break) and ends the pass. Any other tensor of the pass (queries,
 //! hidden activations, the residual stream) is an [`Intermediate`] by its name.
@@ -52,8 +67,8 @@
 //!
 //! # Linear algebra
 //!
-//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU,
-//! behind the same traits; they need no model. On a CPU those crates are the better choice.
+//! [`DeviceSpectra`] and [`DeviceCka`] are what `settling-rank` and `settling-cka` do, on a GPU, by
+//! the same traits; they need no model. On a CPU those crates are the better choice.
 //! Singular values and CKA are computed in f64, and spectra certified one by one.
 //!
 //! # Numerics
@@ -66,12 +81,11 @@
 //!
 //! # Threads
 //!
-//! libtorch runs each operation on a thread pool of its own, one thread a core by default;
+//! libtorch runs each operation on a thread pool of its own, one thread per core by default;
 //! [`set_threads`] changes it, for calls from the thread that calls it. It is idle while a sink
 //! runs, and everything here waits for it, so a sink may use all cores (a rayon pool, say) and the
 //! two never compete. What does compete is several models at once: give each its share by
 //! `set_threads`, called in the thread that runs it, or better, run them one after the other.
-//!
 // libtorch is called through tch's safe wrappers only.
 #![forbid(unsafe_code)]
 

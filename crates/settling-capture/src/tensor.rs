@@ -94,7 +94,7 @@ impl Host {
 
     /// The elements, when they have arrived.
     pub(crate) fn finish(self) -> Result<Vec<f32>, Error> {
-        // A copy that blocks comes behind the other one in the device's queue. Unlike tch's
+        // A copy that blocks comes after the other one in the device's queue. Unlike tch's
         // `synchronize`, it does not panic.
         let arrived = || {
             let _ = self.last.f_to_device(Device::Cpu)?;

@@ -22,7 +22,7 @@ impl Walk {
         (start < end).then(|| start..(start + self.size).min(end))
     }
 
-    /// Goes on behind the rows that came next.
+    /// Goes on after the rows that came next.
     pub(crate) fn advance(&mut self) {
         self.rows.start = (self.rows.start + self.size).min(self.rows.end);
     }

@@ -57,7 +57,8 @@ impl TensorHashes {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let one = settling_core::TensorData::new(settling_core::Dtype::U8, vec![1], vec![7])?;
-    /// # settling_checkpoint::write_safetensors(folder.path().join("model.safetensors"), &[("a".to_owned(), one)])?;
+    /// # let path = folder.path().join("model.safetensors");
+    /// # settling_checkpoint::write_safetensors(path, &[("a".to_owned(), one)])?;
     /// use settling_checkpoint::{Checkpoint, TensorHashes, content_hash};
     ///
     /// let checkpoint = Checkpoint::open(folder.path())?;

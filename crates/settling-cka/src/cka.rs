@@ -1,51 +1,10 @@
-use crate::error::{Error, Fault, Side};
+//! CKA as sums over rows, and the numbers that follow from them.
 
-/// Why a number has no value for the rows seen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Undefined {
-    /// The definition divides by zero for so few rows.
-    #[error("too few rows: expected at least {needed}, found {found}")]
-    TooFewRows {
-        /// The least number of rows for which the number is defined.
-        needed: usize,
-        /// The number of rows seen.
-        found: usize,
-    },
-    /// All rows of one side are equal.
-    #[error("zero variance: all rows of {0} are equal")]
-    ZeroVariance(Side),
-    /// The rows of one side differ by so little that fourth powers of the differences leave the
-    /// range of f64.
-    #[error(
-        "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
-    )]
-    VarianceTooSmall(Side),
-    /// The denominator of the debiased value is not positive, or not known to three digits: the
-    /// rows of one side are equally far from each other, or one of them is millions of times
-    /// farther away than the others.
-    #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
-    SelfTermNotPositive(Side),
-    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance
-    /// is to be the width of a kernel.
-    #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
-    ZeroBandwidth(Side),
-    /// No singular value decomposition that passes its check was found. No matrix is known that
-    /// does this.
-    #[error("the singular value decomposition did not converge; please report this")]
-    NoConvergence,
-    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹²
-    /// outside: an error of this crate or of the machine, or a given Gram matrix that is none of a
-    /// kernel.
-    #[error(
-        "a value between 0 and 1 is not: a given matrix is not the Gram matrix of a kernel, or this is an error of settling-cka; then \
-         please report it"
-    )]
-    BoundViolated,
-}
+use crate::error::Error;
+use crate::undefined::{Side, Undefined};
 
-/// What one side contributes to [`CkaSums`]: with `C` the centred products of its rows with
-/// themselves, and `u` the squared norms of its centred rows.
+/// What one side contributes to [`CkaSums`]: with `C` the centered products of its rows with
+/// themselves, and `u` the squared norms of its centered rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SideSums {
     /// The width.
@@ -60,9 +19,9 @@ pub struct SideSums {
 
 /// All that a [`Cka`] is made of: sums over paired rows, each side about its mean over all of them.
 ///
-/// The door for accumulators that form these sums elsewhere, on a GPU say; on the CPU
-/// [`LinearCka`](crate::LinearCka) does it. How the sums move when the mean does, so that rows may
-/// come in batches, is derived in `moments.rs` of this crate.
+/// An accumulator that forms these sums elsewhere, on a GPU say, makes a [`Cka`] of them; on the
+/// CPU [`LinearCka`](crate::LinearCka) does it. How the sums move when the mean does, so that rows
+/// may come in batches, is derived in `moments.rs` of this crate.
 ///
 /// # Example
 ///
@@ -71,9 +30,10 @@ pub struct SideSums {
 /// ```
 /// use settling_cka::{Cka, CkaSums, ErrorKind, SideSums};
 ///
-/// // Centred, x is (-3, -1, 1, 3) / 2 and y (-3, 1, -1, 3) / 2.
+/// // Centered, x is (-3, -1, 1, 3) / 2 and y (-3, 1, -1, 3) / 2.
 /// let side = SideSums { features: 1, trace: 5.0, frobenius_squared: 25.0, squared_norms: 10.25 };
-/// let sums = CkaSums { rows: 4, x: side, y: side, cross_frobenius_squared: 16.0, cross_norms: 10.25 };
+/// let (cross_frobenius_squared, cross_norms) = (16.0, 10.25);
+/// let sums = CkaSums { rows: 4, x: side, y: side, cross_frobenius_squared, cross_norms };
 /// let cka = Cka::from_sums(sums)?;
 /// assert_eq!(cka.biased()?, 0.64);
 /// assert!((cka.debiased()? - -1.0 / 26.0).abs() < 1e-15);
@@ -86,25 +46,25 @@ pub struct SideSums {
 pub struct CkaSums {
     /// The number of rows.
     pub rows: usize,
-    /// Of `x`.
+    /// What `x` contributes.
     pub x: SideSums,
-    /// Of `y`.
+    /// What `y` contributes.
     pub y: SideSums,
     /// `‖Cxy‖²`, the squared Frobenius norm of `Σ x̃ ỹᵀ`.
     pub cross_frobenius_squared: f64,
-    /// `Σ u v`, over the squared norms of the centred rows of `x` and of `y`.
+    /// `Σ u v`, over the squared norms of the centered rows of `x` and of `y`.
     pub cross_norms: f64,
 }
 
 /// The CKA of two sets of features of the same rows, and what is needed to read it.
 ///
-/// Below, `C` are centred products over all `n` rows: with `X̃` the rows of `x` minus their mean,
+/// Below, `C` are centered products over all `n` rows: with `X̃` the rows of `x` minus their mean,
 /// `Cxx = X̃ᵀX̃`, `Cxy = X̃ᵀỸ`, `Cyy = ỸᵀỸ`; `u_i = |x̃_i|²`, `v_i = |ỹ_i|²`; norms are Frobenius
 /// norms.
 ///
 /// # Worked example
 ///
-/// `x = (1, 2, 3, 4)` and `y = (1, 3, 2, 4)`, one feature each. Centred, `(-3, -1, 1, 3) / 2` and
+/// `x = (1, 2, 3, 4)` and `y = (1, 3, 2, 4)`, one feature each. Centered, `(-3, -1, 1, 3) / 2` and
 /// `(-3, 1, -1, 3) / 2`, so `Cxx = Cyy = 5`, `Cxy = 4`, `u = v = (9, 1, 1, 9) / 4`, `Σu = 5`,
 /// `Σuv = 41 / 4`.
 ///
@@ -167,7 +127,7 @@ impl Cka {
             ("the sum of products of norms", sums.cross_norms),
         ];
         match named.into_iter().find(|(_, value)| !value.is_finite()) {
-            Some((name, value)) => Err(Fault::SumNotFinite { name, value }.into()),
+            Some((name, value)) => Err(Error::sum_not_finite(name, value)),
             None => Ok(Self::new(sums, Errors::default())),
         }
     }
@@ -222,13 +182,14 @@ impl Cka {
     ///
     /// # Errors
     ///
-    /// As [`biased`](Self::biased).
+    /// The same as [`biased`](Self::biased): fewer than 2 rows, or a side with no or too little
+    /// variance.
     pub fn biased_error(&self) -> Result<f64, Undefined> {
         let CkaSums { x, y, .. } = self.sums;
         self.ratio_error(self.biased()?, x.frobenius_squared, y.frobenius_squared)
     }
 
-    /// The angle between the centred Gram matrices, `arccos` of [`biased`](Self::biased), in
+    /// The angle between the centered Gram matrices, `arccos` of [`biased`](Self::biased), in
     /// radians: from 0 for features that agree to π/2. A metric: it satisfies the triangle
     /// inequality, as `1 - CKA` does not.
     ///
@@ -237,7 +198,8 @@ impl Cka {
     ///
     /// # Errors
     ///
-    /// As [`biased`](Self::biased).
+    /// The same as [`biased`](Self::biased): fewer than 2 rows, or a side with no or too little
+    /// variance.
     ///
     /// # References
     ///
@@ -320,13 +282,15 @@ impl Cka {
     ///
     /// # Errors
     ///
-    /// As [`debiased`](Self::debiased).
+    /// The same as [`debiased`](Self::debiased): fewer than 4 rows, a side with no or too little
+    /// variance, or a self-similarity that is not positive.
     pub fn debiased_error(&self) -> Result<f64, Undefined> {
         let terms = self.debiased_terms()?;
         self.ratio_error(terms.ratio(), terms.h_xx, terms.h_yy)
     }
 
-    /// Of `value`, a ratio to the root of `x y` whose terms have the errors of the squared norms.
+    /// The error of `value`, a ratio to the root of `x y` whose terms have the errors of the
+    /// squared norms.
     fn ratio_error(&self, value: f64, x: f64, y: f64) -> Result<f64, Undefined> {
         let Errors { x: x_error, y: y_error, cross } = self.errors;
         Ok(cross / (x.sqrt() * y.sqrt()) + 0.5 * value.abs() * (x_error / x + y_error / y))
@@ -349,7 +313,8 @@ impl Cka {
     ///
     /// # Errors
     ///
-    /// As [`biased`](Self::biased).
+    /// The same as [`biased`](Self::biased): fewer than 2 rows, or a side with no or too little
+    /// variance.
     pub fn floor(&self) -> Result<f64, Undefined> {
         let (x, y) = self.participation_ratios()?;
         bounded(x.sqrt() * y.sqrt() / (self.rows() as f64 - 1.0), 1e-12 + self.relative_errors())
@@ -366,7 +331,8 @@ impl Cka {
     ///
     /// # Errors
     ///
-    /// As [`biased`](Self::biased).
+    /// The same as [`biased`](Self::biased): fewer than 2 rows, or a side with no or too little
+    /// variance.
     pub fn participation_ratios(&self) -> Result<(f64, f64), Undefined> {
         self.check(2)?;
         let ratio = |sums: SideSums| sums.trace * sums.trace / sums.frobenius_squared;

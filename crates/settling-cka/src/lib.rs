@@ -1,4 +1,4 @@
-//! Linear centred kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and
+//! Linear centered kernel alignment (CKA): biased and debiased, exact, streaming, mergeable; and
 //! what is reported beside it.
 //!
 //! # Should you use this crate?
@@ -20,7 +20,7 @@
 //!   [`bootstrap`].
 //! - Other kernels: [`rbf_cka`], [`kernel_cka`]. What papers with mini-batches computed:
 //!   [`MinibatchCka`].
-//! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all behind the trait [`Similarity`].
+//! - Other similarities: [`Svcca`], [`Pwcca`], [`Procrustes`], all by the trait [`Similarity`].
 //!
 //! # Which number?
 //!
@@ -56,7 +56,7 @@
 //! All arithmetic is f64, on one thread for one pair; [`CkaMatrix`] and [`bootstrap`] share pairs
 //! and draws among the threads of rayon's pool, and no bit depends on their number. On one machine,
 //! the same rows in the same order give the same bits, however they are split into batches. Rows
-//! are centred before any product, and means are kept in twice the precision of f64, so that
+//! are centered before any product, and means are kept in twice the precision of f64, so that
 //! features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹².
 //! Swapping `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging
 //! accumulators in another order, or the other of the two forms of [`linear_cka`], changes the
@@ -66,39 +66,31 @@
 //! far it may be off.
 #![forbid(unsafe_code)]
 
-mod accumulator;
-mod block;
-mod bootstrap;
-mod cca;
+mod arithmetic;
+mod check;
 mod cka;
 mod error;
-mod gram;
-mod grid;
-mod kernel;
-mod matrix;
-mod minibatch;
-mod moments;
+mod estimators;
+mod inference;
 mod null;
-mod procrustes;
-mod product;
-mod random;
-mod similarity;
-mod stream;
-mod svd;
+mod sums;
+mod undefined;
 
-pub use accumulator::{
-    CkaAccumulator, LinearCka, check_pair, linear_cka, linear_cka_features, linear_cka_gram,
-};
-pub use bootstrap::{Bootstrap, Interval, bootstrap};
-pub use cca::{Pwcca, Svcca};
-pub use cka::{Cka, CkaSums, SideSums, Undefined, independence_floor};
-pub use error::{Error, ErrorKind, Side};
-pub use kernel::{Bandwidth, kernel_cka, rbf_cka};
-pub use matrix::CkaMatrix;
-pub use minibatch::MinibatchCka;
-pub use null::{NullSummary, PermutationNull, permutation_null};
-pub use procrustes::Procrustes;
-pub use similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
+pub use check::check_pair;
+pub use cka::{Cka, CkaSums, SideSums, independence_floor};
+pub use error::{Error, ErrorKind};
+pub use estimators::accumulator::CkaAccumulator;
+pub use estimators::cca::{Pwcca, Svcca};
+pub use estimators::kernel::{Bandwidth, kernel_cka, rbf_cka};
+pub use estimators::linear::{LinearCka, linear_cka, linear_cka_features, linear_cka_gram};
+pub use estimators::matrix::CkaMatrix;
+pub use estimators::minibatch::MinibatchCka;
+pub use estimators::procrustes::Procrustes;
+pub use estimators::similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
+pub use inference::bootstrap::{Bootstrap, Interval, bootstrap};
+pub use inference::permutation::permutation_null;
+pub use null::{NullSummary, PermutationNull};
+pub use undefined::{Side, Undefined};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,8 +1,7 @@
-use settling_core::MatView;
+//! CKA beside its values when rows are paired at random.
 
-use crate::accumulator::LinearCka;
-use crate::cka::{Cka, Undefined};
-use crate::error::Error;
+use crate::cka::Cka;
+use crate::undefined::Undefined;
 
 /// CKA beside its values when rows are paired at random: what the value would be if `x` and `y` had
 /// nothing to do with each other, for these very rows.
@@ -22,12 +21,13 @@ pub struct PermutationNull {
 
 /// A number under a [`PermutationNull`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct NullSummary {
     /// The value of the rows as they are paired.
     pub observed: f64,
     /// The mean of the draws; 0 without any.
     pub mean: f64,
-    /// The standard deviation of the draws; 0 of fewer than two.
+    /// The standard deviation of the draws; 0 for fewer than two.
     pub standard_deviation: f64,
     /// `(1 + the number of draws that reach the observed value) / (1 + the number of draws)`: at
     /// most α with a probability of at most α if the null holds, for any number of draws (Phipson &
@@ -40,13 +40,13 @@ impl PermutationNull {
         Self { observed, draws }
     }
 
-    /// Of the rows as they are paired.
+    /// The CKA of the rows as they are paired.
     #[must_use]
     pub fn observed(&self) -> Cka {
         self.observed
     }
 
-    /// Of the rows paired at random.
+    /// The CKA of the rows paired at random, once per draw.
     #[must_use]
     pub fn draws(&self) -> &[Cka] {
         &self.draws
@@ -78,40 +78,4 @@ impl PermutationNull {
             p_value: (1 + reached.count()) as f64 / (1.0 + count),
         })
     }
-}
-
-/// The [`PermutationNull`] of two matrices in memory, of `draws` orders of all rows that follow
-/// from `seed`.
-///
-/// The random numbers are those of SplitMix64. For n rows of widths p and q a draw costs n²
-/// operations where `n < p + q`, and `2 n p q` else. For rows that do not fit memory, see
-/// [`LinearCka::with_null`].
-///
-/// # Errors
-///
-/// As [`LinearCka::update`].
-///
-/// # Example
-///
-/// ```
-/// use settling_cka::permutation_null;
-/// use settling_core::MatView;
-///
-/// let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
-/// let y = [2.0, 1.0, 3.0, 5.0, 4.0, 6.0, 8.0, 7.0];
-/// let null = permutation_null(MatView::new(&x, 8, 1), MatView::new(&y, 8, 1), 999, 1)?;
-/// let summary = null.summary(|cka| cka.biased())?;
-/// assert!((summary.mean - null.observed().floor()?).abs() < 0.03); // 1/7
-/// assert!(summary.p_value < 0.01);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn permutation_null<T: Copy + Into<f64> + Sync>(
-    x: MatView<'_, T>,
-    y: MatView<'_, T>,
-    draws: usize,
-    seed: u64,
-) -> Result<PermutationNull, Error> {
-    let mut all = LinearCka::with_block_rows(x.rows().max(1)).with_null(draws, seed);
-    all.update(x, y)?;
-    Ok(all.finish_with_null())
 }

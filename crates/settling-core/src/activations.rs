@@ -1,7 +1,12 @@
+//! Captured rows in memory.
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::{Capture, CaptureSink, MatView, Site, TokenBatch};
+use crate::capture::{Capture, CaptureSink};
+use crate::mat::MatView;
+use crate::site::Site;
+use crate::tokens::TokenBatch;
 
 /// The rows of every site of a pass, in memory: a [`CaptureSink`] that keeps what it is given.
 ///
@@ -52,7 +57,7 @@ impl Activations {
     ///
     /// # Errors
     ///
-    /// As [`Capture::activations`].
+    /// The same as [`Capture::activations`]: the tokens do not fit the model, or the pass fails.
     pub fn capture<C: Capture + ?Sized>(
         model: &mut C,
         batch: &TokenBatch,
@@ -108,7 +113,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Component;
+    use crate::site::Component;
 
     #[test]
     fn rows_are_appended_site_by_site() {

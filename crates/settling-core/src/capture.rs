@@ -1,6 +1,11 @@
+//! A model whose activations can be observed, and what takes them.
+
 use std::ops::ControlFlow;
 
-use crate::{BoxError, MatView, Site, TokenBatch};
+use crate::error::BoxError;
+use crate::mat::MatView;
+use crate::site::Site;
+use crate::tokens::TokenBatch;
 
 /// Takes captured rows as a model produces them. Every closure of the right shape is one.
 ///
@@ -40,7 +45,7 @@ impl<F: FnMut(&Site, MatView<'_>) -> ControlFlow<()>> CaptureSink for F {
 /// ```
 /// # use std::{convert::Infallible, ops::ControlFlow};
 /// # use settling_core::{Capture, CaptureSink, Component, MatView, Site, TokenBatch};
-/// /// A "model" that writes each token's id: one observation a token.
+/// /// A "model" that writes each token's id: one observation per token.
 /// struct Ids([Site; 1]);
 ///
 /// impl Capture for Ids {
@@ -50,7 +55,11 @@ impl<F: FnMut(&Site, MatView<'_>) -> ControlFlow<()>> CaptureSink for F {
 ///         &self.0
 ///     }
 ///
-///     fn activations(&mut self, batch: &TokenBatch, sink: &mut dyn CaptureSink) -> Result<(), Infallible> {
+///     fn activations(
+///         &mut self,
+///         batch: &TokenBatch,
+///         sink: &mut dyn CaptureSink,
+///     ) -> Result<(), Infallible> {
 ///         let rows: Vec<f32> = batch.ids().iter().map(|&id| id as f32).collect();
 ///         let _ = sink.accept(&self.0[0], MatView::new(&rows, rows.len(), 1));
 ///         Ok(())

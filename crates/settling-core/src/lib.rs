@@ -18,7 +18,7 @@
 //! | [`Site`] | layer, component and view: one place in a model where something is measured |
 //! | [`Signal`] | activation, weight or gradient |
 //! | [`Positions`] | which token positions of a sequence count as observations |
-//! | [`Inputs`] | how much of a token row is fed |
+//! | [`Inputs`] | how much of a token row is fed to the model |
 //! | [`LossReduction`] | how the losses of a batch become one |
 //!
 //! # The traits
@@ -30,7 +30,7 @@
 //! | [`ReadRange`] | which bytes are where, in a file here or on a server? | [`LocalFile`], `settling-hub` |
 //! | [`TokenSource`] | which token rows are evaluated? | `settling-tokens` |
 //! | [`Capture`] | what does the model write? | `settling-capture` |
-//! | [`CaptureSink`] | who takes the captured rows? | any closure, [`Activations`] |
+//! | [`CaptureSink`] | what takes the captured rows? | any closure, [`Activations`] |
 //!
 //! Matrices are row-major with rows as observations everywhere: [`MatView`].
 #![forbid(unsafe_code)]

@@ -1,3 +1,5 @@
+//! A borrowed matrix.
+
 use std::fmt;
 
 /// A borrowed matrix of shape `(rows, cols)`: row-major, with a stride between rows. Rows are
@@ -45,7 +47,7 @@ impl<'a, T> MatView<'a, T> {
     ///
     /// # Panics
     ///
-    /// If `row_stride < cols`, or if the last row ends behind the end of `data`.
+    /// If `row_stride < cols`, or if the last row ends beyond the end of `data`.
     #[must_use]
     #[track_caller]
     pub fn with_row_stride(data: &'a [T], rows: usize, cols: usize, row_stride: usize) -> Self {
@@ -74,7 +76,7 @@ impl<'a, T> MatView<'a, T> {
         self.cols
     }
 
-    /// The number of elements between the starts of two neighbouring rows.
+    /// The number of elements between the starts of two neighboring rows.
     #[must_use]
     pub const fn row_stride(&self) -> usize {
         self.row_stride

@@ -1,3 +1,5 @@
+//! Bytes of which ranges can be read.
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -6,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of known length of which ranges can be read: a file, shards of one, a file on a server.
 ///
-/// This is all that the readers of checkpoints and of tokens need, so that who can fetch byte
-/// ranges from elsewhere can read tensors and tokens from there, and only those that are wanted.
+/// This is all that the readers of checkpoints and of tokens need: a program that can fetch
+/// byte ranges from elsewhere can read tensors and tokens from there, and only those that are
+/// wanted.
 ///
 /// The contract: `len` is the same for the whole life of the value and costs nothing (ask the
 /// server once, when you make the value). `read_range` gives exactly the bytes asked for or an
 /// error, may be called from several threads, and need not remember anything between calls; the
-/// readers ask for few, large ranges, and never for an empty one or one that ends behind `len`.
+/// readers ask for few, large ranges, and never for an empty one or one that ends after `len`.
 ///
 /// ```
 /// use settling_core::ReadRange;

@@ -1,4 +1,8 @@
-use crate::{BoxError, Step, TensorSource};
+//! A training run, checkpoint by checkpoint.
+
+use crate::error::BoxError;
+use crate::step::Step;
+use crate::tensor::TensorSource;
 
 /// The checkpoints of one training run.
 ///
@@ -24,8 +28,8 @@ pub trait CheckpointSeries {
     /// If there is no such step, or its files are missing or malformed.
     fn open(&self, step: Step) -> Result<Self::Source, Self::Error>;
 
-    /// A hash of everything that a model is made of at `step`, its weights and its configuration, if
-    /// the series knows one without opening the checkpoint, as a hub does. A caller that caches
+    /// A hash of everything that a model is made of at `step`, its weights and its configuration,
+    /// if the series knows one without opening the checkpoint, as a hub does. A caller that caches
     /// results can then skip a finished step without downloading it.
     ///
     /// Two steps with the same fingerprint are the same model. The reverse need not hold: the same

@@ -1,8 +1,10 @@
+//! Places in a model, what is measured there, and at which token positions.
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// One of the two modules of a transformer layer that write to the residual stream.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

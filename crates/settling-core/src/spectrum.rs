@@ -1,4 +1,6 @@
-use crate::{Error, ErrorKind};
+//! The singular values of a matrix.
+
+use crate::error::{Error, ErrorKind};
 
 /// The singular values of a matrix: finite, non-negative, in non-increasing order; validated once,
 /// here.
@@ -79,5 +81,12 @@ impl Spectrum {
     #[must_use]
     pub fn into_values(self) -> Vec<f64> {
         self.values
+    }
+}
+
+/// So that what holds a spectrum, such as one with its certificate, can be measured as one.
+impl AsRef<Self> for Spectrum {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }

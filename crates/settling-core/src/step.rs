@@ -1,11 +1,13 @@
+//! How far a checkpoint has been trained.
+
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// The number of optimizer updates that a checkpoint has seen.
 ///
-/// `Step(0)` is the initialisation. A checkpoint of step N has been trained on batches `0..N`;
+/// `Step(0)` is the initialization. A checkpoint of step N has been trained on batches `0..N`;
 /// batch N is the next, unseen one. It displays as its number; `step143000` and `143000` both
 /// parse.
 ///

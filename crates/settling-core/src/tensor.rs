@@ -1,8 +1,10 @@
+//! Tensors as they are stored, and the checkpoints that hold them.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use crate::{BoxError, Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// The element type of a stored tensor. Values are little-endian.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -88,7 +90,8 @@ pub struct TensorMeta {
 /// // 1.5 and -2.0 in half precision.
 /// let tensor = TensorData::new(Dtype::F16, vec![2], vec![0x00, 0x3e, 0x00, 0xc0])?;
 /// assert_eq!(tensor.to_f32()?, [1.5, -2.0]);
-/// assert!(TensorData::new(Dtype::F16, vec![3], vec![0; 4]).is_err(), "three halves need six bytes");
+/// // Three halves need six bytes.
+/// assert!(TensorData::new(Dtype::F16, vec![3], vec![0; 4]).is_err());
 /// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -148,8 +151,8 @@ impl<'a> TensorData<'a> {
         floats(self.dtype, &self.bytes)
     }
 
-    /// Some of the elements, counted in row-major order, as [`to_f32`](Self::to_f32) has them: a row
-    /// of a matrix, or part of one.
+    /// Some of the elements, counted in row-major order, as [`to_f32`](Self::to_f32) has them: a
+    /// row of a matrix, or part of one.
     ///
     /// # Errors
     ///
@@ -184,10 +187,10 @@ fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<
 }
 
 /// Half precision to single, exactly. A block without infinities and NaN, and almost every block is
-/// one, takes few instructions an element: a loop that LLVM vectorises for any processor, as fast
+/// one, takes few instructions per element: a loop that LLVM vectorizes for any processor, as fast
 /// as memory is on most.
 fn halves(bytes: &[u8]) -> Vec<f32> {
-    /// The shortest length that is vectorised well; longer ones gain nothing.
+    /// The shortest length that is vectorized well; longer ones gain nothing.
     const BLOCK: usize = 64;
     let (blocks, rest) = bytes.as_chunks::<2>().0.as_chunks::<BLOCK>();
     let mut values = Vec::with_capacity(bytes.len() / 2);
@@ -208,7 +211,7 @@ fn halves(bytes: &[u8]) -> Vec<f32> {
 /// Half precision to single, of a finite number.
 fn finite_half(half: u16) -> f32 {
     // Sign and magnitude in place. The exponent is 112 too small then; a multiplication by 2^112
-    // corrects it and normalises subnormals at the same time, exactly.
+    // corrects it and normalizes subnormals at the same time, exactly.
     let bits = (i32::from(half.cast_signed()) << 13).cast_unsigned() & 0x8fff_e000;
     f32::from_bits(bits) * f32::from_bits(0x7780_0000)
 }

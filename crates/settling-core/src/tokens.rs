@@ -1,8 +1,10 @@
+//! Token rows, and how much of each is fed.
+
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use crate::{BoxError, Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Token rows of equal length: `(rows, width)`, row-major.
 ///
@@ -93,8 +95,8 @@ impl TokenBatch {
 
 /// How much of a token row is fed to a model whose activations are observed.
 ///
-/// Parses from and displays as `context` and `whole`. It matters to rows of one token more than the
-/// context, whose last token is the target of the one before. A loss never feeds it.
+/// Parses from and displays as `context` and `whole`. This only matters for rows one token longer
+/// than the context: their last token is a target, and is never an input of the loss.
 ///
 /// ```
 /// use settling_core::Inputs;
@@ -112,7 +114,7 @@ pub enum Inputs {
     /// As many tokens as the context has: what the model was trained to read.
     #[default]
     Context,
-    /// All of them: also at a position that it was not trained at, which a model with rotary
+    /// Every token: also at a position that it was not trained at, which a model with rotary
     /// position embedding computes like any other.
     Whole,
 }
@@ -158,7 +160,7 @@ impl FromStr for Inputs {
     }
 }
 
-/// Where token rows come from: a file, a byte range of a remote file, a tokenised text.
+/// Where token rows come from: a file, a byte range of a remote file, a tokenized text.
 pub trait TokenSource {
     /// Why rows could not be read.
     type Error: Into<BoxError>;
@@ -170,7 +172,7 @@ pub trait TokenSource {
     ///
     /// # Errors
     ///
-    /// If the range is empty or reaches behind the last row, or if the rows cannot be read.
+    /// If the range is empty or reaches beyond the last row, or if the rows cannot be read.
     fn read_rows(&self, rows: Range<usize>) -> Result<TokenBatch, Self::Error>;
 }
 

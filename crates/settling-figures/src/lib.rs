@@ -47,7 +47,7 @@
 //!
 //! - The same tables give the same SVG, byte for byte, and text in a PNG never depends on the
 //!   fonts of the machine.
-//! - A point is a row of a table, and has its value: `summary.csv`, `settling.csv` and `mcc.csv` say
+//! - A point is a row of a table, and has its value: `summary.csv`, `settling.csv`, `mcc.csv` say
 //!   what the figures of the same study draw.
 //! - An undefined value is never drawn, bridged or replaced: it is left out of an average and
 //!   counted in the note below the figure, and a line is interrupted where nothing is left.

@@ -47,8 +47,8 @@ impl Hub {
         Ok(Self { connection: Arc::new(Connection::new(settings, None)?) })
     }
 
-    /// As [`new`](Self::new), and tells `listener` what is being done. It is called from several
-    /// threads and should return soon.
+    /// A hub with settings of one's own that tells `listener` what is being done. The listener is
+    /// called from several threads and should return soon.
     ///
     /// ```
     /// use settling_hub::{Event, Hub, HubSettings};
@@ -63,7 +63,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// If the settings cannot be used, or no client can be set up.
     pub fn with_listener(
         settings: HubSettings,
         listener: impl Fn(&Event<'_>) + Send + Sync + 'static,

@@ -82,7 +82,7 @@ impl Repository {
         Ok(commit)
     }
 
-    /// The commits of a branch, latest first. Some suites have a step a commit.
+    /// The commits of a branch, latest first. Some suites have one step per commit.
     ///
     /// # Errors
     ///
@@ -146,12 +146,13 @@ impl Repository {
         download::fetch(&self.remote, commit, file).map(|fetched| fetched.path)
     }
 
-    /// As [`fetch`](Self::fetch), by the name of the file and of the revision, which the cache then
-    /// remembers.
+    /// Brings a file into the cache as [`fetch`](Self::fetch) does, by its name and that of the
+    /// revision, which the cache then remembers.
     ///
     /// # Errors
     ///
-    /// As [`fetch`](Self::fetch), or if there is no such file or revision.
+    /// If there is no such file or revision, the file cannot be had or is not what the hub says it
+    /// is, or the cache cannot be written.
     pub fn fetch_path(&self, revision: &str, path: &str) -> Result<PathBuf, Error> {
         let (commit, file) = self.find(revision, path)?;
         let fetched = self.fetch(&commit, &file)?;
@@ -170,7 +171,7 @@ impl Repository {
         Ok(self.bytes(&commit, &file))
     }
 
-    /// As [`open_bytes`](Self::open_bytes), for a file of a listing. No request is made.
+    /// The bytes of a file of a listing, as by [`open_bytes`](Self::open_bytes). No request is made.
     #[must_use]
     pub fn bytes(&self, commit: &str, file: &RemoteFile) -> RemoteBytes {
         RemoteBytes::new(self.remote.clone(), commit, file)

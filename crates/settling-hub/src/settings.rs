@@ -18,7 +18,7 @@ pub struct HubSettings {
     /// The access token, for private and gated repositories. It is sent to the endpoint, and to no
     /// other host.
     pub token: Option<String>,
-    /// The folder with one folder a repository: `models--EleutherAI--pythia-70m`, ...
+    /// The folder with one folder per repository: `models--EleutherAI--pythia-70m`, ...
     pub cache: PathBuf,
     /// Whether to make no request and use what is in the cache.
     pub offline: bool,

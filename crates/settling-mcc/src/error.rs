@@ -1,3 +1,5 @@
+//! The one error of this crate.
+
 use std::fmt;
 
 /// Why there is no answer. The message says what was expected and found, and what to do.

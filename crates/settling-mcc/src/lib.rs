@@ -1,6 +1,5 @@
-//! How two binary variables go together over a few observations, and how sure one can be: the
-//! Matthews correlation coefficient (MCC), with intervals, exact tests, and what becomes of it
-//! under other thresholds.
+//! The Matthews correlation coefficient (MCC) of two binary variables in small samples, with
+//! intervals and exact tests.
 //!
 //! # Should you use this crate?
 //!
@@ -33,7 +32,8 @@
 //! let mcc = table.mcc().value().unwrap();
 //! assert!((mcc - 0.5_f64.sqrt()).abs() < 1e-15);
 //!
-//! // Six layers: it might be anything but clearly negative, and happens by chance in 6 of 15 pairings.
+//! // Six layers: it might be anything but clearly negative, and happens by chance in 6 of 15
+//! // pairings.
 //! let (low, high) = table.profile_interval(0.95);
 //! assert!(low < 0.0 && high > 0.9);
 //! assert!((table.fisher_exact().two_sided - 0.4).abs() < 1e-15);
@@ -60,42 +60,30 @@
 //!
 //! # What no test can tell
 //!
-//! The layers of one model are not independent samples: they are trained together, and neighbours
+//! The layers of one model are not independent samples: they are trained together, and neighbors
 //! resemble each other. The effective number of observations is smaller than the number of layers,
 //! by an unknown factor; intervals are too narrow and p-values too small. What can be resampled are
 //! models, and better still training runs with other seeds. Report the table beside any
 //! coefficient.
 #![forbid(unsafe_code)]
 
-mod association;
-mod bootstrap;
-mod contingency;
-mod convention;
-mod double;
+mod arithmetic;
+mod coefficient;
 mod error;
-mod exact;
-mod interval;
-mod mcc;
-mod multiclass;
-mod normal;
-mod null;
-mod permutation;
-mod pooling;
-mod random;
-mod weighted;
+mod inference;
 
-pub use association::{Measure, association, roc_auc};
-pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
-pub use contingency::Contingency;
-pub use convention::Convention;
+pub use coefficient::contingency::Contingency;
+pub use coefficient::convention::Convention;
+pub use coefficient::mcc::{Margin, Mcc};
+pub use coefficient::multiclass::{Confusion, Constant, MulticlassMcc};
+pub use coefficient::weighted::WeightedContingency;
 pub use error::{Error, ErrorKind};
-pub use exact::PValues;
-pub use mcc::{Margin, Mcc};
-pub use multiclass::{Confusion, Constant, MulticlassMcc};
-pub use null::PermutationNull;
-pub use permutation::{Extremes, Permutation, PermutationTest};
-pub use pooling::{Pooling, stratified_exact, stratified_mcc};
-pub use weighted::WeightedContingency;
+pub use inference::association::{Measure, association, roc_auc};
+pub use inference::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
+pub use inference::exact::PValues;
+pub use inference::null::PermutationNull;
+pub use inference::permutation::{Extremes, Permutation, PermutationTest};
+pub use inference::pooling::{Pooling, stratified_exact, stratified_mcc};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -21,27 +21,35 @@ use crate::weight_block::WeightBlock;
 /// ```
 /// use settling_models::{Architecture, Gpt2, GptNeox, Llama};
 ///
-/// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v]. V of head h is in rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
+/// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v].
+/// // V of head h is in the rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
 /// let neox = GptNeox { hidden_size: 4, num_attention_heads: 2, ..GptNeox::default() };
 /// let v = Architecture::from(neox).value_weight(0, 1);
 /// assert_eq!(v.name, "gpt_neox.layers.0.attention.query_key_value.weight");
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([12, 4], 10..12, 0..4));
 ///
-/// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed. V of head h is in columns 2 4 + h 2 ...
+/// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed.
+/// // V of head h is in the columns from 2 4 + h 2 on.
 /// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, ..Gpt2::default() });
 /// let v = gpt2.value_weight(0, 0);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 12], 8..10, 0..4));
 /// assert_eq!(gpt2.value_weight(0, 1).outputs, 10..12);
 ///
-/// // Llama: a matrix of its own. Here four heads of queries share two of keys and values: head 3 reads through the second.
+/// // Llama: a matrix of its own. Here four heads of queries share two of keys and values: head 3
+/// // reads through the second.
 /// let llama = Llama {
-///     hidden_size: 4, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 2, ..Llama::default()
+///     hidden_size: 4,
+///     num_attention_heads: 4,
+///     num_key_value_heads: 2,
+///     head_dim: 2,
+///     ..Llama::default()
 /// };
 /// let llama = Architecture::from(llama);
 /// let v = llama.value_weight(0, 3);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 4], 2..4, 0..4));
 ///
-/// // O of head h is the same columns everywhere: h head_dim .. (h + 1) head_dim. Four heads of two make 8 columns.
+/// // O of head h is the same columns everywhere: h head_dim .. (h + 1) head_dim. Four heads of two
+/// // make 8 columns.
 /// let o = llama.output_weight(0, 3);
 /// assert_eq!((o.shape, o.outputs, o.inputs), ([4, 8], 0..4, 6..8));
 /// ```
@@ -211,7 +219,7 @@ impl Architecture {
     }
 
     /// The names of `tensors`, in order, in the spelling of [`parameters`](Self::parameters). A
-    /// tensor that is not recognised keeps its name.
+    /// tensor that is not recognized keeps its name.
     ///
     /// Files have the same weights under different names: a model that was saved without its output
     /// embedding lacks a prefix (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a

@@ -28,7 +28,7 @@
 //! | What model does a `config.json` describe? | [`parse_config`]: an [`Architecture`] |
 //! | How large is it? | [`Architecture::sizes`] |
 //! | Which tensors has it, of which shapes? | [`Architecture::parameters`]; held to a file by [`Inventory`] |
-//! | Where is the weight of a layer or head? | [`Architecture::write_weight`] and its neighbours: a [`WeightBlock`] |
+//! | Where is the weight of a layer or head? | [`Architecture::write_weight`] and its neighbors: a [`WeightBlock`] |
 //! | What if a file spells the names in another way? | [`CanonicalNames`] |
 //! | Are two models the same but for their weights? | [`Architecture::settings`] |
 //!

@@ -27,7 +27,7 @@ pub struct ModelSizes {
 
 impl ModelSizes {
     /// The head of keys and values that an attention head uses: each serves
-    /// `heads / key_value_heads` neighbouring ones.
+    /// `heads / key_value_heads` neighboring ones.
     #[must_use]
     pub fn key_value_head(&self, head: usize) -> usize {
         head / (self.heads / self.key_value_heads)

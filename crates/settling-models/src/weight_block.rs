@@ -19,10 +19,14 @@ use crate::error::{Error, ErrorKind};
 /// use settling_models::WeightBlock;
 ///
 /// // y = W x with W = [[1, 2, 3], [4, 5, 6]], stored transposed: [[1, 4], [2, 5], [3, 6]].
-/// let bytes: Vec<u8> = [1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0].into_iter().flat_map(f32::to_le_bytes).collect();
+/// let values = [1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0];
+/// let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
 /// let stored = TensorData::new(Dtype::F32, vec![3, 2], bytes)?;
-/// let block =
-///     WeightBlock { name: "c_proj.weight".to_owned(), shape: [2, 3], transposed: true, outputs: 0..2, inputs: 1..3 };
+/// let block = WeightBlock {
+///     transposed: true,
+///     inputs: 1..3,
+///     ..WeightBlock::from_matrix("c_proj.weight", [2, 3])
+/// };
 /// assert_eq!(block.cut(&stored)?, [2.0, 3.0, 5.0, 6.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -70,7 +74,7 @@ impl WeightBlock {
     /// The block out of the tensor's data, as f32, row-major, of shape `(outputs, inputs)`:
     /// transposed if it is stored so.
     ///
-    /// Of a fused projection, read the tensor once and cut every head's block.
+    /// Read the tensor of a fused projection once, and cut every head's block.
     ///
     /// # Errors
     ///

@@ -1,9 +1,13 @@
+//! Singular values with how they were found and how far off they can be.
+
 use settling_core::Spectrum;
 
-use crate::error::Repr;
-use crate::scale::times_two_to;
-use crate::sensitivity::joint_error;
-use crate::{ConditionNumber, Error, Method, condition_number};
+use crate::arithmetic::scale::times_two_to;
+use crate::error::Error;
+use crate::measures::condition::{ConditionNumber, condition_number};
+use crate::measures::sensitivity::joint_error;
+use crate::method::Method;
+use crate::uncertainty::{Quantity, Uncertainty};
 
 /// Singular values with how they were found and how far off they can be.
 ///
@@ -12,7 +16,7 @@ use crate::{ConditionNumber, Error, Method, condition_number};
 ///
 /// // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
 /// let a = spectrum(MatView::new(&[1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0], 2, 3))?;
-/// assert_eq!(effective_rank(a.spectrum())?, 2.0);
+/// assert_eq!(effective_rank(&a)?, 2.0);
 /// assert_eq!(a.method(), Method::Gram);
 /// assert!(a.effective_rank_error()? < 1e-9);
 /// # Ok::<(), settling_rank::Error>(())
@@ -87,13 +91,13 @@ impl Certified {
         condition_number(&self.spectrum, self.radii().last().copied().unwrap_or(0.0))
     }
 
-    /// Of an empty matrix, or one of zeros.
+    /// The spectrum of an empty matrix, or of one of zeros.
     pub(crate) fn zeros(count: usize) -> Self {
         let uncertainty = Uncertainty { of: Quantity::Values, each: 0.0, together: 0.0 };
         Self { spectrum: checked(vec![0.0; count]), method: Method::Zero, uncertainty }
     }
 
-    /// Of a product whose terms cancel, in f64: within `radius * 2^exponent` of zero.
+    /// The spectrum of a product whose terms cancel in f64: within `radius * 2^exponent` of zero.
     pub(crate) fn cancelled(count: usize, radius: f64, exponent: i32) -> Self {
         let radius = scaled_by(radius, exponent).max(f64::from_bits(1));
         let uncertainty = Uncertainty { of: Quantity::Values, each: radius, together: radius };
@@ -111,7 +115,7 @@ impl Certified {
         for value in &mut values {
             *value = scaled_by(*value, exponent);
             if value.is_infinite() {
-                return Err(Repr::Overflow { rows, cols }.into());
+                return Err(Error::overflow(rows, cols));
             }
         }
         // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest,
@@ -124,6 +128,12 @@ impl Certified {
     }
 }
 
+impl AsRef<Spectrum> for Certified {
+    fn as_ref(&self) -> &Spectrum {
+        &self.spectrum
+    }
+}
+
 /// Twice, for the exponents of a product.
 fn scaled_by(value: f64, exponent: i32) -> f64 {
     times_two_to(times_two_to(value, exponent / 2), exponent - exponent / 2)
@@ -131,21 +141,4 @@ fn scaled_by(value: f64, exponent: i32) -> f64 {
 
 fn checked(values: Vec<f64>) -> Spectrum {
     Spectrum::from_unordered(values).expect("the values are magnitudes of finite numbers")
-}
-
-/// Bounds of the errors of singular values, or of their squares, as fractions of the largest;
-/// beside zeros, as they are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Uncertainty {
-    pub(crate) of: Quantity,
-    /// Of each error.
-    pub(crate) each: f64,
-    /// Of the root of the sum of the squares of all errors.
-    pub(crate) together: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Quantity {
-    Values,
-    Squares,
 }

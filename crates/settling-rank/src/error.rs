@@ -1,22 +1,13 @@
+//! The one error of this crate, and the reasons why a measure has no value.
+
 use std::fmt;
 
 /// Why there is no spectrum, or no value of a measure.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(transparent)]
-pub struct Error(#[from] Repr);
-
-impl Error {
-    /// What went wrong, to match on. The message has the particulars.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self.0 {
-            Repr::NonFinite { .. } => ErrorKind::NonFinite,
-            Repr::NoConvergence { .. } => ErrorKind::NoConvergence,
-            Repr::Overflow { .. } => ErrorKind::Overflow,
-            Repr::Underflow { .. } => ErrorKind::Underflow,
-            Repr::Undefined(why) => ErrorKind::Undefined(why),
-        }
-    }
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
 }
 
 /// What went wrong: [`Error::kind`].
@@ -49,7 +40,7 @@ pub enum Undefined {
     /// There is one value only, or one above the tolerance: nothing to spread over, no slope to
     /// fit.
     One,
-    /// A value in the range to be fitted is zero, or the range ends behind the last value.
+    /// A value in the range to be fitted is zero, or the range ends after the last value.
     Range,
 }
 
@@ -64,28 +55,53 @@ impl fmt::Display for Undefined {
     }
 }
 
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Repr {
-    #[error(
-        "expected finite elements, found {value} at row {row}, column {col} (from 0){of}; \
-         find out where it came from, or leave this matrix out"
-    )]
-    NonFinite { row: usize, col: usize, value: String, of: &'static str },
-    #[error(
-        "no singular values of this {rows} x {cols} matrix passed the check of their squared sum against the squared \
-         norm of the matrix, by any method; please report the matrix"
-    )]
-    NoConvergence { rows: usize, cols: usize },
-    #[error(
-        "the largest singular value of this {rows} x {cols} matrix is greater than the largest f64; \
-         divide the matrix by a power of two first"
-    )]
-    Overflow { rows: usize, cols: usize },
-    #[error(
-        "the largest singular value of this {rows} x {cols} product is below the smallest normal f64; \
-         multiply a factor by a power of two first"
-    )]
-    Underflow { rows: usize, cols: usize },
-    #[error("the measure is undefined: {0}")]
-    Undefined(Undefined),
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// `of` says which matrix it is, where there are several.
+    pub(crate) fn not_finite(row: usize, col: usize, value: f64, of: &str) -> Self {
+        let message = format!(
+            "expected finite elements, found {value} at row {row}, column {col} (from 0){of}; \
+             find out where it came from, or leave this matrix out"
+        );
+        Self::new(ErrorKind::NonFinite, message)
+    }
+
+    pub(crate) fn no_convergence(rows: usize, cols: usize) -> Self {
+        let message = format!(
+            "no singular values of this {rows} x {cols} matrix passed the check of their squared sum against the squared \
+             norm of the matrix, by any method; please report the matrix"
+        );
+        Self::new(ErrorKind::NoConvergence, message)
+    }
+
+    pub(crate) fn overflow(rows: usize, cols: usize) -> Self {
+        let message = format!(
+            "the largest singular value of this {rows} x {cols} matrix is greater than the largest f64; \
+             divide the matrix by a power of two first"
+        );
+        Self::new(ErrorKind::Overflow, message)
+    }
+
+    pub(crate) fn underflow(rows: usize, cols: usize) -> Self {
+        let message = format!(
+            "the largest singular value of this {rows} x {cols} product is below the smallest normal f64; \
+             multiply a factor by a power of two first"
+        );
+        Self::new(ErrorKind::Underflow, message)
+    }
+
+    /// What went wrong, to match on. The message has the particulars.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl From<Undefined> for Error {
+    fn from(why: Undefined) -> Self {
+        Self::new(ErrorKind::Undefined(why), format!("the measure is undefined: {why}"))
+    }
 }

@@ -15,7 +15,7 @@
 //! // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
 //! let weight = [1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0];
 //! let found = spectrum(MatView::new(&weight, 2, 3))?;
-//! assert_eq!(effective_rank(found.spectrum())?, 2.0);
+//! assert_eq!(effective_rank(&found)?, 2.0);
 //! assert!(found.effective_rank_error()? < 1e-9);
 //! # Ok::<(), settling_rank::Error>(())
 //! ```
@@ -65,49 +65,34 @@
 //! - One thread per matrix, so that results do not depend on the number of threads.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
 mod certified;
-mod condition;
-mod decay;
-mod eigenvalues;
-mod entries;
-mod entropy;
+mod decomposition;
 mod error;
-mod gram;
-mod jacobi;
-mod ladder;
 mod measures;
 mod method;
-mod null;
-mod product;
-mod qr;
-mod scale;
-mod scaled;
-mod sensitivity;
 mod solver;
-mod spectrum;
-mod sum;
-mod svd;
+mod uncertainty;
 
 pub use certified::Certified;
-pub use condition::{ConditionNumber, condition_number};
-pub use decay::spectral_decay;
-pub use eigenvalues::GramEigenvalues;
-pub use entries::{gini, hoyer};
-pub use entropy::{matrix_entropy, rankme};
+pub use decomposition::eigenvalues::GramEigenvalues;
+pub use decomposition::product::{product_spectra, product_spectrum, sum_of_products_spectrum};
+pub use decomposition::spectrum::{TOLERANCE, spectra, spectrum, spectrum_within};
+pub use decomposition::svd::singular_values;
 pub use error::{Error, ErrorKind, Undefined};
-pub use measures::{
-    Denominator, effective_rank, frobenius_norm, nuclear_norm, numerical_rank, participation_ratio,
-    proportional_effective_rank, spectral_norm, stable_rank,
-};
+pub use measures::condition::{ConditionNumber, condition_number};
+pub use measures::decay::spectral_decay;
+pub use measures::effective_rank::{Denominator, effective_rank, proportional_effective_rank};
+pub use measures::entries::{gini, hoyer};
+pub use measures::entropy::{matrix_entropy, rankme};
+pub use measures::norms::{frobenius_norm, nuclear_norm, spectral_norm};
+pub use measures::null::marchenko_pastur_per;
+pub use measures::ranks::{numerical_rank, participation_ratio, stable_rank};
+pub use measures::sensitivity::{effective_rank_error, effective_rank_sensitivity};
 pub use method::Method;
-pub use null::marchenko_pastur_per;
-pub use product::{product_spectra, product_spectrum, sum_of_products_spectrum};
-pub use sensitivity::{effective_rank_error, effective_rank_sensitivity};
 #[doc(no_inline)]
 pub use settling_core::{MatView, Spectrum};
 pub use solver::{CpuSolver, SpectrumSolver};
-pub use spectrum::{TOLERANCE, spectra, spectrum, spectrum_within};
-pub use svd::singular_values;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

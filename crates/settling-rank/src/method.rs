@@ -1,3 +1,5 @@
+//! How singular values were found.
+
 use std::fmt;
 
 /// How singular values were found. Part of the answer, so that a number can be traced to it.

@@ -1,11 +1,13 @@
-//! Who computes singular values: this crate on a CPU, another one on a device.
+//! What computes singular values: this crate on a CPU, or another one on a device.
 
 use settling_core::{BoxError, MatView};
 
-use crate::{Certified, product_spectra, spectra};
+use crate::certified::Certified;
+use crate::decomposition::product::product_spectra;
+use crate::decomposition::spectrum::spectra;
 
-/// A solver of singular values: [`CpuSolver`], or one on a GPU. A study takes the one that its model
-/// adapter names.
+/// A solver of singular values: [`CpuSolver`], or one on a GPU. A study takes the one that its
+/// model adapter names.
 ///
 /// # Contract
 ///

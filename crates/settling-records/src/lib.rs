@@ -1,5 +1,5 @@
-//! The records of a study: one row a number, each with its full definition, in a versioned schema,
-//! as CSV and Parquet.
+//! The records of a study: one number per row, each with its full definition, in a versioned
+//! schema, as CSV and Parquet.
 //!
 //! # Should you use this crate?
 //!
@@ -33,22 +33,24 @@
 //!
 //! # `mcc.csv`
 //!
-//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`:
-//! a 2x2 table over the `n` layers of a model, its Matthews correlation (empty where it is
+//! The columns are
+//! `schema,model,component,view,predictor,n,tp,fp,fn,tn,mcc,ci_low,ci_high,p_exact,status,protocol`.
+//! A row is a 2x2 table over the `n` layers of a model, its Matthews correlation (empty where it is
 //! undefined; `status` is `ok` or the reason), and Fisher's exact two-sided p. `ci_low` and
-//! `ci_high` are empty unless whoever wrote the table computed an interval; a study writes the 95 %
-//! profile-likelihood interval wherever the correlation is defined.
+//! `ci_high` are empty where no interval was computed; a study writes the 95 % profile-likelihood
+//! interval wherever the correlation is defined.
 //!
 //! # `summary.csv`
 //!
-//! `schema,model,component,signal,metric,step,value,n,undefined,average,protocol`: the `mean` or
-//! `median` over the layers of a model (and their heads, where the protocol says so) at a step, of
-//! the `n` values that are defined; empty if none is.
+//! `schema,model,component,signal,metric,estimator,step,value,n,undefined,average,protocol`: the
+//! `mean` or `median` over the layers of a model (and their heads, where the protocol says so) at a
+//! step, of the `n` values that are defined; empty if none is.
 //!
 //! # `settling.csv`
 //!
-//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`:
-//! the first step from which on the similarity of a layer to the last checkpoint reaches
+//! The columns are
+//! `schema,model,layer,component,view,threshold,settling_step,fraction_of_training,protocol,status`.
+//! A row is the first step from which on the similarity of a layer to the last checkpoint reaches
 //! `threshold` and never falls below it again, and that step over the last. Both are empty where
 //! there is none, and `status` is `ok` or the reason.
 //!
@@ -58,11 +60,16 @@
 //! use settling_core::{Component, Signal, Site, Step};
 //! use settling_records::{Record, read_records, write_records};
 //!
-//! let record = Record::new("pythia-70m", Step(512), Site::write(0, Component::Mlp), Signal::Weight, "per", Ok(0.875)).with_shape(512, 2048).with_estimator("attainable").with_protocol("corrected");
+//! let site = Site::write(0, Component::Mlp);
+//! let record = Record::new("pythia-70m", Step(512), site, Signal::Weight, "per", Ok(0.875))
+//!     .with_shape(512, 2048)
+//!     .with_estimator("attainable")
+//!     .with_protocol("corrected");
 //! let mut file = Vec::new();
 //! write_records(&mut file, [&record])?;
 //! let text = String::from_utf8(file.clone())?;
-//! assert!(text.ends_with("\n1,pythia-70m,512,0,mlp,write,,weight,per,0.875,512,2048,,attainable,corrected\n"));
+//! let row = "1,pythia-70m,512,0,mlp,write,,weight,per,0.875,512,2048,,attainable,corrected";
+//! assert_eq!(text.lines().nth(1), Some(row));
 //! assert_eq!(read_records(&file[..])?, [record]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -73,21 +80,18 @@
 //!   built.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "parquet")]
-mod columns;
 mod error;
-mod mcc;
-mod record;
-mod settling;
-mod summary;
-
 #[cfg(feature = "parquet")]
-pub use columns::{read_records_parquet, write_records_parquet};
+mod parquet;
+mod tables;
+
 pub use error::{Error, ErrorKind};
-pub use mcc::{MccRow, read_mcc, write_mcc};
-pub use record::{Record, read_records, write_records};
-pub use settling::{SettlingRow, read_settling, write_settling};
-pub use summary::{SummaryRow, read_summary, write_summary};
+#[cfg(feature = "parquet")]
+pub use parquet::{read::read_records_parquet, write::write_records_parquet};
+pub use tables::mcc::{MccRow, read_mcc, write_mcc};
+pub use tables::record::{Record, read_records, write_records};
+pub use tables::settling::{SettlingRow, read_settling, write_settling};
+pub use tables::summary::{SummaryRow, read_summary, write_summary};
 
 /// The version of the tables that this crate writes and reads.
 pub const SCHEMA: &str = "1";

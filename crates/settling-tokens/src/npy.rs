@@ -175,7 +175,7 @@ fn plausible_shape(text: &str, length: u64) -> bool {
     })
 }
 
-/// From a type string such as `<u2`; `None` unless it is an integer.
+/// What a type string such as `<u2` says; `None` unless it is an integer.
 fn element(descr: &str) -> Option<Element> {
     let mut chars = descr.chars();
     let (order, kind) = (chars.next()?, chars.next()?);

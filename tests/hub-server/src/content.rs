@@ -46,7 +46,7 @@ impl Content {
         })
     }
 
-    /// With the lowest bit of the byte at `place` inverted.
+    /// The content with the lowest bit of the byte at `place` inverted.
     pub(crate) fn flipped(self, place: u64) -> Self {
         Self::made(self.size, move |offset, buffer| {
             self.fill(offset, buffer);

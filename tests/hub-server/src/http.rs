@@ -119,7 +119,7 @@ pub(crate) fn encode(text: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     BeforeAnswer,
-    /// Of the body.
+    /// After so many bytes of the body.
     AfterBytes(u64),
 }
 

@@ -1,7 +1,7 @@
 //! A local server that speaks the Hugging Face hub's protocol, and fails as it is told to, for
 //! tests.
 //!
-//! It is checked against the official Python client (`tests/python_client.rs`).
+//! It is checked against the official Python client (`tests/it/python_client.rs`).
 //!
 //! ```
 //! use settling_hub_server::{Fault, File, HubServer, Repo, RepoKind, Rule};
@@ -71,6 +71,7 @@ mod log;
 mod repo;
 mod routes;
 mod server;
+mod state;
 
 pub use fault::{Fault, Rule};
 pub use file::File;

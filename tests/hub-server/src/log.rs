@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::http::Request;
-use crate::server::lock;
+use crate::state::lock;
 
 /// Which of the server's two addresses was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Listener {
 /// One request and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// Who was asked.
+    /// The address that was asked.
     pub listener: Listener,
     /// `GET`, `HEAD` or `POST`.
     pub method: String,

@@ -9,9 +9,9 @@ use crate::file::{File, hex};
 /// Models and datasets live apart on the hub, under the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepoKind {
-    /// Of `/api/models/...` and `/<id>/resolve/...`.
+    /// A model: `/api/models/...` and `/<id>/resolve/...`.
     Model,
-    /// Of `/api/datasets/...` and `/datasets/<id>/resolve/...`.
+    /// A data set: `/api/datasets/...` and `/datasets/<id>/resolve/...`.
     Dataset,
 }
 
@@ -35,7 +35,7 @@ pub struct Repo {
     pub(crate) kind: RepoKind,
     pub(crate) id: String,
     pub(crate) access: Access,
-    /// By full name (`refs/heads/main`), the commit.
+    /// The commit by full name (`refs/heads/main`).
     pub(crate) references: BTreeMap<String, String>,
     pub(crate) commits: BTreeMap<String, Commit>,
 }
@@ -44,7 +44,7 @@ pub struct Repo {
 pub(crate) struct Commit {
     pub(crate) parent: Option<String>,
     pub(crate) title: String,
-    /// In the hub's form, one second after the commit before it in this repository.
+    /// The time in the hub's form, one second after the commit before it in this repository.
     pub(crate) date: String,
     pub(crate) tree: BTreeMap<String, File>,
 }

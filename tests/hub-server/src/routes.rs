@@ -7,7 +7,7 @@ use crate::file::File;
 use crate::http::{Request, Response, decode, encode};
 use crate::log::Listener;
 use crate::repo::{Access, Repo, RepoKind};
-use crate::server::State;
+use crate::state::State;
 
 /// An answer, or a refusal with the status, code and message that the hub sends.
 type Answer = Result<Response, Response>;

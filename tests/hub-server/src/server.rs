@@ -1,9 +1,9 @@
-//! Two listeners, a thread a connection, and what they share.
+//! Two listeners, one thread per connection, and what they share.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::http::{Point, Request, Response};
 use crate::log::{Exchange, Listener, Log};
 use crate::repo::{Repo, RepoKind};
 use crate::routes;
+use crate::state::{State, lock};
 
 /// A running server. It ends when it is dropped, with every connection.
 #[derive(Debug)]
@@ -29,32 +30,11 @@ struct Shared {
     ended: Condvar,
 }
 
-/// What is served, and how.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) url: String,
-    pub(crate) cdn_url: String,
-    pub(crate) repos: BTreeMap<(RepoKind, String), Repo>,
-    pub(crate) renamed: BTreeMap<(RepoKind, String), String>,
-    pub(crate) missing_is_404: bool,
-    pub(crate) resolve_cache: bool,
-    pub(crate) page_size: Option<usize>,
-    rules: Vec<Rule>,
-    delay: Option<Duration>,
-    waiting: usize,
-    most_waiting: usize,
-}
-
 #[derive(Debug, Default)]
 struct Life {
     over: bool,
     connections: BTreeMap<u64, TcpStream>,
     accepted: u64,
-}
-
-/// A panic elsewhere leaves nothing half done here.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl HubServer {

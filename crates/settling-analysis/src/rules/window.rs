@@ -28,8 +28,8 @@ pub enum Window {
     LastUpTo(f64),
     /// This step.
     Step(u64),
-    /// The step at this place among the measured ones, counted from 0: of the paper's 27, 13 is step
-    /// 13,000.
+    /// The step at this place among the measured ones, counted from 0: of the paper's 27, 13 is
+    /// step 13,000.
     Index(usize),
 }
 

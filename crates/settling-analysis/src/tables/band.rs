@@ -84,8 +84,8 @@ impl Quantiles {
     }
 }
 
-/// The quantiles over layers of every model, component, quantity and step of `rows`, which are those
-/// of a [`layer_table`](crate::layer_table); in their order.
+/// The quantiles over layers of every model, component, quantity and step of `rows`, which are
+/// those of a [`layer_table`](crate::layer_table); in their order.
 #[must_use]
 pub fn band_table(rows: &[LayerRow]) -> Vec<BandRow> {
     let mut table = Vec::new();

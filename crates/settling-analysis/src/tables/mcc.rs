@@ -11,8 +11,8 @@ use crate::{LayerVariables, Rules};
 /// correlation over layers of early convergence with large PER of the weight and of the gradient.
 ///
 /// Beside it is its 95 % profile-likelihood interval ([`Contingency::profile_interval`]). Layers of
-/// one model are not independent samples; the interval and the p-value, which take them as such, are
-/// descriptions: the true uncertainty is larger.
+/// one model are not independent samples; the interval and the p-value, which take them as such,
+/// are descriptions: the true uncertainty is larger.
 ///
 /// ```
 /// use settling_analysis::{Rules, mcc_table};

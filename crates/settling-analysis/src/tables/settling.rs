@@ -39,8 +39,8 @@ const MORE_THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.9];
 /// let records = [(0, 0.1), (10, 0.5), (20, 0.47), (30, 0.6), (40, 1.0)].map(cka);
 /// let rows = settling_table(&records, &Rules::corrected());
 /// let found: Vec<_> = rows.iter().map(|row| (row.threshold, row.settled.clone().ok())).collect();
-/// // It reaches 0.45 at step 10 and stays; 0.5 too, but falls below it once more; 0.8 and 0.9 at the
-/// // last step only.
+/// // It reaches 0.45 at step 10 and stays; 0.5 too, but falls below it once more; 0.8 and 0.9 at
+/// // the last step only.
 /// let [early, half] = [Some((Step(10), 0.25)), Some((Step(30), 0.75))];
 /// assert_eq!(found, [(0.45, early), (0.5, half), (0.8, None), (0.9, None)]);
 /// ```

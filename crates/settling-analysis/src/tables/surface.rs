@@ -13,8 +13,8 @@ use crate::{
 /// the Matthews correlation over a grid of them, for one component and predictor of one model.
 ///
 /// The window of early convergence, and whether a threshold must be reached or exceeded, are those
-/// of the protocol. Its own thresholds are among those of the grid; there the correlation is that of
-/// the [`mcc_table`](crate::mcc_table).
+/// of the protocol. Its own thresholds are among those of the grid; there the correlation is that
+/// of the [`mcc_table`](crate::mcc_table).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Surface {
@@ -74,8 +74,8 @@ pub struct Surface {
 ///     .iter()
 ///     .find(|one| (one.component, one.predictor) == (Component::Mlp, Quantity::WeightPer))
 ///     .unwrap();
-/// // Thresholds of CKA above 0.3 and up to 0.5 (0.35, 0.4, 0.45, 0.5) and of PER above 0.9 and up to
-/// // 0.97 (0.91, 0.92 ... 0.97) tell the two layers apart: there the correlation is 1.
+/// // Thresholds of CKA above 0.3 and up to 0.5 (0.35, 0.4, 0.45, 0.5) and of PER above 0.9 and up
+/// // to 0.97 (0.91, 0.92 ... 0.97) tell the two layers apart: there the correlation is 1.
 /// let positive = weights.positive.unwrap();
 /// assert_eq!((positive.holds, positive.points), (4 * 7, 13 * 20));
 /// assert_eq!(weights.at(weights.own.0, weights.own.1), Some(1.0));
@@ -137,7 +137,8 @@ impl Surface {
     }
 }
 
-/// Thresholds in percent, so that they are exact, with the protocol's own among them; and its place.
+/// Thresholds in percent, so that they are exact, with the protocol's own among them; and its
+/// place.
 fn grid(percent: impl Iterator<Item = u32>, own: Threshold) -> (Vec<Threshold>, usize) {
     let mut numbers: Vec<f64> = percent.map(|percent| f64::from(percent) / 100.0).collect();
     let place = numbers.partition_point(|&number| number < own.number());

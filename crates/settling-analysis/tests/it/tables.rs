@@ -23,7 +23,8 @@ fn rules() -> Rules {
     Rules { protocol: "mine".to_owned(), ..Rules::corrected() }
 }
 
-/// Layers of the MLP: their CKA at 10 % of training, and the PERs of weight and gradient at the end.
+/// Layers of the MLP: their CKA at 10 % of training, and the PERs of weight and gradient at the
+/// end.
 fn layers(layers: &[(f64, f64, f64)]) -> Vec<Record> {
     let of_layer = |(layer, &(cka, weight, gradient)): (usize, &(f64, f64, f64))| {
         let site = Site::write(layer, Component::Mlp);

@@ -66,8 +66,8 @@ pub(crate) fn network(
     let embedding = weights.of(&format!("{}{}.weight", names.body, names.embedding));
     let frequencies = inverse_frequencies(model.rope_theta, model.head_dim, embedding.device())?;
     let frequencies = stretched(&frequencies, model.rope_scaling)?;
-    let neighbours = model.rotary_pairs == RotaryPairs::Neighbours;
-    let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbours, kind)?;
+    let neighbors = model.rotary_pairs == RotaryPairs::Neighbors;
+    let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbors, kind)?;
     Ok(Network {
         sizes,
         position_embedding: None,

@@ -1,5 +1,5 @@
-//! The families: each says of which [parts](crate::model::parts) its models are made, and what its weights
-//! are called.
+//! The families: each says what [parts](crate::model::parts) its models are made of, and what their
+//! weights are called.
 //!
 //! A new family is one file here with one function from its description and the weights to a
 //! [`Network`], a variant of [`Architecture`], and a golden model in `tests/golden`. How a network

@@ -28,7 +28,7 @@ pub(crate) fn network(
                 scale: (model.head_dim() as f64).powf(-0.5),
                 output: linear(&name("attention.dense")),
             },
-            // A misnomer: in a parallel layer it normalises the same stream.
+            // A misnomer: in a parallel layer it normalizes the same stream.
             mlp_norms: Norms::before(norm(&name("post_attention_layernorm"))),
             mlp: Mlp {
                 up: Up::Gelu { up: linear(&name("mlp.dense_h_to_4h")), approximate: "none" },

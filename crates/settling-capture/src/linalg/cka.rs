@@ -27,17 +27,17 @@ const BLOCK_ROWS: usize = 1024;
 /// # Numerics
 ///
 /// The arithmetic is that of `LinearCka` in another order of summation: f64, every block of 1024
-/// rows centred by its own mean before any product, means in twice the precision of f64. Both agree
-/// to 1e-11, far from zero too (features 10⁶ standard deviations off). On one device, the same rows
-/// in the same order are multiplied in the same blocks, however they are split into batches;
-/// merging changes the answer by rounding only.
+/// rows centered by its own mean before any product, means in twice the precision of f64. Both
+/// agree to 1e-11, far from zero too (features 10⁶ standard deviations off). On one device, the
+/// same rows in the same order are multiplied in the same blocks, however they are split into
+/// batches; merging changes the answer by rounding only.
 ///
 /// # Memory and cost
 ///
 /// For widths `p`, `q`: `8 (p² + q² + p q)` bytes on the device however many rows are seen, up to
 /// four times that while a block is added or another accumulator merged, and some `40 (p + q)`
-/// bytes for each of the 1024 rows of a block; `4 (p + q)` bytes a row of the gathered block on the
-/// host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
+/// bytes for each of the 1024 rows of a block; `4 (p + q)` bytes per row of the gathered block on
+/// the host. A row costs `2 (p² + q² + p q)` floating-point operations, in f64.
 ///
 /// # Example
 ///
@@ -58,7 +58,7 @@ const BLOCK_ROWS: usize = 1024;
 pub struct DeviceCka {
     device: Device,
     torch: tch::Device,
-    /// Of `x` and `y`.
+    /// The widths of `x` and `y`.
     widths: Option<[usize; 2]>,
     moments: Option<Moments>,
     /// The rows of the block that is being gathered, row-major.
@@ -89,9 +89,10 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
-    /// [`settling_cka::Error`] [inside](Error::get_ref), if the numbers of rows differ, a width is 0 or not that of the update before, or an
-    /// element is not finite; [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
+    /// [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a [`settling_cka::Error`]
+    /// [inside](Error::get_ref), if the numbers of rows differ, a width is 0 or not that of the
+    /// update before, or an element is not finite;
+    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
     /// [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) from the device. The accumulator is then
     /// as it was before.
@@ -131,7 +132,7 @@ impl DeviceCka {
     ///
     /// # Errors
     ///
-    /// From the device as [`update`](Self::update).
+    /// If the device fails, as in [`update`](Self::update).
     pub fn finish(&self) -> Result<Cka, Error> {
         let _guard = no_grad_guard();
         let last = match self.pending_rows() {
@@ -214,7 +215,7 @@ fn extend(values: &mut Vec<f32>, rows: MatView<'_>) {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl CkaAccumulator for DeviceCka {
-    /// As the method of the same name, one accumulator at a time.
+    /// [`DeviceCka::update`](Self::update), one accumulator at a time.
     fn update(&mut self, x: MatView<'_>, y: MatView<'_>) -> Result<(), BoxError> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self::update(self, x, y)?)

@@ -59,8 +59,8 @@ pub(super) struct Grams {
 }
 
 impl Grams {
-    /// Of the smaller sides of `matrices`, each divided by two to its exponent, after which its
-    /// largest element lies in [1, 2).
+    /// The Gram matrices of the smaller sides of `matrices`, each divided by two to its exponent,
+    /// after which its largest element lies in [1, 2).
     pub(super) fn new(
         matrices: &[MatView<'_>],
         exponents: &[i32],

@@ -1,5 +1,5 @@
-//! On a device what settling-rank and settling-cka do on one core of a CPU: singular values and
-//! CKA, in f64.
+//! Singular values and CKA in f64 on a device, as settling-rank and settling-cka compute them on a
+//! CPU.
 
 pub(crate) mod cka;
 mod gram;

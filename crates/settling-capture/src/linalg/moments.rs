@@ -1,4 +1,5 @@
-//! The sums behind CKA on a device, about the running mean, and how they move when the mean does.
+//! The sums that CKA is made of on a device, about the running mean, and how they move when the
+//! mean does.
 //!
 //! They are those of settling-cka, whose `moments.rs` derives the formulas. For a row of either
 //! side about its mean `a`, `b`, and `u = |a|²`, `v = |b|²`, the state of each of the pairs xx, xy
@@ -61,7 +62,7 @@ struct Pair {
 }
 
 /// One side of a block of rows about the block's own mean.
-struct Centred {
+struct Centered {
     side: Side,
     /// `(rows, cols)`.
     values: Tensor,
@@ -76,7 +77,7 @@ struct Shift<'a> {
     trace: &'a Tensor,
 }
 
-impl Centred {
+impl Centered {
     /// Centres `rows` rows, row-major, on the device.
     fn new(values: &[f32], rows: usize, device: Device) -> Result<Self, TchError> {
         let values = Tensor::f_from_slice(values)?.f_reshape([as_i64(rows), -1])?;
@@ -125,7 +126,7 @@ impl Side {
 }
 
 impl Pair {
-    fn new(a: &Centred, b: &Centred) -> Result<Self, TchError> {
+    fn new(a: &Centered, b: &Centered) -> Result<Self, TchError> {
         let a_transposed = a.values.f_transpose(0, 1)?;
         Ok(Self {
             cross: a_transposed.f_mm(&b.values)?,
@@ -159,7 +160,7 @@ impl Pair {
     }
 }
 
-/// Of one of two states that are merged.
+/// What one of two states that are merged contributes.
 struct Moving<'a> {
     state: &'a Moments,
     shifts: [Shift<'a>; 2],
@@ -183,7 +184,7 @@ impl<'a> Moving<'a> {
 impl Moments {
     /// The sums over one block of `rows` rows, at least one, row-major.
     pub(super) fn new([x, y]: [&[f32]; 2], rows: usize, device: Device) -> Result<Self, TchError> {
-        let (x, y) = (Centred::new(x, rows, device)?, Centred::new(y, rows, device)?);
+        let (x, y) = (Centered::new(x, rows, device)?, Centered::new(y, rows, device)?);
         let own = [Pair::new(&x, &x)?, Pair::new(&y, &y)?];
         Ok(Self { rows, own, between: Pair::new(&x, &y)?, sides: [x.side, y.side] })
     }

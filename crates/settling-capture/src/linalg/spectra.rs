@@ -34,7 +34,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// # Method
 ///
 /// A matrix is scaled by a power of two, its Gram matrix of the smaller side formed in f64 with one
-/// rounding an element (from a leading part whose products are exact, and the small rest), and the
+/// rounding per element (from a leading part whose products are exact, and the small rest), and the
 /// device asked for its eigenvalues, whose roots are the singular values. From a bound of what was
 /// rounded (`linalg/gram.rs` derives it) [`GramEigenvalues`] has bounds of every value's error and
 /// of the effective rank's; it also checks the eigenvalues against trace and norm, the trace as the
@@ -55,7 +55,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 ///
 /// For n x N with n <= N: `4 n² N + O(n³)` floating-point operations in f64, on the device. GPUs
 /// for games compute f64 at a 64th of their speed in f32. Matrices of one shape go through in
-/// batches of 2^24 elements or one matrix, with some 50 bytes an element (70 where a matrix is
+/// batches of 2^24 elements or one matrix, with some 50 bytes per element (70 where a matrix is
 /// square; measured on a CPU); where a GPU's memory does not suffice, a batch is halved, again and
 /// again.
 ///
@@ -87,7 +87,7 @@ pub struct DeviceSpectra {
 /// What came of the attempt on the device.
 enum Attempt {
     Passed(Certified),
-    /// To be done on the CPU.
+    /// The CPU is to do it.
     Left,
     Failed(Error),
 }
@@ -110,9 +110,9 @@ impl DeviceSpectra {
     ///
     /// # Errors
     ///
-    /// Of each matrix, by itself: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
-    /// [`settling_rank::Error`] [inside](Error::get_ref), if an element is not finite (the message has its row
-    /// and column) or no method found singular values;
+    /// Each matrix has an error of its own: [`ErrorKind::Matrix`](crate::ErrorKind::Matrix), with a
+    /// [`settling_rank::Error`] [inside](Error::get_ref), if an element is not finite (the message
+    /// has its row and column) or no method found singular values;
     /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory) if it does not fit the device
     /// alone; [`ErrorKind::DeviceFailed`](crate::ErrorKind::DeviceFailed) and
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) if the device failed, for all matrices
@@ -228,12 +228,13 @@ impl SpectrumSolver for DeviceSpectra {
 struct Scale {
     /// Divided by two to this, the largest element lies in [1, 2).
     exponent: i32,
-    /// Of the matrix so divided. The error is below 2 max(rows, cols) eps, relative.
+    /// The squared norm of the matrix so divided. The error is below 2 max(rows, cols) eps,
+    /// relative.
     squared_norm: f64,
 }
 
 impl Scale {
-    /// `None` of a matrix that is empty or zero or has an element that is not finite.
+    /// `None` for a matrix that is empty or zero or has an element that is not finite.
     fn of(a: MatView<'_>) -> Option<Self> {
         let (mut largest, mut squared_norm) = (0.0_f32, 0.0);
         for row in a.iter_rows() {

@@ -25,7 +25,7 @@ pub(crate) enum Projections {
     PerHead(Linear),
     /// One matrix; all queries, all keys, all values.
     Blocks(Linear),
-    /// Three matrices; queries and keys may be normalised, all heads together.
+    /// Three matrices; queries and keys may be normalized, all heads together.
     Separate {
         query: Linear,
         key: Linear,

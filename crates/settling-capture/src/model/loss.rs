@@ -3,7 +3,7 @@
 //! The logits of 8 sequences of 2048 tokens over 50,304 entries take 3.3 GB, their softmax and its
 //! gradient as much again. All that flows back from them is the gradient of what the output
 //! embedding reads, as wide as the model. So that is computed a few rows at a time, and autograd
-//! starts behind it.
+//! starts from there.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -52,7 +52,8 @@ impl Scratch {
     }
 }
 
-/// Of `x`, `(rows, width)`, what the output embedding reads, and the tokens that follow, `(rows)`.
+/// The loss of the rows `x`, `(rows, width)`, which the output embedding reads, and of the tokens
+/// that follow, `(rows)`.
 pub(crate) fn next_token_loss(
     network: &Network,
     x: &Tensor,

@@ -29,7 +29,7 @@ pub(crate) struct Network {
     pub(crate) output_embedding: Tensor,
 }
 
-/// Both components of a layer, each between an optional normalisation of what it reads and one of
+/// Both components of a layer, each between an optional normalization of what it reads and one of
 /// what it writes.
 #[derive(Debug)]
 pub(crate) struct Layer {

@@ -49,7 +49,7 @@ impl Linear {
     }
 }
 
-/// A normalisation of the last dimension.
+/// A normalization of the last dimension.
 #[derive(Debug)]
 pub(crate) enum Norm {
     Layer { width: usize, weight: Option<Tensor>, bias: Option<Tensor>, eps: f64 },
@@ -77,8 +77,8 @@ impl Norm {
 #[derive(Debug)]
 pub(crate) struct Rotary {
     dims: i64,
-    neighbours: bool,
-    /// Of each position and pair, `(context + 1, 1, dims / 2)`.
+    neighbors: bool,
+    /// The cosine of the angle of each position and pair, `(context + 1, 1, dims / 2)`.
     cos: Tensor,
     sin: Tensor,
     minus_sin: Tensor,
@@ -91,7 +91,7 @@ impl Rotary {
     pub(crate) fn new(
         frequencies: &Tensor,
         context: usize,
-        neighbours: bool,
+        neighbors: bool,
         kind: Kind,
     ) -> Result<Self, TchError> {
         // One more than the context may be fed: `Inputs::Whole`.
@@ -100,7 +100,7 @@ impl Rotary {
         let sin = angles.f_sin()?.f_to_kind(kind)?;
         Ok(Self {
             dims: 2 * frequencies.size()[0],
-            neighbours,
+            neighbors,
             cos: angles.f_cos()?.f_to_kind(kind)?,
             minus_sin: sin.f_neg()?,
             sin,
@@ -110,7 +110,7 @@ impl Rotary {
     /// The first and the second of each pair of `x`, `(..., heads, head_dim)`: views,
     /// `(..., heads, dims / 2)`.
     fn pairs(&self, x: &Tensor) -> Result<(Tensor, Tensor), TchError> {
-        if self.neighbours {
+        if self.neighbors {
             Ok((x.f_slice(-1, 0, self.dims, 2)?, x.f_slice(-1, 1, self.dims, 2)?))
         } else {
             let half = self.dims / 2;
@@ -138,7 +138,7 @@ impl Rotary {
         let (first, second) = self.pairs(x)?;
         let turned_first = first.f_mul(&cos)?.f_addcmul(&second, &minus_sin)?;
         let turned_second = second.f_mul(&cos)?.f_addcmul(&first, &sin)?;
-        let turned = if self.neighbours {
+        let turned = if self.neighbors {
             Tensor::f_stack(&[turned_first, turned_second], -1)?.f_flatten(-2, -1)?
         } else {
             Tensor::f_cat(&[turned_first, turned_second], -1)?

@@ -40,10 +40,10 @@ pub(crate) enum Point {
 /// |---|---|---|
 /// | `embedding` | the residual stream as it enters the first layer | D |
 /// | `layerL.input`, `layerL.output` | the residual stream before and after a layer | D |
-/// | `layerL.attention.input`, `layerL.mlp.input` | what the projections read: normalised where the model does that first | D |
-/// | `layerL.attention.query`, `.key`, `.value` | as they enter the product: clipped, normalised, rotated; heads side by side | heads (of keys and values) * head_dim |
+/// | `layerL.attention.input`, `layerL.mlp.input` | what the projections read: normalized where the model does that first | D |
+/// | `layerL.attention.query`, `.key`, `.value` | as they enter the product: clipped, normalized, rotated; heads side by side | heads (of keys and values) * head_dim |
 /// | `layerL.attention.mixed` | the values mixed by attention, heads side by side, as the output projection reads them | heads * head_dim |
-/// | `layerL.mlp.hidden` | as the down projection reads it: behind the activation function | mlp_width |
+/// | `layerL.mlp.hidden` | as the down projection reads it: after the activation function | mlp_width |
 /// | `final_norm` | what the output embedding reads | D |
 ///
 /// ```

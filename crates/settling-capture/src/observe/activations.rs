@@ -26,22 +26,22 @@ impl Capture for Transformer {
     fn activations(&mut self, batch: &TokenBatch, sink: &mut dyn CaptureSink) -> Result<(), Error> {
         let sites = &self.sites;
         let mut deliver = |index: usize, rows: MatView<'_>| sink.accept(&sites[index], rows);
-        self.capture(&Plan::of_sites(sites), batch, &mut deliver)
+        self.capture(&Plan::for_sites(sites), batch, &mut deliver)
     }
 }
 
 impl Transformer {
     /// Runs the model on `batch` and hands `take` the rows of every intermediate asked for, at the
     /// positions of the options: `(observations, features)`, for each micro-batch once, in the
-    /// order of the forward pass, each intermediate once however often it is named. What lies
-    /// behind the last of them is not computed.
+    /// order of the forward pass, each intermediate once however often it is named. What comes
+    /// after the last of them is not computed.
     ///
     /// [`ControlFlow::Break`] ends the pass early, without an error.
     ///
     /// # Errors
     ///
-    /// As [`Capture::activations`], and if an intermediate lies in a layer that does not exist or
-    /// none is asked for.
+    /// The same as [`Capture::activations`], and if an intermediate lies in a layer that does not
+    /// exist or none is asked for.
     pub fn intermediates(
         &mut self,
         batch: &TokenBatch,
@@ -63,7 +63,7 @@ impl Transformer {
         let wanted: BTreeSet<Intermediate> = intermediates.iter().copied().collect();
         let wanted: Vec<Intermediate> = wanted.into_iter().collect();
         let mut deliver = |index: usize, rows: MatView<'_>| take(&wanted[index], rows);
-        self.capture(&Plan::of_intermediates(&wanted), batch, &mut deliver)
+        self.capture(&Plan::for_intermediates(&wanted), batch, &mut deliver)
     }
 
     fn capture(
@@ -220,7 +220,7 @@ mod tests {
         enough: usize,
         run: impl FnOnce(&Observed<'_>, &mut Deliver<'_>),
     ) -> Vec<(usize, Vec<f32>)> {
-        let plan = Plan::of_sites(&model.sites);
+        let plan = Plan::for_sites(&model.sites);
         let chosen = model.chosen(batch.width()).unwrap();
         let observed = Observed { model, plan: &plan, batch, fed: batch.width(), chosen: &chosen };
         let mut seen = Vec::new();

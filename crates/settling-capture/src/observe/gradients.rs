@@ -19,21 +19,21 @@ use crate::tensor::{as_i64, as_usize, flatten_rows, ids, to_host_f64, with_rows}
 use crate::walk::Walk;
 
 impl Transformer {
-    /// Delivers, for every site once, the gradient of the next-token loss on `batch` with respect to
-    /// the site's weight, in the weight's shape `(outputs, inputs)` as f32. Returns that loss, in
-    /// nats: the mean over all target tokens, or what [`Options::loss_reduction`] makes of it. For
-    /// several batches, call it once for each.
+    /// Delivers, for every site once, the gradient of the next-token loss on `batch` with respect
+    /// to the site's weight, in the weight's shape `(outputs, inputs)` as f32. Returns that loss,
+    /// in nats: the mean over all target tokens, or what [`Options::loss_reduction`] makes of it.
+    /// For several batches, call it once for each.
     ///
     /// The gradient of a write site is that of its weight; of one head that of the head's columns;
-    /// of an output-value circuit `O V` the change that the gradients make to it, `dO V + O dV` (the
-    /// product rule), `(width, width)`, summed over the heads for a whole layer. Only the weights
-    /// that are needed require gradients. The split into micro-batches changes nothing beyond
-    /// rounding.
+    /// of an output-value circuit `O V` the change that the gradients make to it, `dO V + O dV`
+    /// (the product rule), `(width, width)`, summed over the heads for a whole layer. Only the
+    /// weights that are needed require gradients. The split into micro-batches changes nothing
+    /// beyond rounding.
     ///
     /// # Errors
     ///
-    /// As [`Capture::activations`](settling_core::Capture::activations), and if the rows are too
-    /// short to have a target.
+    /// The same as [`Capture::activations`](settling_core::Capture::activations), and if the rows
+    /// are too short to have a target.
     ///
     /// [`Options::loss_reduction`]: crate::Options::loss_reduction
     pub fn gradients(
@@ -60,14 +60,14 @@ impl Transformer {
     }
 
     /// The gradients of any parameters, by the names of
-    /// [`Architecture::parameters`](settling_models::Architecture::parameters), each in the shape in
-    /// which it is stored (a vector as one row), added up in f32, or in f64 at that precision. The
-    /// factors of the gradient of an output-value circuit, for one, whose spectrum needs no matrix
-    /// as wide as the model. Returns the loss, as [`gradients`](Self::gradients) does.
+    /// [`Architecture::parameters`](settling_models::Architecture::parameters), each in the shape
+    /// in which it is stored (a vector as one row), added up in f32, or in f64 at that precision.
+    /// The factors of the gradient of an output-value circuit, for one, whose spectrum needs no
+    /// matrix as wide as the model. Returns the loss, as [`gradients`](Self::gradients) does.
     ///
     /// # Errors
     ///
-    /// As [`gradients`](Self::gradients), and if the model has no parameter of that name.
+    /// The same as [`gradients`](Self::gradients), and if the model has no parameter of that name.
     pub fn parameter_gradients(
         &mut self,
         batch: &TokenBatch,

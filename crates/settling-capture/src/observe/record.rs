@@ -1,4 +1,4 @@
-//! From what a pass shows to the rows that were asked for.
+//! Makes the rows that were asked for of what a pass shows.
 
 use std::ops::{ControlFlow, Range};
 
@@ -102,13 +102,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Of sites in ascending order, at least one.
-    pub(crate) fn of_sites(sites: &[Site]) -> Self {
+    /// A plan for sites in ascending order, at least one.
+    pub(crate) fn for_sites(sites: &[Site]) -> Self {
         Self { wants: sites.iter().copied().map(Want::Site).collect() }
     }
 
-    /// Of intermediates in ascending order, at least one.
-    pub(crate) fn of_intermediates(intermediates: &[Intermediate]) -> Self {
+    /// A plan for intermediates in ascending order, at least one.
+    pub(crate) fn for_intermediates(intermediates: &[Intermediate]) -> Self {
         Self { wants: intermediates.iter().copied().map(Want::Intermediate).collect() }
     }
 
@@ -189,8 +189,8 @@ impl Arrived {
     pub(crate) fn deliver(&self, deliver: &mut Deliver<'_>) -> ControlFlow<()> {
         let mut rest = self.values.as_slice();
         for &(index, (rows, cols)) in &self.parts {
-            let (part, behind) = rest.split_at(rows * cols);
-            rest = behind;
+            let (part, after) = rest.split_at(rows * cols);
+            rest = after;
             deliver(index, MatView::new(part, rows, cols))?;
         }
         ControlFlow::Continue(())

@@ -18,12 +18,12 @@ use crate::walk::Walk;
 /// A language model in memory, ready to be observed.
 ///
 /// [`Capture`](settling_core::Capture) delivers the activations of the sites that
-/// [`Options::sites`] names, and [`gradients`](Self::gradients) the gradients of their weights; [`intermediates`](Self::intermediates) and
-/// [`parameter_gradients`](Self::parameter_gradients) anything else. A row of a batch may have up
-/// to `context + 1` tokens; the last one of such a row is a target only, unless [`Options::inputs`]
-/// feeds it where activations are taken.
+/// [`Options::sites`] names, and [`gradients`](Self::gradients) the gradients of their weights;
+/// [`intermediates`](Self::intermediates) and [`parameter_gradients`](Self::parameter_gradients)
+/// anything else. A row of a batch may have up to `context + 1` tokens; the last one of such a row
+/// is a target only, unless [`Options::inputs`] feeds it where activations are taken.
 ///
-/// Where a model normalises what a component writes before it is added (OLMo 2), a write site's
+/// Where a model normalizes what a component writes before it is added (OLMo 2), a write site's
 /// activation is what is added, and its weight and the shares of its heads are those of the
 /// projection before.
 ///
@@ -45,7 +45,7 @@ impl Transformer {
     /// the precision asked for.
     ///
     /// Names are those of [`CanonicalNames`](settling_models::CanonicalNames): wrapped, bare and
-    /// renamed checkpoints are recognised. Tensors that are not weights of the architecture (the
+    /// renamed checkpoints are recognized. Tensors that are not weights of the architecture (the
     /// buffers in Pythia's files) are not read.
     ///
     /// # Errors
@@ -78,7 +78,8 @@ impl Transformer {
         Ok(Self { architecture, net, parameters, device, options, sites })
     }
 
-    /// What model a checkpoint is of, as its own configuration says: what [`load`](Self::load) takes.
+    /// What model a checkpoint is of, as its own configuration says: what [`load`](Self::load)
+    /// takes.
     ///
     /// # Errors
     ///
@@ -111,7 +112,8 @@ impl Transformer {
     ///
     /// # Errors
     ///
-    /// As [`Capture::activations`](settling_core::Capture::activations).
+    /// The same as [`Capture::activations`](settling_core::Capture::activations): tokens that do
+    /// not fit the model, or a failure of the device.
     pub fn logits(&self, batch: &TokenBatch) -> Result<Vec<f32>, Error> {
         self.options.engine.device.still_usable()?;
         let fed = self.fed(batch)?;

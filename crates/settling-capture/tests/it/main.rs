@@ -1,5 +1,5 @@
-//! One binary, so that libtorch is linked once: models against Hugging Face transformers, and singular
-//! values and CKA on a device.
+//! One binary, so that libtorch is linked once: models against Hugging Face transformers, and
+//! singular values and CKA on a device.
 
 mod faults;
 mod golden;

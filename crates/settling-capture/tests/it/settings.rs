@@ -66,7 +66,7 @@ fn of_llama() {
         llama(case, "eps", |model| model.norm_eps *= 64.0);
         llama(case, "pairs", |model| {
             model.rotary_pairs = match model.rotary_pairs {
-                RotaryPairs::Halves => RotaryPairs::Neighbours,
+                RotaryPairs::Halves => RotaryPairs::Neighbors,
                 _ => RotaryPairs::Halves,
             };
         });

@@ -1,4 +1,4 @@
-//! How far neighbouring checkpoints are from each other.
+//! How far neighboring checkpoints are from each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use settling_core::{BoxError, CheckpointSeries, Step, TensorData, TensorSource};
 
 use super::weights::is_matrix;
 
-/// Three neighbouring steps.
+/// Three neighboring steps.
 #[derive(Debug)]
 pub(super) struct Triple {
     pub(super) steps: [Step; 3],
@@ -36,7 +36,7 @@ pub(super) struct Distances {
     pub(super) unreadable: BTreeMap<Step, String>,
 }
 
-/// Measures every three neighbours among `steps`, with three checkpoints open and three tensors in
+/// Measures every three neighbors among `steps`, with three checkpoints open and three tensors in
 /// memory.
 pub(super) fn measure<C: CheckpointSeries>(series: &C, steps: &[Step], factor: f64) -> Distances {
     let mut found = Distances::default();

@@ -33,7 +33,7 @@ pub enum Verdict {
     Sound,
     /// Nothing but notes.
     Notes,
-    /// At worst, something suspect.
+    /// Something suspect, and nothing worse.
     Suspect,
     /// Something broken.
     Broken,
@@ -130,7 +130,7 @@ pub enum FindingKind {
         /// Their names.
         names: Vec<String>,
     },
-    /// A step has not the tensors of the last.
+    /// A step does not have the tensors of the last.
     OtherTensors {
         /// The step.
         step: Step,
@@ -171,23 +171,23 @@ pub enum FindingKind {
         /// The names of the matrices.
         tensors: Vec<String>,
     },
-    /// A step lies far off the way between its neighbours. A warning: read [`Audit`](crate::Audit)
+    /// A step lies far off the way between its neighbors. A warning: read [`Audit`](crate::Audit)
     /// for what it can tell.
     Discontinuity {
         /// The step.
         step: Step,
-        /// The neighbours it was compared with.
+        /// The neighbors it was compared with.
         between: [Step; 2],
         /// The relative distances: previous to this, this to next, previous to next.
         distances: [f64; 3],
-        /// How many matrices alone exceed the limit.
+        /// How many matrices exceed the limit, each taken alone.
         tensors: usize,
-        /// Of how many.
+        /// How many matrices there are in all.
         of: usize,
     },
 }
 
-/// A setting that two neighbouring steps do not have in common.
+/// A setting that two neighboring steps do not have in common.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChangedSetting {
@@ -370,7 +370,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
                 write!(f, "relative distances {ab:.3e} to it and {bc:.3e} from it, ")?;
                 write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): ")?;
-                f.write_str("is it, or one of these, mislabelled?")
+                f.write_str("is it, or one of these, mislabeled?")
             }
         }
     }

@@ -42,7 +42,8 @@ impl Audit {
     ///     name: "pytorch_model.bin".to_owned(),
     ///     hash: digit.repeat(64),
     /// };
-    /// let report = Audit::new().run_listing([file(0, "a"), file(1000, "c"), file(2000, "b"), file(3000, "c")])?;
+    /// let files = [file(0, "a"), file(1000, "c"), file(2000, "b"), file(3000, "c")];
+    /// let report = Audit::new().run_listing(files)?;
     /// let kind = FindingKind::SameAsLast { steps: vec![Step(1000)], last: Step(3000) };
     /// assert_eq!(report.findings[0].kind, kind);
     /// # Ok::<(), settling_checkpoint::Error>(())

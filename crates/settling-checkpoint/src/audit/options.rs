@@ -25,18 +25,23 @@ use settling_core::Step;
 ///
 /// **Weights**: tensors of floating-point numbers, without the buffers `masked_bias` and
 /// `rotary_emb.inv_freq` that GPT-NeoX files carry along. Two steps are identical if all their
-/// weights are, by [`TensorHashes`]. A checkpoint that was converted to another element type is not
-/// recognised as the same.
+/// weights are, by [`TensorHashes`](crate::TensorHashes). A checkpoint that was converted to another element type is not
+/// recognized as the same.
 ///
 /// **Matrices**: weights with at least two dimensions. Only these tell whether a step is partly
 /// another one: biases and the weights of norms are legitimately equal in two checkpoints, at zero,
 /// at one, or because 16-bit numbers round small updates away. Matrices with one value throughout
 /// are left out for the same reason, and so is what is the same in every step
-/// ([`FindingKind::Constant`]).
+/// ([`FindingKind::Constant`](crate::FindingKind::Constant)).
+///
+/// **Configurations**: the settings on which the forward pass depends, as each step's own
+/// `config.json` gives them. The same weights under another base of the rotary frequencies are
+/// another model. Each change from a step to the next is a finding
+/// ([`FindingKind::ChangedSettings`](crate::FindingKind::ChangedSettings)).
 ///
 /// # Continuity
 ///
-/// For every three neighbouring steps a, b, c, the relative Frobenius distance D(x, y) is the root
+/// For every three neighboring steps a, b, c, the relative Frobenius distance D(x, y) is the root
 /// mean square, over the matrices, of |x - y| / s with s² the mean of |a|², |b|² and |c|². The
 /// detour of b is (D(a, b) + D(b, c)) / D(a, c), at least 1 by the triangle inequality:
 ///
@@ -52,13 +57,13 @@ use settling_core::Step;
 ///
 /// So a detour above 3 (see [`Audit::detour_limit`]) has none of these causes: going to b and back
 /// again is the likeliest, as when b is a checkpoint of another time or another run. It is a
-/// warning all the same ([`Severity::Suspect`]). A loss spike that training recovers from looks
+/// warning all the same ([`Severity::Suspect`](crate::Severity::Suspect)). A loss spike that training recovers from looks
 /// alike, and so does a learning rate that peaks at b: equal noise before and after it and more
 /// than 3.5 times their variance at b. Where wrong checkpoints are close together, the right one
 /// between them may be named. And silence is no proof: the first and the last step have one
-/// neighbour only; two adjacent checkpoints from the same wrong place hide each other; and where
-/// neighbours are far apart, or training is slow, a checkpoint of a step not far away passes. Steps
-/// that are the last one again are left out, so that they do not hide their neighbours.
+/// neighbor only; two adjacent checkpoints from the same wrong place hide each other; and where
+/// neighbors are far apart, or training is slow, a checkpoint of a step not far away passes. Steps
+/// that are the last one again are left out, so that they do not hide their neighbors.
 ///
 /// # Cost
 ///
@@ -86,7 +91,8 @@ impl Audit {
         Self { expected: Vec::new(), allowed: BTreeSet::new(), distances: true, detour_limit: 3.0 }
     }
 
-    /// Expects these steps to be there: [`pythia_steps`], [`paper_steps`], or others.
+    /// Expects these steps to be there: [`pythia_steps`](crate::pythia_steps),
+    /// [`paper_steps`](crate::paper_steps), or others.
     #[must_use]
     pub fn expect(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.expected = steps.into_iter().collect();
@@ -111,7 +117,8 @@ impl Audit {
         self
     }
 
-    /// The detour above which a step is a [`FindingKind::Discontinuity`]: 3 unless told.
+    /// The detour above which a step is a
+    /// [`FindingKind::Discontinuity`](crate::FindingKind::Discontinuity): 3 unless told.
     ///
     /// # Panics
     ///

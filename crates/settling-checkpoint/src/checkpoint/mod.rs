@@ -28,7 +28,7 @@ const CONFIG: &str = "config.json";
 /// # PyTorch files
 ///
 /// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of
-/// pickles with the storages behind them. What Python's own `pickle.dump` writes of tensors
+/// pickles followed by the storages. What Python's own `pickle.dump` writes of tensors
 /// (protocol 3 to 5) is a pickle that has such a row within it for each of them. A pickle is a
 /// program; it is interpreted by a machine that knows the few functions that rebuild tensors and
 /// refuses every other name, so nothing in a file is ever executed. It is read through a window,
@@ -89,7 +89,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Those of [`open`](Self::open): no weights, a missing or damaged file, an index that contradicts
+    /// the shards.
     pub fn from_files(
         place: impl AsRef<Path>,
         files: impl IntoIterator<Item = (String, Box<dyn ReadRange>)>,
@@ -138,7 +139,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// As [`open_file`](Self::open_file).
+    /// Those of [`open_file`](Self::open_file): bytes that are damaged, of another format, or ask for
+    /// anything but tensors.
     pub fn from_file(path: impl AsRef<Path>, bytes: Box<dyn ReadRange>) -> Result<Self, Error> {
         let path = path.as_ref();
         let folder = Folder::Files { path: folder_of(path), files: BTreeMap::new() };

@@ -16,10 +16,11 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// In the order in which they are looked for.
+    /// All formats, in the order in which they are looked for.
     pub(super) const ALL: [Self; 2] = [Self::Safetensors, Self::Pytorch];
 
-    /// By the name of a single file; which one of PyTorch's formats it is, its content tells.
+    /// The format that the name of a single file tells. Which one of PyTorch's it is, the content
+    /// tells.
     pub(super) fn from_name(file: &Path) -> Self {
         let is_safetensors = file.extension().is_some_and(|end| end == "safetensors");
         if is_safetensors { Self::Safetensors } else { Self::Pytorch }

@@ -36,7 +36,7 @@ impl Source {
         self.bytes.len()
     }
 
-    /// At most `length` bytes from the start.
+    /// The first bytes, `length` or as many as there are.
     pub(crate) fn start(&self, length: u64) -> Result<Vec<u8>, Error> {
         self.read("read", 0, length.min(self.len()))
     }

@@ -18,7 +18,7 @@ const LONGEST_HEADER: u64 = 100_000_000;
 #[derive(Debug)]
 pub(crate) struct SafetensorsFile {
     source: Source,
-    /// In the order of the file.
+    /// The tensors in the order of the file.
     entries: Vec<Entry>,
     index: HashMap<String, usize>,
 }

@@ -28,7 +28,7 @@ use crate::error::Error;
 /// for step in series.steps()? {
 ///     let gradients = series.open(step)?;
 ///     let tensor = gradients.read("0.attention.v_proj")?;
-///     println!("{step}: {}0.attention.v_proj has the shape {:?}", gradients.prefix(), tensor.shape());
+///     println!("{step}: {}{:?}", gradients.prefix(), tensor.shape());
 /// }
 /// # Ok::<(), settling_checkpoint::Error>(())
 /// ```

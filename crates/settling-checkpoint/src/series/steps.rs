@@ -37,7 +37,9 @@ impl StepDirectories {
     ///
     /// ```
     /// # let runs = tempfile::tempdir()?;
-    /// # for name in ["checkpoint-0", "checkpoint-500", "tokenizer"] { std::fs::create_dir(runs.path().join(name))?; }
+    /// # for name in ["checkpoint-0", "checkpoint-500", "tokenizer"] {
+    /// #     std::fs::create_dir(runs.path().join(name))?;
+    /// # }
     /// use settling_checkpoint::StepDirectories;
     /// use settling_core::{CheckpointSeries, Step};
     ///

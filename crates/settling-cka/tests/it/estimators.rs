@@ -1,3 +1,5 @@
+//! The estimators, against the field's implementations and each other.
+
 use serde_json::Value;
 use settling_cka::{
     Bandwidth, MinibatchCka, Procrustes, Pwcca, Similarity, Svcca, kernel_cka, linear_cka,

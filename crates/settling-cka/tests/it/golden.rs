@@ -1,3 +1,5 @@
+//! Against exact arithmetic.
+
 use serde_json::Value;
 use settling_cka::linear_cka;
 use settling_core::MatView;

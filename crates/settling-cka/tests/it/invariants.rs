@@ -1,3 +1,5 @@
+//! What no estimator may depend on.
+
 use proptest::prelude::*;
 use settling_cka::{Cka, LinearCka};
 use settling_core::MatView;

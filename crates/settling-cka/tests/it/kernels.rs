@@ -1,3 +1,5 @@
+//! CKA of kernels.
+
 use settling_cka::{
     Bandwidth, ErrorKind, RbfCka, Side, Similarity, Undefined, kernel_cka, rbf_cka,
 };

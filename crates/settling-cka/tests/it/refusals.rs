@@ -1,3 +1,5 @@
+//! What is refused, in which words, and what is undefined.
+
 use settling_cka::{
     Cka, CkaSums, Error, ErrorKind, LinearCka, MinibatchCka, Procrustes, Side, SideSums,
     Similarity, Undefined, linear_cka,

@@ -21,11 +21,11 @@ const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quan
 ///
 /// Two rows (Attention, MLP), one column per model, all on one axis of values. A point is a row of
 /// [`Tables::summary`]: the protocol's average over layers at the steps that it shows. Where the
-/// biased line follows the floor it shows the width of the model and the number of observations, not
-/// a similarity.
+/// biased line follows the floor it shows the width of the model and the number of observations,
+/// not a similarity.
 ///
-/// A line is interrupted at a step where no layer has a defined value; the note counts the undefined
-/// values.
+/// A line is interrupted at a step where no layer has a defined value; the note counts the
+/// undefined values.
 ///
 /// # Errors
 ///
@@ -39,7 +39,8 @@ const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quan
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,pythia-70m,0,0,mlp,write,,activation,cka,0.01,128,512,last,debiased,corrected
 /// 1,pythia-70m,0,0,mlp,write,,activation,cka,0.81,128,512,last,biased,corrected
 /// 1,pythia-70m,0,0,mlp,write,,activation,cka,0.80,128,512,last,floor,corrected
@@ -66,6 +67,7 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let column = |&model: &&str| Column {
         title: model.to_owned(),
+        whole: true,
         panels: Component::ALL.map(|component| panel(model, component)).into(),
     };
     let meaning = format!(

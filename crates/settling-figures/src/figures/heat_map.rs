@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::table::{Sheet, Table};
 
-/// A table of similarities, to be drawn as colours: every layer of one model with every layer of
+/// A table of similarities, to be drawn as colors: every layer of one model with every layer of
 /// another, say.
 ///
 /// # Example
@@ -45,8 +45,8 @@ pub struct HeatMap<'a> {
 /// A table is about this wide, and cells are square.
 const SIDE: f64 = 560.0;
 
-/// Draws a table of similarities. The colour runs from 0 (dark) to 1 (light) and no further: the
-/// debiased CKA of unrelated features may be below 0, and has the colour of 0. Cells have their
+/// Draws a table of similarities. The color runs from 0 (dark) to 1 (light) and no further: the
+/// debiased CKA of unrelated features may be below 0, and has the color of 0. Cells have their
 /// number in them where there is room; a cell without a value is left white, with a dash where
 /// there is room for one.
 ///
@@ -90,7 +90,7 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, Error> {
         least_width: 394.0,
         size: (cell * columns as f64, cell),
         range: (0.0, 1.0),
-        border: false,
+        signed: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

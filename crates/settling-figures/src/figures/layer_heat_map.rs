@@ -1,4 +1,4 @@
-//! Every layer of a model as a row of colours.
+//! Every layer of a model as a row of colors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::figure::Figure;
 use crate::plot::axis::count_label;
 use crate::plot::table::{Sheet, Table};
 
-/// One number of every layer of `model` at every checkpoint, as colours: layers from the bottom up,
+/// One number of every layer of `model` at every checkpoint, as colors: layers from the bottom up,
 /// checkpoints from left to right, Attention beside MLP.
 ///
 /// A cell is a row of [`Tables::layers`]. Every checkpoint has a column of the same width: columns
-/// are not to the scale of training. The colour of a CKA runs from 0 (dark) to 1 (light) and no
+/// are not to the scale of training. The color of a CKA runs from 0 (dark) to 1 (light) and no
 /// further; that of a PER spans the values of the figure, from and to a multiple of 0.05. A cell
 /// without a defined value is left white, with a dash where there is room; the note counts them.
 ///
@@ -33,7 +33,8 @@ use crate::plot::table::{Sheet, Table};
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,pythia-70m,0,0,mlp,write,,weight,per,0.97,512,2048,,attainable,corrected
 /// 1,pythia-70m,143000,0,mlp,write,,weight,per,0.88,512,2048,,attainable,corrected
 /// ";
@@ -66,9 +67,9 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
 
     let (range, scale) = match quantity {
         Quantity::WeightPer | Quantity::GradientPer => {
-            (twentieths(&[&attention, &mlp]), "The colours span the values of this figure.")
+            (twentieths(&[&attention, &mlp]), "The colors span the values of this figure.")
         }
-        _ => ((0.0, 1.0), "The colours span 0 to 1, and values below 0 have that of 0."),
+        _ => ((0.0, 1.0), "The colors span 0 to 1, and values below 0 have that of 0."),
     };
     let table = |title, values| Table {
         title,
@@ -98,7 +99,7 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
         least_width: 0.0,
         size: (385.0, (280.0 / depth as f64).clamp(7.0, 30.0)),
         range,
-        border: false,
+        signed: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

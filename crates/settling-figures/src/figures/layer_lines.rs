@@ -33,7 +33,8 @@ use crate::plot::training::{Column, Training};
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,pythia-70m,0,0,mlp,write,,weight,per,0.97,512,2048,,attainable,corrected
 /// 1,pythia-70m,0,1,mlp,write,,weight,per,0.96,512,2048,,attainable,corrected
 /// ";
@@ -71,6 +72,7 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
     };
     let column = |quantity| Column {
         title: title(quantity).to_owned(),
+        whole: quantity.metric() == "cka",
         panels: Component::ALL.map(|component| panel(component, quantity)).into(),
     };
     let estimators = used.iter().map(|row| (row.quantity, row.estimator.as_str()));

@@ -18,8 +18,8 @@ use crate::plot::training::{Column, Training};
 /// weights and gradients use.
 ///
 /// Two rows (Attention, MLP) of three columns over the training step, with one line per model. A
-/// point is a row of [`Tables::summary`], and so of `summary.csv`: the average (mean or median), the
-/// sites it is over, and the steps that are shown are those of the protocol.
+/// point is a row of [`Tables::summary`], and so of `summary.csv`: the average (mean or median),
+/// the sites it is over, and the steps that are shown are those of the protocol.
 ///
 /// 1. CKA of the activations with those of the last checkpoint. The line is the estimator by which
 ///    the protocol decides, and the title names it; the other estimator is dashed and the floor
@@ -42,7 +42,8 @@ use crate::plot::training::{Column, Training};
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,pythia-70m,0,0,mlp,write,,activation,cka,0.25,2048,512,last,debiased,corrected
 /// 1,pythia-70m,512,0,mlp,write,,activation,cka,0.75,2048,512,last,debiased,corrected
 /// 1,pythia-70m,143000,0,mlp,write,,activation,cka,1.0,2048,512,last,debiased,corrected
@@ -79,12 +80,13 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
     let strokes: Vec<_> = if similarity.len() > 1 { strokes.collect() } else { Vec::new() };
     let average = note::average_title(rules);
     let columns = [
-        (title(deciding), &lines[..3]),
-        (title(Quantity::WeightPer), &lines[3..4]),
-        (title(Quantity::GradientPer), &lines[4..]),
+        (deciding, &lines[..3]),
+        (Quantity::WeightPer, &lines[3..4]),
+        (Quantity::GradientPer, &lines[4..]),
     ];
-    let column = |(title, lines): (&str, &[(Quantity, Stroke)])| Column {
-        title: format!("{average} {title}"),
+    let column = |(quantity, lines): (Quantity, &[(Quantity, Stroke)])| Column {
+        title: format!("{average} {}", title(quantity)),
+        whole: quantity == deciding,
         panels: Component::ALL.map(|component| panel(component, lines)).into(),
     };
 

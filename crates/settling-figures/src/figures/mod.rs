@@ -1,4 +1,4 @@
-//! The figures: rows of the tables of `settling-analysis`, as lines, bands, points and colours.
+//! The figures: rows of the tables of `settling-analysis`, as lines, bands, points and colors.
 
 mod estimators;
 mod heat_map;

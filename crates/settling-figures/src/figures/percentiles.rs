@@ -13,7 +13,7 @@ use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
 use crate::plot::training::{Column, Training};
 
-/// A band: its ends, a grey that stays apart from the next in print, and its name.
+/// A band: its ends, a gray that stays apart from the next in print, and its name.
 type Band = (fn(&Quantiles) -> (f64, f64), &'static str, &'static str);
 
 /// The bands from back to front.
@@ -26,12 +26,13 @@ const BANDS: [Band; 2] = [
 /// checkpoint, as bands of percentiles.
 ///
 /// Two rows (Attention, MLP), one column per model, all on one axis of values. Light: from the 10th
-/// to the 90th percentile over layers. Darker: from the 25th to the 75th. Line: the median. They are
-/// rows of [`Tables::bands`], of the estimator by which the protocol decides: percentiles of the
-/// layers that have a defined value, so those of few layers are interpolated between few numbers.
+/// to the 90th percentile over layers. Darker: from the 25th to the 75th. Line: the median. They
+/// are rows of [`Tables::bands`], of the estimator by which the protocol decides: percentiles of
+/// the layers that have a defined value, so those of few layers are interpolated between few
+/// numbers.
 ///
-/// A band is interrupted at a step where no layer has a defined value; the note counts the undefined
-/// values.
+/// A band is interrupted at a step where no layer has a defined value; the note counts the
+/// undefined values.
 ///
 /// # Errors
 ///
@@ -45,7 +46,8 @@ const BANDS: [Band; 2] = [
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,pythia-70m,0,0,mlp,write,,activation,cka,0.25,2048,512,last,debiased,corrected
 /// 1,pythia-70m,0,1,mlp,write,,activation,cka,0.0,2048,512,last,debiased,corrected
 /// ";
@@ -79,6 +81,7 @@ pub fn percentile_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let column = |model: &str| Column {
         title: model.to_owned(),
+        whole: true,
         panels: Component::ALL.map(|component| panel(model, component)).into(),
     };
     let meaning = format!(

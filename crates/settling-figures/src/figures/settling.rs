@@ -22,11 +22,12 @@ const LEAST_SHARE: f64 = 0.01;
 /// checkpoint reaches a threshold, at every measured step.
 ///
 /// One row of panels for each of `thresholds`, a column for Attention and one for the MLP, one line
-/// per model. A point is a row of [`Tables::settling`], and so of `settling.csv`; the thresholds are
-/// among those of this table, and are compared as the protocol says (at least, or above). Depth runs
-/// from 0, the first layer, to 1, the last, so that models of different depth can be compared. The
-/// settling step is a measured one: the true one lies between it and the measured step before. The
-/// axis of shares is logarithmic, with a place of its own for layers that are settled at step 0.
+/// per model. A point is a row of [`Tables::settling`], and so of `settling.csv`; the thresholds
+/// are among those of this table, and are compared as the protocol says (at least, or above). Depth
+/// runs from 0, the first layer, to 1, the last, so that models of different depth can be compared.
+/// The settling step is a measured one: the true one lies between it and the measured step before.
+/// The axis of shares is logarithmic, with a place of its own for layers that are settled at step
+/// 0.
 ///
 /// A layer that reaches the threshold only at the last step, where its CKA is 1 by definition, or
 /// not even there, is not settled: it is an outlined marker above the axis, and interrupts the
@@ -49,7 +50,8 @@ const LEAST_SHARE: f64 = 0.01;
 ///
 /// // At least 0.5 from step 100 of 1000 on: 10 % of training.
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,mine,0,0,mlp,write,,activation,cka,0.1,4096,512,last,debiased,corrected
 /// 1,mine,100,0,mlp,write,,activation,cka,0.6,4096,512,last,debiased,corrected
 /// 1,mine,1000,0,mlp,write,,activation,cka,1.0,4096,512,last,debiased,corrected

@@ -32,7 +32,8 @@ use crate::plot::stroke::Stroke;
 /// use settling_core::Step;
 /// use settling_figures::spectra_figure;
 ///
-/// let spectra: [(Step, &[f64]); 2] = [(Step(0), &[4.0, 3.0, 2.0]), (Step(1000), &[9.0, 3.0, 0.5])];
+/// let (first, last) = ([4.0, 3.0, 2.0], [9.0, 3.0, 0.5]);
+/// let spectra = [(Step(0), &first[..]), (Step(1000), &last[..])];
 /// let figure = spectra_figure("mine, layer0.mlp.write, weight", &spectra)?;
 /// assert!(figure.svg().contains("step 1000"));
 /// # Ok::<(), settling_figures::Error>(())

@@ -14,11 +14,11 @@ use crate::plot::table::{Sheet, Table};
 /// Four tables, the rows of [`Tables::surfaces`] of `model`: Attention and MLP, by the PER of the
 /// weight and of the gradient. From the bottom up, what CKA with the last checkpoint must reach in
 /// the window of the protocol; from left to right, what the PER must reach at the end, of gradients
-/// as a share of the largest of any layer and component. Colours run from -1 (dark) to 1 (light), a
+/// as a share of the largest of any layer and component. Colors run from blue (-1) by gray (0) to red (1), a
 /// dashed line separates positive correlations from others, a frame marks the thresholds of the
 /// protocol. Where the correlation is undefined (all layers agree in one of the variables, or one
-/// depends on an undefined value) the table is white. If a layer has no PER at the end, or no CKA at
-/// all, there is no table: one over the others would hide it.
+/// depends on an undefined value) the table is white. If a layer has no PER at the end, or no CKA
+/// at all, there is no table: one over the others would hide it.
 ///
 /// # Errors
 ///
@@ -31,10 +31,11 @@ use crate::plot::table::{Sheet, Table};
 /// use settling_figures::surface_figure;
 /// use settling_records::read_records;
 ///
-/// // Layer 0 is early and large, layer 1 neither: the correlation is 1 wherever the thresholds tell
-/// // them apart.
+/// // Layer 0 is early and large, layer 1 neither: the correlation is 1 wherever the thresholds
+/// // tell them apart.
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,mine,10,0,mlp,write,,activation,cka,0.9,4096,512,last,debiased,corrected
 /// 1,mine,100,0,mlp,write,,activation,cka,1.0,4096,512,last,debiased,corrected
 /// 1,mine,10,1,mlp,write,,activation,cka,0.1,4096,512,last,debiased,corrected
@@ -106,7 +107,7 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
         least_width: 0.0,
         size: (372.0, 15.0),
         range: (-1.0, 1.0),
-        border: true,
+        signed: true,
     };
     Ok(Figure::new(sheet.draw()))
 }

@@ -20,7 +20,7 @@ const RIGHT: f64 = 686.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 320.0;
 
-/// What is drawn, in the order of the colours.
+/// What is drawn, in the order of the colors.
 const SERIES: [&str; 3] = ["Attention, write", "MLP, write", "output-value circuit of a head"];
 
 /// The estimator of the records that are drawn as the yardstick.
@@ -45,7 +45,8 @@ const RANDOM: &str = "marchenko_pastur";
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,mine,0,0,mlp,write,,weight,per,0.91,512,2048,,attainable,none
 /// 1,mine,0,0,mlp,write,,weight,per,0.966,512,2048,,marchenko_pastur,none
 /// ";

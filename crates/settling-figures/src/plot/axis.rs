@@ -147,7 +147,7 @@ impl Axis {
         }
     }
 
-    /// The multiples 1 to 9 of each power of ten from `low` to `high`; labelled at the powers, and
+    /// The multiples 1 to 9 of each power of ten from `low` to `high`; labeled at the powers, and
     /// at 2 and 5 times a power where there are few powers, or at every other or third one and so
     /// on where there are many.
     fn log_ticks(&self, low: f64, high: f64) -> Vec<Tick> {
@@ -160,14 +160,14 @@ impl Axis {
         for power in powers {
             for digit in 1..=9 {
                 let at = power_of_ten(power) * f64::from(digit);
-                let labelled = if shown < 3 {
+                let labeled = if shown < 3 {
                     [1, 2, 5].contains(&digit)
                 } else {
                     digit == 1 && power.rem_euclid(every) == 0
                 };
                 if range.contains(&at) {
                     let decimals = usize::try_from(-power).unwrap_or(0);
-                    let label = if labelled { self.label(at, decimals) } else { String::new() };
+                    let label = if labeled { self.label(at, decimals) } else { String::new() };
                     ticks.push(Tick { at, label });
                 }
             }

@@ -14,7 +14,7 @@ pub(crate) struct Grid<'a> {
     pub(crate) title: &'a str,
     /// What is drawn and from which numbers; paragraphs below the legend.
     pub(crate) notes: Vec<String>,
-    /// The names of what is drawn, in the order of their colours.
+    /// The names of what is drawn, in the order of their colors.
     pub(crate) series: &'a [&'a str],
     pub(crate) key: Key<'a>,
     pub(crate) rows: &'a [&'a str],

@@ -1,4 +1,4 @@
-//! What the colours, markers, strokes and areas of a figure mean.
+//! What the colors, markers, strokes and areas of a figure mean.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::plot::stroke::Stroke;
 use crate::plot::svg::{Anchor, Path, Svg, rect};
 use crate::plot::text;
 
-/// What the colours, markers, strokes and areas of a figure mean.
+/// What the colors, markers, strokes and areas of a figure mean.
 pub(crate) struct Key<'a> {
     parts: Part<'a>,
     size: f64,
@@ -17,7 +17,7 @@ pub(crate) struct Key<'a> {
 enum Part<'a> {
     /// As many lines as they need.
     Lines(Vec<Line<'a>>),
-    /// Names that have an order, by colour alone: too many for lines.
+    /// Names that have an order, by color alone: too many for lines.
     Bar { title: &'a str, names: &'a [&'a str] },
 }
 
@@ -57,7 +57,7 @@ const BAR_HEIGHT: f64 = 12.0;
 const BAR_LINES: f64 = 38.0;
 
 impl<'a> Key<'a> {
-    /// The series by colour and marker, then what the strokes mean.
+    /// The series by color and marker, then what the strokes mean.
     pub(crate) fn new(
         series: &[&'a str],
         strokes: &[(Stroke, &'a str)],
@@ -87,7 +87,7 @@ impl<'a> Key<'a> {
         Self::of([areas.chain([(line, series)]).collect(), Vec::new()], size, available)
     }
 
-    /// A bar of the colours of the series `names`.
+    /// A bar of the colors of the series `names`.
     pub(crate) fn bar(title: &'a str, names: &'a [&'a str], size: f64) -> Self {
         Self { parts: Part::Bar { title, names }, size }
     }
@@ -109,7 +109,7 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Draws it centred around `middle`, downwards from `top`.
+    /// Draws it centered around `middle`, downwards from `top`.
     pub(crate) fn draw(&self, svg: &mut Svg, middle: f64, top: f64) {
         match &self.parts {
             Part::Lines(lines) => self.draw_lines(svg, lines, middle, top),

@@ -26,7 +26,7 @@ impl Notes {
         self.lines.len() as f64 * NOTE_LINE
     }
 
-    /// Draws the lines centred around `middle`, downwards from `top`.
+    /// Draws the lines centered around `middle`, downwards from `top`.
     pub(crate) fn draw(&self, svg: &mut Svg, middle: f64, top: f64) {
         for (index, line) in self.lines.iter().enumerate() {
             let at = (middle, top + (index as f64 + 0.8) * NOTE_LINE);

@@ -206,7 +206,7 @@ impl Panel<'_> {
             line.polyline(&piece);
             match (stroke, &piece[..]) {
                 (Stroke::Solid, piece) => {
-                    piece.iter().for_each(|&at| palette::marker(&mut markers, index, at));
+                    spaced(piece).for_each(|at| palette::marker(&mut markers, index, at));
                 }
                 // A line of one point would not show.
                 (stroke, &[alone]) => markers.circle(alone, 1.2 * stroke.width()),
@@ -256,5 +256,24 @@ impl Panel<'_> {
     }
 }
 
-/// Half the width of a band at a step that has no neighbour.
+/// From this many points on, markers are thinned so that they do not merge into a band.
+const CROWDED: usize = 60;
+/// How far apart markers are then.
+const APART: f64 = 8.0;
+
+/// The points of a line that have a marker: all of few, and of many the first, and those that are
+/// apart from the one before.
+fn spaced(piece: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
+    let least = if piece.len() >= CROWDED { APART } else { 0.0 };
+    let mut before: Option<(f64, f64)> = None;
+    piece.iter().copied().filter(move |&(x, y)| {
+        let shown = before.is_none_or(|(a, b)| (x - a).hypot(y - b) >= least);
+        if shown {
+            before = Some((x, y));
+        }
+        shown
+    })
+}
+
+/// Half the width of a band at a step that has no neighbor.
 const ALONE: f64 = 3.0;

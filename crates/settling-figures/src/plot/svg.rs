@@ -146,7 +146,7 @@ pub(crate) fn rect(svg: &mut Svg, at: (f64, f64), size: (f64, f64), fill: &str) 
             ("width", &coord(size.0)),
             ("height", &coord(size.1)),
             ("fill", &fill),
-            // Neighbours meet without a seam.
+            // Neighbors meet without a seam.
             ("shape-rendering", &"crispEdges"),
         ],
     );

@@ -1,13 +1,13 @@
-//! Tables of numbers as colours.
+//! Tables of numbers as colors.
 
 use std::collections::BTreeMap;
 
 use crate::plot::page::{self, NOTE_SIZE, Notes};
-use crate::plot::palette::{INK, QUIET, shade};
+use crate::plot::palette::{INK, QUIET, shade, signed_shade};
 use crate::plot::svg::{Anchor, Path, Svg, coord, rect};
 use crate::plot::text;
 
-/// Numbers as colours.
+/// Numbers as colors.
 pub(crate) struct Table<'a> {
     pub(crate) title: &'a str,
     pub(crate) row_title: &'a str,
@@ -23,7 +23,7 @@ pub(crate) struct Table<'a> {
     pub(crate) absent: &'a str,
 }
 
-/// Tables with one scale of colours.
+/// Tables with one scale of colors.
 pub(crate) struct Sheet<'a> {
     pub(crate) title: &'a str,
     pub(crate) notes: Vec<String>,
@@ -34,11 +34,11 @@ pub(crate) struct Sheet<'a> {
     pub(crate) least_width: f64,
     /// How large a table is and its cells are: (width of a table, height of a cell).
     pub(crate) size: (f64, f64),
-    /// The numbers that have the darkest and the lightest colour.
+    /// The numbers that have the darkest and the lightest color.
     pub(crate) range: (f64, f64),
-    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and
-    /// dashes.
-    pub(crate) border: bool,
+    /// Whether the numbers have a sign, and 0 in the middle of the range: colors are those of signs,
+    /// and the border between numbers above 0 and others is drawn, instead of numbers and dashes.
+    pub(crate) signed: bool,
 }
 
 const TOP: f64 = 34.0;
@@ -102,11 +102,16 @@ impl Sheet<'_> {
         svg.finish()
     }
 
-    /// How light the colour of a value is, in percent: finer than the eye, and few enough that
-    /// cells share their colours.
+    /// How light the color of a value is, in percent: finer than the eye, and few enough that
+    /// cells share their colors.
     fn shade(&self, value: f64) -> u8 {
         let (low, high) = self.range;
         (100.0 * ((value - low) / (high - low)).clamp(0.0, 1.0)).round() as u8
+    }
+
+    /// The color at a share of the range.
+    fn color(&self, share: f64) -> String {
+        if self.signed { signed_shade(share) } else { shade(share) }
     }
 
     fn draw_table(&self, svg: &mut Svg, table: &Table<'_>, at: (f64, f64), cell: (f64, f64)) {
@@ -119,7 +124,7 @@ impl Sheet<'_> {
         let value = |row: usize, column: usize| table.values[row * columns + column];
         let fill = |row, column| value(row, column).map(|value| self.shade(value));
 
-        // Neighbours of one colour are one piece, and all pieces of a colour are one path.
+        // Neighbors of one color are one piece, and all pieces of a color are one path.
         let mut fills: BTreeMap<u8, Path> = BTreeMap::new();
         for row in 0..rows {
             let mut start = 0;
@@ -137,17 +142,18 @@ impl Sheet<'_> {
         }
         svg.open("g", &[("shape-rendering", &"crispEdges")]);
         for (&percent, path) in &fills {
-            svg.element("path", &[("d", path), ("fill", &shade(f64::from(percent) / 100.0))]);
+            let fill = self.color(f64::from(percent) / 100.0);
+            svg.element("path", &[("d", path), ("fill", &fill)]);
         }
         svg.close("g");
         rect_outline(svg, at, (cell.0 * columns as f64, high), "#aaa", 0.8);
         if fills.is_empty() {
             let middle = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high / 2.0 + 4.0);
             svg.text(middle, Anchor::Middle, LABEL_SIZE, QUIET, table.absent);
-        } else if !self.border {
+        } else if !self.signed {
             self.draw_numbers(svg, table, &corner, cell);
         }
-        if self.border {
+        if self.signed {
             draw_border(svg, (rows, columns), &value, &corner, cell);
         }
         if let Some((row, column)) = table.framed {
@@ -200,14 +206,14 @@ impl Sheet<'_> {
         }
     }
 
-    /// The colours from the low end at the bottom to the high end at the top.
+    /// The colors from the low end at the bottom to the high end at the top.
     fn draw_scale(&self, svg: &mut Svg, (left, top): (f64, f64), high: f64) {
         const STEPS: u32 = 32;
         let step = high / f64::from(STEPS);
         for index in 0..STEPS {
             let share = (f64::from(index) + 0.5) / f64::from(STEPS);
             let at = (left, top + high - f64::from(index + 1) * step);
-            rect(svg, at, (10.0, step), &shade(share));
+            rect(svg, at, (10.0, step), &self.color(share));
         }
         let (least, most) = self.range;
         for number in [least, f64::midpoint(least, most), most] {

@@ -6,7 +6,7 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 
-/// The only font in which figures are measured and rasterised.
+/// The only font in which figures are measured and rasterized.
 pub(crate) fn font() -> &'static [u8] {
     dejavu::sans::regular()
 }
@@ -29,7 +29,10 @@ pub(crate) fn shortened(text: &str, size: f64, available: f64) -> Cow<'_, str> {
         let (head, tail) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
         head.iter().chain(['…'].iter()).chain(tail).collect::<String>()
     };
-    let kept = (0..chars.len()).rev().find(|&kept| width(&with(kept), size) <= available);
+    // More characters never fit than as many of an eighth of the size; what takes no room, as
+    // combining marks do, is cut too.
+    let most = (8.0 * available / size).max(0.0) as usize;
+    let kept = (0..chars.len().min(most)).rev().find(|&kept| width(&with(kept), size) <= available);
     Cow::Owned(with(kept.unwrap_or(0)))
 }
 
@@ -64,6 +67,10 @@ mod tests {
         assert!(width(&short, 13.0) <= 100.0, "{short}");
         assert!(short.starts_with("a-na") && short.ends_with("-70m") && short.contains('…'));
         assert_eq!(shortened("wide", 13.0, 0.0), "…");
+        // Whatever its length: at once.
+        let long = "long-".repeat(200_000);
+        let short = shortened(&long, 13.0, 100.0);
+        assert!(width(&short, 13.0) <= 100.0 && short.starts_with("long-") && short.ends_with('-'));
     }
 
     #[test]

@@ -20,8 +20,11 @@ pub(crate) struct Training<'a> {
 /// A column of panels.
 pub(crate) struct Column {
     pub(crate) title: String,
-    /// The marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of an
-    /// estimate.
+    /// Whether the axis of values reaches from 0 to 1 at least, so that similarities are seen for
+    /// what they are.
+    pub(crate) whole: bool,
+    /// The marks of each row; numbers are similarities or shares, from 0 to 1 but for the noise of
+    /// an estimate.
     pub(crate) panels: Vec<Vec<Mark>>,
 }
 
@@ -30,9 +33,12 @@ impl Training<'_> {
         let marks = || self.columns.iter().flat_map(|column| column.panels.iter().flatten());
         let x = Axis::counts(marks().flat_map(Mark::across).map(|step| step as u64));
         let axis = |numbers: Vec<f64>| Axis::values(numbers, (0.0, 1.0));
-        let all = axis(marks().flat_map(Mark::up).collect());
-        let column = |Column { title, panels }: Column| {
-            let own = axis(panels.iter().flatten().flat_map(Mark::up).collect());
+        let ends = |whole: bool| [0.0, 1.0].into_iter().filter(move |_| whole);
+        let any = self.columns.iter().any(|column| column.whole);
+        let all = axis(marks().flat_map(Mark::up).chain(ends(any)).collect());
+        let column = |Column { title, whole, panels }: Column| {
+            let numbers = panels.iter().flatten().flat_map(Mark::up);
+            let own = axis(numbers.chain(ends(whole)).collect());
             let values = if self.shared_values { all.clone() } else { own };
             grid::Column { title, values, panels }
         };

@@ -286,8 +286,8 @@ fn overview(tables: &Tables) -> String {
     html::paragraph(&text) + &numbers.table() + &numbers.reasons()
 }
 
-/// The thresholds of the figure of settling steps: that of early convergence, and the largest, which
-/// is close to the end.
+/// The thresholds of the figure of settling steps: that of early convergence, and the largest,
+/// which is close to the end.
 fn settled(tables: &Tables) -> Vec<f64> {
     let early = tables.rules.early.cka.number();
     let largest = tables.settling.iter().map(|row| row.threshold).fold(early, f64::max);

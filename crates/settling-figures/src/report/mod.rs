@@ -18,9 +18,9 @@ use chapter::Chapter;
 /// and what the numbers do and do not support.
 ///
 /// The document is made from tables alone, so that it can be made from anybody's `records.csv`.
-/// What the tables have no data for is left out, with a sentence that says why. Every protocol has a
-/// part of its own, and what it says about averages, thresholds and windows is made from its rules.
-/// Nothing in the tables is taken for markup, and the document loads nothing: no network, no
+/// What the tables have no data for is left out, with a sentence that says why. Every protocol has
+/// a part of its own, and what it says about averages, thresholds and windows is made from its
+/// rules. Nothing in the tables is taken for markup, and the document loads nothing: no network, no
 /// scripts, no fonts.
 ///
 /// # Example
@@ -31,7 +31,8 @@ use chapter::Chapter;
 /// use settling_records::read_records;
 ///
 /// let csv = "\
-/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,protocol
+/// schema,model,step,layer,component,view,head,signal,metric,value,n,width,positions,estimator,\
+/// protocol
 /// 1,<b>mine</b>,0,0,mlp,write,,activation,cka,0.1,4096,512,last,debiased,corrected
 /// 1,<b>mine</b>,1000,0,mlp,write,,activation,cka,1.0,4096,512,last,debiased,corrected
 /// ";

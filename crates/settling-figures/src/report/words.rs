@@ -50,7 +50,7 @@ pub(super) const SUPPORTED: [&str; 3] = [
 ];
 
 pub(super) const UNSUPPORTED: [&str; 10] = [
-    "Layers of one model are not independent observations: they are trained together, and neighbours resemble each other. \
+    "Layers of one model are not independent observations: they are trained together, and neighbors resemble each other. \
      Intervals are too narrow and p-values too small, by an unknown factor.",
     "The biased CKA with few observations confounds width with convergence: its floor rises with the width of the model, so that a \
      larger model looks converged before training has begun. Compare it with the floor, or use the debiased CKA.",

@@ -44,7 +44,7 @@ pub(crate) struct Remote {
     pub(crate) id: Arc<str>,
 }
 
-/// hf-hub has a type a kind of repository.
+/// hf-hub has one type per kind of repository.
 macro_rules! with_handle {
     ($repository:expr, $handle:ident => $body:expr) => {{
         let hf = &$repository.connection.hf;

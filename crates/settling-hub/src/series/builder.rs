@@ -84,10 +84,12 @@ impl HubSeriesBuilder {
     /// The steps are the branches and tags whose names the pattern matches. `None` changes nothing.
     ///
     /// ```no_run
+    /// use settling_checkpoint::StepPattern;
     /// use settling_hub::{Hub, HubSeries};
     ///
     /// let hub = Hub::from_env()?;
-    /// let series = HubSeries::builder(&hub, "me/my-run").pattern("checkpoint-{N}".parse::<settling_checkpoint::StepPattern>()?).open()?;
+    /// let pattern: StepPattern = "checkpoint-{N}".parse()?;
+    /// let series = HubSeries::builder(&hub, "me/my-run").pattern(pattern).open()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn pattern(self, pattern: impl Into<Option<StepPattern>>) -> Self {

@@ -69,8 +69,8 @@ impl HubSeries {
     }
 
     /// Whether to remove the weights of a step from the cache when its checkpoint is dropped, for
-    /// studies larger than the disk. Only what this series brought is removed, and the last step
-    /// only with the series. What an interrupted run leaves behind stays.
+    /// studies larger than the disk. Only what this series fetched is removed. The last step is kept
+    /// until the series is dropped. Files left by an interrupted run are not removed.
     #[must_use]
     pub fn delete_after(mut self, delete: bool) -> Self {
         self.deletes = delete;
@@ -236,7 +236,7 @@ impl CheckpointSeries for HubSeries {
         Ok(Some(hex(&hash.finalize())))
     }
 
-    /// From names and sizes alone: whether what is in the cache is sound is seen when a step is
+    /// Names and sizes alone tell: whether what is in the cache is sound is seen when a step is
     /// opened.
     fn bytes_to_fetch(&self, steps: &[Step]) -> u64 {
         self.missing_size(steps)

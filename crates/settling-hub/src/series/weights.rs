@@ -48,7 +48,7 @@ pub(super) fn is_weights(file: &RemoteFile) -> bool {
     Format::ALL.into_iter().any(|format| file.path == format.single() || format.is_shard(file))
 }
 
-/// For each revision's files, those with the weights: in one format for all, if that can be.
+/// The files with the weights, for each revision's files: in one format for all, if that can be.
 pub(super) fn choose(revisions: &[Vec<RemoteFile>]) -> Vec<Vec<RemoteFile>> {
     let by_format = Format::ALL
         .map(|format| revisions.iter().map(|files| format.of(files)).collect::<Vec<_>>());

@@ -1,3 +1,5 @@
+//! Correlations at the ends of the range of f64.
+
 use settling_mcc::{Measure, association};
 
 /// The differences are exact in f64, and so nothing of the offset is left.

@@ -1,3 +1,5 @@
+//! Bootstrap intervals that do not exist.
+
 use settling_mcc::{Bootstrap, BootstrapMethod, ErrorKind};
 
 /// The largest of many numbers, one of which is far above the others: the acceleration is nearly

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use settling_mcc::{
     Bootstrap, BootstrapInterval, BootstrapMethod, Confusion, Contingency, Convention, Error,
-    Measure, PValues, Permutation, Pooling, WeightedContingency, association, roc_auc,
-    stratified_exact, stratified_mcc,
+    Measure, Permutation, Pooling, WeightedContingency, association, roc_auc, stratified_exact,
+    stratified_mcc,
 };
 
 fn section(name: &str) -> Value {

@@ -88,7 +88,7 @@ pub(super) fn pico(settings: &Settings<'_>) -> Result<Llama, Error> {
         intermediate_size: settings.size("activation_hidden_dim")?,
         max_position_embeddings: settings.size("max_seq_len")?,
         rope_theta: settings.number("position_emb_theta")?,
-        rotary_pairs: RotaryPairs::Neighbours,
+        rotary_pairs: RotaryPairs::Neighbors,
         norm_eps: settings.number("norm_eps")?,
         names: LlamaNames::Pico,
         ..Llama::default()

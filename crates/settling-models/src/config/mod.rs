@@ -29,7 +29,7 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 /// writes it.
 ///
 /// Supported are the model types `gpt_neox`, `gpt2`, `llama`, `mistral`, `olmo`, `olmo2` and
-/// `pico_decoder`; a file without a `model_type` is recognised by its `architectures`. Settings
+/// `pico_decoder`; a file without a `model_type` is recognized by its `architectures`. Settings
 /// that older files leave out have transformers' defaults; sizes have none. Settings that do not
 /// bear on the forward pass of a trained model are not looked at.
 ///
@@ -37,8 +37,9 @@ const FAMILIES: [(&str, &str, Parse); 7] = [
 /// use settling_models::{Architecture, RopeScaling, parse_config};
 ///
 /// let architecture = parse_config(r#"{
-///     "model_type": "llama", "hidden_act": "silu", "vocab_size": 49152, "hidden_size": 576, "num_hidden_layers": 30,
-///     "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536, "max_position_embeddings": 8192,
+///     "model_type": "llama", "hidden_act": "silu", "vocab_size": 49152, "hidden_size": 576,
+///     "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3,
+///     "intermediate_size": 1536, "max_position_embeddings": 8192,
 ///     "rope_theta": 100000, "rms_norm_eps": 1e-05, "tie_word_embeddings": true
 /// }"#)?;
 /// assert_eq!(architecture.sizes().head_dim, 64);

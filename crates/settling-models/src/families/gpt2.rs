@@ -18,11 +18,17 @@ use crate::sizes::ModelSizes;
 /// use settling_models::Gpt2;
 ///
 /// let small = Gpt2 {
-///     vocab_size: 50_257, n_positions: 1024, n_embd: 768, n_layer: 12, n_head: 12, n_inner: 3072, ..Gpt2::default()
+///     vocab_size: 50_257,
+///     n_positions: 1024,
+///     n_embd: 768,
+///     n_layer: 12,
+///     n_head: 12,
+///     n_inner: 3072,
+///     ..Gpt2::default()
 /// };
 /// small.validate()?;
-/// let parameters: usize = small.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-/// assert_eq!(parameters, 124_439_808);
+/// let sizes = small.parameters().into_iter().map(|(_, shape)| shape.iter().product::<usize>());
+/// assert_eq!(sizes.sum::<usize>(), 124_439_808);
 /// # Ok::<(), settling_models::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -8,12 +8,12 @@ use crate::weight_block::WeightBlock;
 /// Where the value projection of a head is.
 #[derive(Clone, Copy)]
 pub(crate) enum Values {
-    /// In a projection of its own, head after head (grouped-query attention: a head of keys and
+    /// A projection of its own, head after head (grouped-query attention: a head of keys and
     /// values for several of queries).
     Separate,
-    /// In a fused one: query, key and value of the first head, those of the second, ...
+    /// A fused one: query, key and value of the first head, those of the second, ...
     PerHead,
-    /// In a fused one: the queries of all heads, the keys of all, the values of all.
+    /// A fused one: the queries of all heads, the keys of all, the values of all.
     Blocks,
 }
 
@@ -45,7 +45,7 @@ impl Layout {
         format!("{}{}{layer}.{module}.weight", self.body, self.layers)
     }
 
-    /// A tensor that every model of the family has, by which a file's spelling is recognised.
+    /// A tensor that every model of the family has, by which a file's spelling is recognized.
     pub(crate) fn landmark(&self) -> String {
         self.weight(0, self.attention)
     }

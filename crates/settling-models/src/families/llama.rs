@@ -31,8 +31,8 @@ use crate::sizes::ModelSizes;
 ///     ..Llama::default()
 /// };
 /// smollm_135m.validate()?;
-/// let parameters: usize = smollm_135m.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-/// assert_eq!(parameters, 134_515_008);
+/// let sizes = smollm_135m.parameters().into_iter().map(|(_, shape)| shape.iter().product::<usize>());
+/// assert_eq!(sizes.sum::<usize>(), 134_515_008);
 /// # Ok::<(), settling_models::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -61,14 +61,14 @@ pub struct Llama {
     pub rope_scaling: RopeScaling,
     /// Which dimensions of a head are rotated together.
     pub rotary_pairs: RotaryPairs,
-    /// The normalisation.
+    /// The kind of normalization.
     pub norm: LlamaNorm,
     /// Added to the mean square, or to the variance.
     pub norm_eps: f64,
-    /// Whether the output of a component is normalised before it is added (OLMo 2), or the input
+    /// Whether the output of a component is normalized before it is added (OLMo 2), or the input
     /// before it is read.
     pub post_norm: bool,
-    /// Whether queries and keys are normalised, each over all heads at once, before they are
+    /// Whether queries and keys are normalized, each over all heads at once, before they are
     /// rotated (OLMo 2).
     pub qk_norm: bool,
     /// The absolute value at which queries, keys and values are clipped, if they are (OLMo).
@@ -91,14 +91,14 @@ pub enum RotaryPairs {
     /// Dimension i with i + head_dim / 2, as in Hugging Face's models.
     Halves,
     /// Dimension 2 i with 2 i + 1, as in Meta's code and in Pico.
-    Neighbours,
+    Neighbors,
 }
 
-/// How a model like [`Llama`] normalises.
+/// How a model like [`Llama`] normalizes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LlamaNorm {
-    /// By the root of the mean square, times a weight.
+    /// Division by the root of the mean square, times a weight.
     Rms,
     /// LayerNorm without weights or biases (OLMo).
     WeightlessLayerNorm,
@@ -240,7 +240,7 @@ impl Llama {
                 add(name("self_attn.k_norm", "weight"), &[key_values]);
             }
             if norms {
-                // Of Attention's output in a model that normalises outputs, of the MLP's input in
+                // Of Attention's output in a model that normalizes outputs, of the MLP's input in
                 // others.
                 add(name(pick("post_attention_layernorm", "swiglu_norm"), "weight"), &[d]);
             }

@@ -27,8 +27,8 @@ use crate::sizes::ModelSizes;
 /// pythia_70m.validate()?;
 /// assert_eq!(pythia_70m.head_dim(), 64);
 /// assert_eq!(pythia_70m.rotary_dims(), 16);
-/// let parameters: usize = pythia_70m.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-/// assert_eq!(parameters, 70_426_624);
+/// let sizes = pythia_70m.parameters().into_iter().map(|(_, shape)| shape.iter().product::<usize>());
+/// assert_eq!(sizes.sum::<usize>(), 70_426_624);
 /// # Ok::<(), settling_models::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

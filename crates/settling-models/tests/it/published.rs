@@ -47,7 +47,7 @@ fn what_sets_published_models_apart_is_read() {
     let olmo2 = llama("olmo-2-0425-1b");
     assert!(olmo2.post_norm && olmo2.qk_norm && olmo2.norm == LlamaNorm::Rms);
     let pico = llama("pico-decoder-tiny");
-    assert_eq!((pico.names, pico.rotary_pairs), (LlamaNames::Pico, RotaryPairs::Neighbours));
+    assert_eq!((pico.names, pico.rotary_pairs), (LlamaNames::Pico, RotaryPairs::Neighbors));
     assert_eq!(pico.num_key_value_heads, 4);
     let llama3 = RopeScaling::Llama3 {
         factor: 32.0,

@@ -1,3 +1,5 @@
+//! Measures in closed form.
+
 use std::num::NonZeroUsize;
 
 use settling_rank::{

@@ -1,3 +1,5 @@
+//! What a random matrix has, against quadrature and simulation.
+
 use settling_rank::{
     Certified, Denominator, MatView, marchenko_pastur_per, proportional_effective_rank, spectra,
 };

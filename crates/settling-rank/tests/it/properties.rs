@@ -1,3 +1,5 @@
+//! What holds for every matrix.
+
 use proptest::prelude::*;
 use settling_rank::{
     Denominator, MatView, Spectrum, effective_rank, frobenius_norm, nuclear_norm,
@@ -101,7 +103,7 @@ proptest! {
         let wide: Vec<f64> = matrix.elements.iter().map(|&x| f64::from(x)).collect();
         let wide = singular_values(MatView::new(&wide, matrix.rows, matrix.cols)).unwrap();
         prop_assert_eq!(&wide, &spectrum(&matrix));
-        prop_assert_eq!(wide, settling_rank::singular_values(matrix.view()).unwrap());
+        prop_assert_eq!(wide, singular_values(matrix.view()).unwrap());
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Derivatives and bounds of the effective rank.
+
 use proptest::prelude::*;
 use settling_rank::{
     ErrorKind, Spectrum, Undefined, effective_rank, effective_rank_error,

@@ -69,7 +69,7 @@ pub(super) struct Column {
 pub(super) struct Cells {
     pub(super) rows: usize,
     pub(super) numbers: Vec<Option<i128>>,
-    /// Of a list: 0 where a row starts. Else empty.
+    /// The levels of a list: 0 where a row starts. Empty if it is none.
     repetition: Vec<i16>,
 }
 

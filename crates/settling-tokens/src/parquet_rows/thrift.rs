@@ -1,6 +1,6 @@
 //! A look at the structures of Parquet files before the decoder reads them.
 
-/// In a list. Parquet has no such list in what is looked at here.
+/// The most truth values in a list. Parquet has no such list in what is looked at here.
 const MOST_TRUTHS: u64 = 64;
 const DEEPEST: u8 = 32;
 

@@ -32,7 +32,7 @@ const SCRIPT_REMEDY: &str =
 #[derive(Debug)]
 pub(crate) struct PytorchFile {
     source: Source,
-    /// In the order of the pickle.
+    /// The tensors in the order of the pickle.
     tensors: Vec<NamedTensor>,
     index: HashMap<String, usize>,
     others: u64,

@@ -36,7 +36,7 @@ pub(crate) struct NamedTensor {
 #[derive(Debug)]
 pub(crate) enum StorageBytes {
     Record(Record),
-    /// Of the file itself.
+    /// A part of the file itself.
     Range(Range<u64>),
 }
 

@@ -8,7 +8,7 @@ pub(crate) struct Layout {
     strides: Vec<usize>,
     offset: u64,
     elements: u64,
-    /// From the first element of the view to after the last one in the storage.
+    /// The elements of the storage from the first of the view to the last, both included.
     span: u64,
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Record {
     flags: u16,
     method: u16,
     crc: u32,
-    /// In the file; of a record that is not compressed, `length`.
+    /// The bytes it takes in the file: `length` if it is not compressed.
     packed: u64,
     /// Where its header begins, and where what follows its data does: the next record, or the
     /// directory.

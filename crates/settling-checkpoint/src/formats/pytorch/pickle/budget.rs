@@ -4,7 +4,7 @@ use crate::formats::Fault;
 
 /// About 100,000 tensors, of some 40 instructions each.
 pub(crate) const MOST_INSTRUCTIONS: usize = 1 << 23;
-/// Of names, all together.
+/// The bytes of all names together.
 const MOST_TEXT: usize = 64 << 20;
 
 /// What the pickles of one file may still cost, all together.

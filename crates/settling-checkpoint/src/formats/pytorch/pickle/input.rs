@@ -31,7 +31,7 @@ impl<'a> Input<'a> {
         Self { source: self.source, window, window_start: start, position: start, end }
     }
 
-    /// In the file.
+    /// The place in the file.
     pub(super) fn position(&self) -> u64 {
         self.position
     }

@@ -18,7 +18,7 @@ pub(super) type LoadEmbedded = fn(&mut Input<'_>, &mut Budget) -> Result<Values,
 /// How a pickle gives its storages.
 #[derive(Clone, Copy)]
 pub(super) enum Storages {
-    /// By BINPERSID; they lie elsewhere.
+    /// The pickle refers to them by BINPERSID; they lie elsewhere.
     ByKey,
     /// Each as a string of bytes, which is a legacy file of its own.
     Embedded(LoadEmbedded),
@@ -28,7 +28,7 @@ pub(super) enum Storages {
 ///
 /// # Errors
 ///
-/// With the place of the instruction.
+/// If the pickle is not one, or asks for anything else; with the place of the instruction.
 pub(super) fn load(
     input: &mut Input<'_>,
     budget: &mut Budget,

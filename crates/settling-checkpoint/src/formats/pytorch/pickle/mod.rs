@@ -2,8 +2,8 @@
 //! descriptions, and can do nothing else.
 //!
 //! A pickle is a program, and Python's own machine calls whatever function the program names. This
-//! one knows the few functions in `globals.rs` by name, has a description of a tensor as the result of
-//! each, and stops at every other name. Values are nodes of an arena that refer to each other by
+//! one knows the few functions in `globals.rs` by name, has a description of a tensor as the result
+//! of each, and stops at every other name. Values are nodes of an arena that refer to each other by
 //! number: a value used a million times is there once, nothing is copied however often the program
 //! asks, and nothing but a storage within a pickle (one level) recurses, so neither a small program
 //! that describes a huge value nor one that nests it deeply costs more than its own length.
@@ -35,7 +35,7 @@ pub(crate) use values::{Element, Id, Node, Place, Storage, Tensor, Values};
 ///
 /// # Errors
 ///
-/// With the place of the instruction.
+/// If the pickle is not one, or asks for anything else; with the place of the instruction.
 pub(crate) fn load_record(record: &Source) -> Result<Values, Fault> {
     let mut input = Input::new(record);
     let values = load(&mut input, &mut Budget::full(), Storages::ByKey)?;
@@ -48,7 +48,7 @@ pub(crate) fn load_record(record: &Source) -> Result<Values, Fault> {
 ///
 /// # Errors
 ///
-/// With the place of the instruction.
+/// If the pickle is not one, or asks for anything else; with the place of the instruction.
 pub(crate) fn load_file(file: &Source) -> Result<Values, Fault> {
     let (mut input, mut budget) = (Input::new(file), Budget::full());
     let values = load(&mut input, &mut budget, Storages::Embedded(load_legacy))?;

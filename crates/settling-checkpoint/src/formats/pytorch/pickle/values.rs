@@ -103,7 +103,7 @@ pub(crate) struct Storage {
     /// `None`: the tensors say how its bytes are to be read.
     pub(crate) element: Option<Element>,
     pub(crate) place: Place,
-    /// In elements; in bytes if there is no element type.
+    /// The number of elements; of bytes if there is no element type.
     pub(crate) length: u64,
 }
 
@@ -123,9 +123,9 @@ impl Storage {
 /// Where the bytes of a storage are.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// In the record `data/<key>` of an archive.
+    /// The record `data/<key>` of an archive.
     Key(Box<str>),
-    /// In the file of the pickle, at this byte.
+    /// This byte of the pickle's own file.
     Start(u64),
 }
 
@@ -133,7 +133,7 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensor {
     pub(crate) element: Element,
-    /// In elements.
+    /// The place of its first element in the storage.
     pub(crate) offset: i64,
     pub(super) storage: Id,
     pub(super) shape: Id,

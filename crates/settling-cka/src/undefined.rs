@@ -1,0 +1,65 @@
+//! The reasons why a number has no value, and the sides that they name.
+
+use std::fmt;
+
+/// One of the two feature matrices that are compared.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    /// The first, `x`.
+    X,
+    /// The second, `y`.
+    Y,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::X => "x",
+            Self::Y => "y",
+        })
+    }
+}
+
+/// Why a number has no value for the rows seen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undefined {
+    /// The definition divides by zero for so few rows.
+    #[error("too few rows: expected at least {needed}, found {found}")]
+    TooFewRows {
+        /// The least number of rows for which the number is defined.
+        needed: usize,
+        /// The number of rows seen.
+        found: usize,
+    },
+    /// All rows of one side are equal.
+    #[error("zero variance: all rows of {0} are equal")]
+    ZeroVariance(Side),
+    /// The rows of one side differ by so little that fourth powers of the differences leave the
+    /// range of f64.
+    #[error(
+        "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
+    )]
+    VarianceTooSmall(Side),
+    /// The denominator of the debiased value is not positive, or not known to three digits: the
+    /// rows of one side are equally far from each other, or one of them is millions of times
+    /// farther away than the others.
+    #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
+    SelfTermNotPositive(Side),
+    /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance
+    /// is to be the width of a kernel.
+    #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
+    ZeroBandwidth(Side),
+    /// No singular value decomposition that passes its check was found. No matrix is known that
+    /// does this.
+    #[error("the singular value decomposition did not converge; please report this")]
+    NoConvergence,
+    /// A value that lies in [0, 1] by the Cauchy-Schwarz inequality came out more than 10⁻¹²
+    /// outside: an error of this crate or of the machine, or a given Gram matrix that is none of a
+    /// kernel.
+    #[error(
+        "a value between 0 and 1 is not: a given matrix is not the Gram matrix of a kernel, or this is an error of settling-cka; then \
+         please report it"
+    )]
+    BoundViolated,
+}

@@ -1,0 +1,11 @@
+//! How singular values are found: of a matrix, or of a product that is not formed.
+
+pub(crate) mod eigenvalues;
+mod gram;
+mod jacobi;
+mod ladder;
+pub(crate) mod product;
+mod qr;
+pub(crate) mod scaled;
+pub(crate) mod spectrum;
+pub(crate) mod svd;
