@@ -30,14 +30,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Rows arrive as the model runs, a micro-batch at a time: nothing is kept that is not asked for.
     model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
-        println!("{:<32} {:>3} x {:<4} mean norm {:.4}", site, rows.rows(), rows.cols(), mean_norm(rows));
+        println!(
+            "{:<32} {:>3} x {:<4} mean norm {:.4}",
+            site,
+            rows.rows(),
+            rows.cols(),
+            mean_norm(rows)
+        );
         ControlFlow::Continue(())
     })?;
 
     // Whatever else a pass goes through has a name, too. A sink that has seen enough breaks.
     let hidden: Intermediate = "layer0.mlp.hidden".parse()?;
     model.intermediates(&batch, &[hidden], &mut |name, rows| {
-        println!("{:<32} {:>3} x {:<4} mean norm {:.4}", name, rows.rows(), rows.cols(), mean_norm(rows));
+        println!(
+            "{:<32} {:>3} x {:<4} mean norm {:.4}",
+            name,
+            rows.rows(),
+            rows.cols(),
+            mean_norm(rows)
+        );
         ControlFlow::Break(())
     })?;
     Ok(())

@@ -50,7 +50,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The small models of the demo, on the last batch that they were trained on.
-fn of_demo(store: Store, suite: &std::path::Path) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
+fn of_demo(
+    store: Store,
+    suite: &std::path::Path,
+) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
     let mut protocol = Protocol::corrected();
     protocol.rows.positions = Positions::All;
     let study = Study::new(store, [protocol])?;

@@ -76,7 +76,11 @@ impl Model {
     }
 
     /// The logits; `see` is shown what each component writes and may end the pass.
-    pub(super) fn forward(&self, ids: &Tensor, see: &mut See<'_>) -> Result<Option<Tensor>, TchError> {
+    pub(super) fn forward(
+        &self,
+        ids: &Tensor,
+        see: &mut See<'_>,
+    ) -> Result<Option<Tensor>, TchError> {
         let mut x = self.embedding.forward_t(ids, false);
         for (index, layer) in self.layers.iter().enumerate() {
             for component in Component::ALL {

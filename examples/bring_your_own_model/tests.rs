@@ -15,11 +15,7 @@ fn a_model_becomes_what_it_will_be() {
     let compared = compare(120);
     assert_eq!(compared.steps, [0, 3, 10, 30, 100, 120]);
     // No better than a guess, which costs ln 32 = 3.47, and then well below it.
-    assert!(
-        compared.losses[0] > 3.4 && compared.losses[5] < 0.75 * 3.47,
-        "{:?}",
-        compared.losses
-    );
+    assert!(compared.losses[0] > 3.4 && compared.losses[5] < 0.75 * 3.47, "{:?}", compared.losses);
     assert_eq!(compared.cka.len(), 2 * LAYERS);
     for (site, values) in &compared.cka {
         assert!((values[5] - 1.0).abs() < 1e-12, "{site}: {values:?}");
@@ -46,8 +42,7 @@ fn it_keeps_to_the_contract_of_captures() {
     assert_eq!(seen, model.sites()[..4]);
     // A row is the same however many are run with it, but for a few hundred roundings of 6e-8.
     let first = TokenBatch::new(batch.row(0).to_vec(), batch.width()).unwrap();
-    let [all, one] =
-        [&batch, &first].map(|batch| Activations::capture(&mut model, batch).unwrap());
+    let [all, one] = [&batch, &first].map(|batch| Activations::capture(&mut model, batch).unwrap());
     assert_eq!(one.iter().len(), model.sites().len());
     for (site, rows) in one.iter() {
         let (rows, all) = (rows.to_vec(), all.get(site).unwrap().to_vec());

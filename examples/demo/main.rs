@@ -62,7 +62,8 @@ fn demo(args: &Args) -> Result<Exit, Box<dyn Error>> {
     let models = pretrain::SIZES.map(|size| size.name).join(",");
     let (rows, out) = (suite.join(pretrain::LAST_BATCH), args.out.join("results"));
     let (device, batch) = (args.device.to_string(), pretrain::BATCH_ROWS.to_string());
-    let mut study = vec!["settling".into(), "study".into(), "--suite".into(), suite.into_os_string()];
+    let mut study =
+        vec!["settling".into(), "study".into(), "--suite".into(), suite.into_os_string()];
     study.extend(["--tokens".into(), rows.into_os_string(), "--out".into(), out.into_os_string()]);
     for (name, value) in [
         ("--models", models.as_str()),

@@ -190,14 +190,7 @@ mod tests {
 
     #[test]
     fn the_help_has_every_code() {
-        let all = [
-            Exit::Done,
-            Exit::Other,
-            Exit::Usage,
-            Exit::Input,
-            Exit::Compute,
-            Exit::Output,
-        ];
+        let all = [Exit::Done, Exit::Other, Exit::Usage, Exit::Input, Exit::Compute, Exit::Output];
         let lines: Vec<&str> = TABLE.lines().skip(1).collect();
         assert_eq!(lines.len(), all.len());
         for (line, exit) in lines.iter().zip(all) {

@@ -92,7 +92,8 @@ mod tests {
         assert!(error.message.contains("`mine`") && error.message.contains("no manifest.json"));
 
         let file = folder.path().join("mine.toml");
-        fs::write(&file, "name = 'mine'\nbase = 'published'\n[early]\nwindow = { step = 100 }").unwrap();
+        fs::write(&file, "name = 'mine'\nbase = 'published'\n[early]\nwindow = { step = 100 }")
+            .unwrap();
         let making = Making::read(folder.path(), &[&file]).unwrap();
         assert_eq!(making.protocol("mine").unwrap(), Protocol::read(&file).unwrap());
     }

@@ -59,11 +59,7 @@ impl Subject {
 
     /// What the model runs on and in.
     fn engine(&self) -> Engine {
-        Engine {
-            device: self.device,
-            precision: self.precision,
-            micro_batch: self.micro_batch,
-        }
+        Engine { device: self.device, precision: self.precision, micro_batch: self.micro_batch }
     }
 
     /// Options with this engine; the rest is for each command to choose.

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use settling::core::Step;
 use settling::analysis::Tables;
+use settling::core::Step;
 use settling::figures::{ErrorKind, Report, ReportFigure, spectra_figure};
 use settling::records::{Record, read_records};
 use settling::{Manifest, read_spectra};

@@ -174,9 +174,7 @@ mod tests {
     }
 
     fn golden(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../settling-capture/tests/golden")
-            .join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../settling-capture/tests/golden").join(name)
     }
 
     /// The rows of tokens whose activations transformers has computed.

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use settling::Protocol;
 use settling::analysis::{
     CkaEstimator, LayerTrajectories, Rules, Sweep, SweepGrid, SweepUnit, Threshold, Trajectory,
     Window, layer_trajectories, mcc_table,
@@ -13,7 +14,6 @@ use settling::mcc::{
     Bootstrap, BootstrapMethod, Contingency, Measure, Permutation, Pooling, association,
     stratified_exact, stratified_mcc,
 };
-use settling::Protocol;
 use settling::records::{MccRow, Record, read_records, write_mcc};
 
 use super::Outcome;

@@ -9,8 +9,7 @@ pub(crate) mod libtorch {
     use super::super::Outcome;
     use crate::exit::Failure;
 
-    const HOW: &str =
-        "this build has no libtorch, which runs models: cargo install settling-cli --features capture";
+    const HOW: &str = "this build has no libtorch, which runs models: cargo install settling-cli --features capture";
 
     /// Whatever it is given.
     #[derive(clap::Args)]

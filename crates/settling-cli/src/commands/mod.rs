@@ -18,9 +18,7 @@ mod gradients;
 #[cfg(feature = "capture")]
 mod study;
 #[cfg(not(feature = "capture"))]
-use missing::libtorch::{
-    self as capture, self as gpu_check, self as gradients, self as study,
-};
+use missing::libtorch::{self as capture, self as gpu_check, self as gradients, self as study};
 
 #[cfg(feature = "hub")]
 mod rows;

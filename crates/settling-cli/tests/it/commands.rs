@@ -83,7 +83,8 @@ fn weights_are_measured_and_known_by_the_step_of_their_folder() {
     assert!(rows.lines().nth(1).unwrap().starts_with("1,m,7,"), "{rows}");
 
     // A table would say a step that nobody knows.
-    let (code, _, stderr) = run(&mut settling("weights", &[text(&model("neox")), "--out", text(&out)]));
+    let (code, _, stderr) =
+        run(&mut settling("weights", &[text(&model("neox")), "--out", text(&out)]));
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("--step"), "{stderr}");
 }
@@ -96,7 +97,8 @@ fn similarity_is_one_of_a_matrix_with_itself() {
     tensors(&file, &[("x", [12, 5])], &values);
     let named = format!("{}:x", text(&file));
     let draws = ["--permutations", "19", "--samples", "19"];
-    let table = succeed(&mut settling("similarity", &[&[text(&file), &named], &draws[..]].concat()));
+    let table =
+        succeed(&mut settling("similarity", &[&[text(&file), &named], &draws[..]].concat()));
     let line = table.lines().find(|line| line.starts_with("debiased CKA")).unwrap();
     assert!(line.ends_with("1.0000"), "{table}");
     let (code, _, stderr) = run(&mut settling("similarity", &[text(&file), "none.npy"]));
@@ -136,7 +138,8 @@ fn tables_of_any_tool_become_a_report_and_the_papers_table() {
     for file in ["mcc.csv", "mcc.svg", "mcc.png"] {
         assert!(out.join(file).metadata().unwrap().len() > 100, "{file}");
     }
-    let (code, _, stderr) = run(&mut settling("mcc", &[&arguments[..], &["--protocol", "mine"]].concat()));
+    let (code, _, stderr) =
+        run(&mut settling("mcc", &[&arguments[..], &["--protocol", "mine"]].concat()));
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("corrected"), "{stderr}");
 

@@ -18,7 +18,8 @@ fn activations_and_gradients_of_a_step_are_saved() {
 
     let table = succeed(&mut settling("capture", &arguments));
     assert!(table.contains("layer1.mlp.write") && table.contains("10 x 16"), "{table}");
-    let shape = |name: &str| Checkpoint::open_file(&out).unwrap().read(name).unwrap().shape().to_vec();
+    let shape =
+        |name: &str| Checkpoint::open_file(&out).unwrap().read(name).unwrap().shape().to_vec();
     assert_eq!(shape("layer1.mlp.write"), [10, 16]);
     let head = String::from_utf8_lossy(&fs::read(&out).unwrap()[8..1000]).into_owned();
     assert!(head.contains(r#""engine":"libtorch "#) && head.contains("cpu, f32"), "{head}");
@@ -27,7 +28,8 @@ fn activations_and_gradients_of_a_step_are_saved() {
     assert!(table.starts_with("loss ") && table.contains("16 x 64"), "{table}");
     assert_eq!(shape("layer1.mlp.write"), [16, 64]);
 
-    let (code, _, stderr) = run(&mut settling("capture", &[&arguments[..], &["--sequences", "0"]].concat()));
+    let (code, _, stderr) =
+        run(&mut settling("capture", &[&arguments[..], &["--sequences", "0"]].concat()));
     assert_eq!(code, 2, "{stderr}");
 }
 

@@ -7,7 +7,7 @@ mod speed;
 
 use std::error::Error;
 
-use settling::capture::{Device, LIBTORCH, set_threads};
+use settling::capture::{Device, LIBTORCH, Precision, set_threads};
 
 use super::Outcome;
 use crate::exit::Exit;
@@ -51,6 +51,8 @@ fn check(args: &Args) -> Result<bool> {
     if let Some(threads) = args.threads {
         set_threads(threads);
     }
+    // Before anything is computed on the processor.
+    args.device.product_speed(Precision::F32)?;
     let index = match args.device {
         Device::Cuda(index) => Some(index),
         _ => None,

@@ -28,18 +28,19 @@ impl Check {
 }
 
 const VOCABULARY: usize = 1000;
+const WIDTH: usize = 256;
 const CONTEXT: usize = 128;
 
-/// One small model of each family.
-fn models() -> [(&'static str, Architecture); 3] {
-    let (width, layers, heads) = (256, 4, 4);
+/// One small model of each family, of this width and context.
+fn models(width: usize, context: usize) -> [(&'static str, Architecture); 3] {
+    let (layers, heads) = (4, 4);
     let neox = GptNeox {
         vocab_size: VOCABULARY,
         hidden_size: width,
         num_hidden_layers: layers,
         num_attention_heads: heads,
         intermediate_size: 4 * width,
-        max_position_embeddings: CONTEXT,
+        max_position_embeddings: context,
         ..GptNeox::default()
     };
     let llama = Llama {
@@ -50,7 +51,7 @@ fn models() -> [(&'static str, Architecture); 3] {
         num_key_value_heads: 2,
         head_dim: width / heads,
         intermediate_size: 3 * width,
-        max_position_embeddings: CONTEXT,
+        max_position_embeddings: context,
         ..Llama::default()
     };
     let gpt2 = Gpt2 {
@@ -58,7 +59,7 @@ fn models() -> [(&'static str, Architecture); 3] {
         n_embd: width,
         n_layer: layers,
         n_head: heads,
-        n_positions: CONTEXT,
+        n_positions: context,
         n_inner: 4 * width,
         ..Gpt2::default()
     };
@@ -67,8 +68,9 @@ fn models() -> [(&'static str, Architecture); 3] {
 
 /// Runs every check.
 pub(super) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
-    let batch = tokens(8, CONTEXT + 1, VOCABULARY);
-    for (family, architecture) in models() {
+    let (width, context) = if quick { (WIDTH / 4, CONTEXT / 4) } else { (WIDTH, CONTEXT) };
+    let batch = tokens(8, context + 1, VOCABULARY);
+    for (family, architecture) in models(width, context) {
         model(family, &architecture, &batch, device, tell)?;
     }
     if device != Device::Mps {
@@ -228,7 +230,7 @@ fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Re
     if !matches!(device, Device::Cuda(_)) || quick {
         return Ok(());
     }
-    let [(_, architecture), ..] = models();
+    let [(_, architecture), ..] = models(WIDTH, CONTEXT);
     let weights = RandomWeights::of(&architecture);
     // About 140 KB a token, so 290 GB.
     let batch = tokens(16_384, CONTEXT + 1, VOCABULARY);

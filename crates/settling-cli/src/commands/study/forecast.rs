@@ -145,8 +145,10 @@ where
             DecimalBytes(at_once)
         );
     }
-    let operations: f64 =
-        plans.iter().map(|one| one.forecast.model_operations + one.forecast.analysis_operations).sum();
+    let operations: f64 = plans
+        .iter()
+        .map(|one| one.forecast.model_operations + one.forecast.analysis_operations)
+        .sum();
     let Speeds { model, analysis } = clock.speeds;
     println!(
         "compute   {operations:.1e} operations, {}: matrix products run at {:.0} GFLOP/s here ({}, {}), those of the \

@@ -41,9 +41,7 @@ pub(super) fn run(request: &Request) -> Outcome {
     }
     let session = Session { request, study: &study, tokens: &tokens, bars: &bars };
     let studies = match &request.place {
-        Place::Folder(suite) => {
-            session.run(|name| Model::of_folder(request, suite, name))?
-        }
+        Place::Folder(suite) => session.run(|name| Model::of_folder(request, suite, name))?,
         #[cfg(feature = "hub")]
         Place::Hub { delete_after } => {
             let hub = crate::hub::from_env(&bars)?;
