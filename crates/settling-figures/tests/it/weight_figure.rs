@@ -23,7 +23,7 @@ fn records() -> Vec<Record> {
             records.push(record(site, "marchenko_pastur", Ok(0.9)));
         }
         for head in 0..4 {
-            records.push(record(Site::ov(layer).of_head(head), "attainable", Ok(0.5)));
+            records.push(record(Site::ov(layer).with_head(head), "attainable", Ok(0.5)));
         }
     }
     records
@@ -55,7 +55,7 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
 #[test]
 fn nothing_and_too_much_are_refused() {
     assert_eq!(weight_figure(&[]).unwrap_err().kind(), ErrorKind::NoData);
-    let undefined = record(Site::ov(0).of_head(0), "attainable", Err("zero".to_owned()));
+    let undefined = record(Site::ov(0).with_head(0), "attainable", Err("zero".to_owned()));
     assert_eq!(weight_figure(&[undefined]).unwrap_err().kind(), ErrorKind::NoData);
     let mut two = records();
     two[0].step = Step(1);
@@ -64,7 +64,7 @@ fn nothing_and_too_much_are_refused() {
 
 #[test]
 fn the_divisor_of_heads_is_named_and_the_key_has_what_is_drawn() {
-    let head = record(Site::ov(0).of_head(0), "head_dim", Ok(0.5));
+    let head = record(Site::ov(0).with_head(0), "head_dim", Ok(0.5));
     let figure = weight_figure(std::slice::from_ref(&head)).expect("a figure");
     let svg = parse(&figure);
     let found = texts(&svg);
