@@ -28,7 +28,7 @@
 //! The same columns with the same content in their types: text, integers of 64 bits, f64; null
 //! where CSV has nothing. An undefined value is null, with the reason in `estimator`. It is what to
 //! take for many records: a fifth of the size, and every reader gives the numbers to the bit. With
-//! the feature `parquet`, [`write_records_parquet`] and [`read_records_parquet`]. The other tables
+//! the feature `parquet`, `write_records_parquet` and `read_records_parquet`. The other tables
 //! are small and are CSV only.
 //!
 //! # `mcc.csv`
