@@ -1,9 +1,9 @@
 //! Lets binaries find libtorch at run time, and its CUDA part at all.
 //!
-//! What `cargo run` and `cargo test` start finds it without further ado, in whichever workspace: cargo
-//! puts search paths below the target folder into the library path, and here is a link there. A
-//! binary that is started in any other way needs an rpath. Link arguments reach only the package that
-//! emits them, so each package with such a binary emits the one that it finds in
+//! What `cargo run` and `cargo test` start finds it without further ado, in whichever workspace:
+//! cargo puts search paths below the target folder into the library path, and here is a link there.
+//! A binary that is started in any other way needs an rpath. Link arguments reach only the package
+//! that emits them, so each package with such a binary emits the one that it finds in
 //! `DEP_SETTLING_CAPTURE_LINK`: docs of this crate, "Linking".
 
 use std::env;
@@ -19,8 +19,8 @@ fn main() {
     below_the_target_folder(Path::new(&libraries));
 }
 
-/// An rpath; and CUDA support, which registers itself when it is loaded: no symbol of it is named, so
-/// the linker would leave it out.
+/// An rpath; and CUDA support, which registers itself when it is loaded: no symbol of it is named,
+/// so the linker would leave it out.
 fn link_argument(libraries: &str) -> String {
     let cuda = Path::new(libraries).join("libtorch_cuda.so");
     match cuda.is_file() {

@@ -98,7 +98,8 @@ fn types_in(value: &Value, names: &mut BTreeSet<String>) {
             {
                 names.insert(id.to_string());
             }
-            // The items of a module, and the implementations of a type, are looked at by themselves.
+            // The items of a module, and the implementations of a type, are looked at by
+            // themselves.
             for (key, value) in object {
                 if !["items", "impls", "implementations", "use"].contains(&key.as_str()) {
                     types_in(value, names);

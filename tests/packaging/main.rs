@@ -10,8 +10,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// A crate outside the workspace that asks libtorch for its devices. Its profile is the workspace's,
-/// so that little is built for it.
+/// A crate outside the workspace that asks libtorch for its devices. Its profile is the
+/// workspace's, so that little is built for it.
 fn project(folder: &Path) {
     let root = root();
     let profile = fs::read_to_string(root.join("Cargo.toml")).unwrap();

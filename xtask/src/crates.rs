@@ -40,8 +40,8 @@ fn crates(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// The keys of the section `[features]`, the default aside. Without libtorch at hand `doc-only` comes
-/// with what needs it.
+/// The keys of the section `[features]`, the default aside. Without libtorch at hand `doc-only`
+/// comes with what needs it.
 fn features(manifest: &str) -> Vec<String> {
     let section = manifest.split_once("\n[features]\n").map_or("", |(_, rest)| rest);
     let section = section.split("\n[").next().unwrap_or_default();

@@ -110,8 +110,8 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// If there is no such commit, the hub cannot be asked, or it lists what cannot be a file's path
-    /// or hash.
+    /// If there is no such commit, the hub cannot be asked, or it lists what cannot be a file's
+    /// path or hash.
     pub fn files_of_many(
         &self,
         commits: &[impl AsRef<str> + Sync],
@@ -148,8 +148,8 @@ impl Repository {
         download::fetch(&self.remote, commit, file).map(|fetched| fetched.path)
     }
 
-    /// Fetches a file as [`fetch`](Self::fetch) does, by its name and that of the revision. The cache
-    /// then remembers the revision.
+    /// Fetches a file as [`fetch`](Self::fetch) does, by its name and that of the revision. The
+    /// cache then remembers the revision.
     ///
     /// # Errors
     ///
@@ -162,8 +162,8 @@ impl Repository {
         Ok(fetched)
     }
 
-    /// The bytes of a file. Only those are fetched that are asked for. They go through no cache, and
-    /// a part of a file cannot be verified against the hash of the whole.
+    /// The bytes of a file. Only those are fetched that are asked for. They go through no cache,
+    /// and a part of a file cannot be verified against the hash of the whole.
     ///
     /// # Errors
     ///
@@ -173,7 +173,8 @@ impl Repository {
         Ok(self.bytes(&commit, &file))
     }
 
-    /// The bytes of a file of a listing, as by [`open_bytes`](Self::open_bytes). No request is made.
+    /// The bytes of a file of a listing, as by [`open_bytes`](Self::open_bytes). No request is
+    /// made.
     #[must_use]
     pub fn bytes(&self, commit: &str, file: &RemoteFile) -> RemoteBytes {
         RemoteBytes::new(self.remote.clone(), commit, file)

@@ -24,8 +24,8 @@ pub struct HubSettings {
     pub offline: bool,
     /// How long a connection may be silent.
     pub timeout: Duration,
-    /// How many times a request is made before it is given up, at least once. A request that brought
-    /// bytes does not count.
+    /// How many times a request is made before it is given up, at least once. A request that
+    /// brought bytes does not count.
     pub attempts: u32,
     /// How long to wait before the second attempt; each wait is twice the one before. A server that
     /// names a time is obeyed.

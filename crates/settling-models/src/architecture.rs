@@ -80,7 +80,8 @@ impl Architecture {
     /// ```
     /// use settling_models::{Architecture, Gpt2};
     ///
-    /// let error = Architecture::new(Gpt2 { n_embd: 4, n_head: 3, ..Gpt2::default() }).unwrap_err();
+    /// let gpt2 = Gpt2 { n_embd: 4, n_head: 3, ..Gpt2::default() };
+    /// let error = Architecture::new(gpt2).unwrap_err();
     /// assert_eq!(error.to_string(), "n_layer must be at least 1, found 0");
     /// ```
     ///
@@ -166,7 +167,8 @@ impl Architecture {
     /// use settling_core::Component;
     /// use settling_models::{Architecture, Gpt2};
     ///
-    /// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, n_inner: 16, ..Gpt2::default() });
+    /// let gpt2 = Gpt2 { n_embd: 4, n_head: 2, n_inner: 16, ..Gpt2::default() };
+    /// let gpt2 = Architecture::from(gpt2);
     /// let weight = gpt2.write_weight(7, Component::Mlp);
     /// assert_eq!(weight.name, "transformer.h.7.mlp.c_proj.weight");
     /// assert_eq!((weight.shape, weight.stored_shape()), ([4, 16], [16, 4]));

@@ -53,8 +53,8 @@
 //!
 //! - Everything is computed in f64. A Gram matrix stands in for the decomposition only where its
 //!   bound of the error of the effective rank, computed from the matrix at hand, is at most 1e-9;
-//!   [`CertifiedSpectrum`] has the bound and the [`Method`]. Decomposed, each singular value is within 4 n
-//!   eps times the largest, n = max(rows, cols).
+//!   [`CertifiedSpectrum`] has the bound and the [`Method`]. Decomposed, each singular value is
+//!   within 4 n eps times the largest, n = max(rows, cols).
 //! - Results are checked at run time: a Gram matrix against a product with a vector, its
 //!   eigenvalues against trace and norm, singular values against the Frobenius norm. What fails
 //!   goes to the next of six methods.

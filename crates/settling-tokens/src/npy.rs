@@ -69,8 +69,8 @@ impl NpyTokens {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open): bytes that cannot be read, are no `.npy` file, or hold another
-    /// array than one of integers.
+    /// Those of [`open`](Self::open): bytes that cannot be read, are no `.npy` file, or hold
+    /// another array than one of integers.
     pub fn new(bytes: impl ReadRange + 'static) -> Result<Self, Error> {
         Self::from_bytes(Box::new(bytes))
     }

@@ -42,9 +42,12 @@ impl File {
     /// use settling_hub_server::File;
     ///
     /// let hello = File::new("hello.txt", "hello\n");
-    /// assert_eq!(hello.etag(), "ce013625030ba8dba906f756967f9e9ca394464a"); // what `git hash-object` says
+    /// // What `git hash-object` says.
+    /// assert_eq!(hello.etag(), "ce013625030ba8dba906f756967f9e9ca394464a");
     /// let weights = File::new("a.bin", "hello\n");
-    /// assert_eq!(weights.etag(), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"); // sha256sum
+    /// // What `sha256sum` says.
+    /// let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+    /// assert_eq!(weights.etag(), sha256);
     /// ```
     pub fn new(path: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
         let path = path.into();

@@ -11,7 +11,8 @@
 //! // What there is: repositories, whose branches have commits, whose trees have files.
 //! let mut pythia = Repo::model("EleutherAI/pythia-70m-deduped");
 //! for step in ["step0", "step1000"] {
-//!     let weights = File::new("model.safetensors", format!("weights of {step}")); // in LFS, by its ending
+//!     // In LFS, by its ending.
+//!     let weights = File::new("model.safetensors", format!("weights of {step}"));
 //!     pythia.commit(step, "Add weights", [File::new("config.json", "{}"), weights]);
 //! }
 //! pythia.point("main", "step1000");

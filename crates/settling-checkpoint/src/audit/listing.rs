@@ -19,8 +19,8 @@ pub struct ListedFile {
     pub step: Step,
     /// The file's name in the revision.
     pub name: String,
-    /// The hash of its content in hexadecimal: of a large file, in git LFS, the SHA-256 (64 digits),
-    /// of a small one git's object id (40 digits).
+    /// The hash of its content in hexadecimal: of a large file, in git LFS, the SHA-256 (64
+    /// digits), of a small one git's object id (40 digits).
     pub hash: String,
 }
 

@@ -82,15 +82,16 @@ impl Checkpoint {
     ///
     /// // An empty safetensors file: the length of its header, and the header.
     /// let file: Box<dyn ReadRange> = Box::new(b"\x02\0\0\0\0\0\0\0{}".to_vec());
-    /// let checkpoint = Checkpoint::from_files("memory", [("model.safetensors".to_owned(), file)])?;
+    /// let files = [("model.safetensors".to_owned(), file)];
+    /// let checkpoint = Checkpoint::from_files("memory", files)?;
     /// assert!(checkpoint.tensors().is_empty());
     /// # Ok::<(), settling_checkpoint::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open): no weights, a missing or damaged file, an index that contradicts
-    /// the shards.
+    /// Those of [`open`](Self::open): no weights, a missing or damaged file, an index that
+    /// contradicts the shards.
     pub fn from_files(
         place: impl AsRef<Path>,
         files: impl IntoIterator<Item = (String, Box<dyn ReadRange>)>,
@@ -100,8 +101,8 @@ impl Checkpoint {
         Self::open_folder(Folder::Files { path, files: files.collect() })
     }
 
-    /// Opens a single file of weights: safetensors if its name ends in `.safetensors`, otherwise what
-    /// `torch.save` or `pickle.dump` wrote (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
+    /// Opens a single file of weights: safetensors if its name ends in `.safetensors`, otherwise
+    /// what `torch.save` or `pickle.dump` wrote (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
     ///
     /// ```no_run
     /// use settling_checkpoint::Checkpoint;
@@ -123,8 +124,8 @@ impl Checkpoint {
     }
 
     /// Opens a single file of weights that lies anywhere, such as on a server, as
-    /// [`open_file`](Self::open_file) does for a local one. Only those bytes are read that are asked
-    /// for. `path` is what the file is called in messages.
+    /// [`open_file`](Self::open_file) does for a local one. Only those bytes are read that are
+    /// asked for. `path` is what the file is called in messages.
     ///
     /// ```
     /// use settling_checkpoint::Checkpoint;
@@ -139,8 +140,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// Those of [`open_file`](Self::open_file): bytes that are damaged, of another format, or ask for
-    /// anything but tensors.
+    /// Those of [`open_file`](Self::open_file): bytes that are damaged, of another format, or ask
+    /// for anything but tensors.
     pub fn from_file(path: impl AsRef<Path>, bytes: Box<dyn ReadRange>) -> Result<Self, Error> {
         let path = path.as_ref();
         let folder = Folder::Files { path: folder_of(path), files: BTreeMap::new() };

@@ -63,7 +63,8 @@ impl StepDirectories {
     ///
     /// // As in the data set of the paper's metrics.
     /// let pattern = "checkpoint_{N}".parse()?;
-    /// let series = StepDirectories::open_files("models/70m", &pattern, "checkpoint_weights.pickle")?;
+    /// let file = "checkpoint_weights.pickle";
+    /// let series = StepDirectories::open_files("models/70m", &pattern, file)?;
     /// # Ok::<(), settling_checkpoint::Error>(())
     /// ```
     ///

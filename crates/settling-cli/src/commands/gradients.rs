@@ -1,4 +1,5 @@
-//! `settling gradients`: loss, norm and PER of the gradients of a model, and the gradients themselves.
+//! `settling gradients`: loss, norm and PER of the gradients of a model, and the gradients
+//! themselves.
 //!
 //! Held in memory are the weights, the gradients that are asked for (with --out twice), and what
 //! one micro-batch needs.

@@ -1,5 +1,5 @@
-//! `settling rows`: a batch of Pythia's training data, of whose 600 GB the 4 MB are fetched that are
-//! needed.
+//! `settling rows`: a batch of Pythia's training data, of whose 600 GB the 4 MB are fetched that
+//! are needed.
 
 use std::path::PathBuf;
 

@@ -69,8 +69,8 @@ impl HubSeries {
     }
 
     /// Whether to remove the weights of a step from the cache when its checkpoint is dropped, for
-    /// studies larger than the disk. Only what this series fetched is removed. The last step is kept
-    /// until the series is dropped. Files left by an interrupted run are not removed.
+    /// studies larger than the disk. Only what this series fetched is removed. The last step is
+    /// kept until the series is dropped. Files left by an interrupted run are not removed.
     #[must_use]
     pub fn delete_after(mut self, delete: bool) -> Self {
         self.deletes = delete;
@@ -226,8 +226,8 @@ impl CheckpointSeries for HubSeries {
         Ok(HubCheckpoint::new(self.shared.open(&place, files)?, fetched))
     }
 
-    /// SHA-256 over the names and hashes of `config.json` and the files of weights, as the hub lists
-    /// them and as they are verified when they are fetched.
+    /// SHA-256 over the names and hashes of `config.json` and the files of weights, as the hub
+    /// lists them and as they are verified when they are fetched.
     fn fingerprint(&self, step: Step) -> Result<Option<String>, Error> {
         let mut hash = Sha256::new();
         for file in self.shared.get(step)?.files() {

@@ -211,7 +211,8 @@ impl Bootstrap {
     ///
     /// // The mean of six numbers.
     /// let x = [1.0, 2.0, 2.5, 3.0, 4.0, 5.5];
-    /// let mean = |units: &[usize]| Some(units.iter().map(|&unit| x[unit]).sum::<f64>() / units.len() as f64);
+    /// let sum = |units: &[usize]| units.iter().map(|&unit| x[unit]).sum::<f64>();
+    /// let mean = |units: &[usize]| Some(sum(units) / units.len() as f64);
     /// assert_eq!(Bootstrap::default().statistic(6, mean)?.estimate, 3.0);
     /// # Ok::<(), settling_mcc::Error>(())
     /// ```

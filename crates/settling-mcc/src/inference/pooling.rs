@@ -42,8 +42,11 @@ pub enum Pooling {
 ///
 /// // 2 of 6 layers told apart; 12 layers with a determinant of 5 * 4 - 1 * 2 = 18 and margins
 /// // 6 7 6 5; a model with none early.
-/// let models = [[2, 0, 0, 4], [5, 1, 2, 4], [0, 3, 0, 3]].map(|[true_positives, false_positives, false_negatives, true_negatives]| {
-///     Contingency { true_positives, false_positives, false_negatives, true_negatives }
+/// let models = [[2, 0, 0, 4], [5, 1, 2, 4], [0, 3, 0, 3]].map(|[tp, fp, missed, tn]| Contingency {
+///     true_positives: tp,
+///     false_positives: fp,
+///     false_negatives: missed,
+///     true_negatives: tn,
 /// });
 /// let expected = (8.0 / 6.0 + 18.0 / 12.0) / (8.0 / 6.0 + 1260.0_f64.sqrt() / 12.0);
 /// assert!((stratified_mcc(&models).unwrap() - expected).abs() < 1e-15);

@@ -31,7 +31,8 @@ use crate::sizes::ModelSizes;
 ///     ..Llama::default()
 /// };
 /// smollm_135m.validate()?;
-/// let sizes = smollm_135m.parameters().into_iter().map(|(_, shape)| shape.iter().product::<usize>());
+/// let elements = |(_, shape): (String, Vec<usize>)| shape.iter().product::<usize>();
+/// let sizes = smollm_135m.parameters().into_iter().map(elements);
 /// assert_eq!(sizes.sum::<usize>(), 134_515_008);
 /// # Ok::<(), settling_models::Error>(())
 /// ```

@@ -27,7 +27,8 @@ use crate::sizes::ModelSizes;
 /// pythia_70m.validate()?;
 /// assert_eq!(pythia_70m.head_dim(), 64);
 /// assert_eq!(pythia_70m.rotary_dims(), 16);
-/// let sizes = pythia_70m.parameters().into_iter().map(|(_, shape)| shape.iter().product::<usize>());
+/// let elements = |(_, shape): (String, Vec<usize>)| shape.iter().product::<usize>();
+/// let sizes = pythia_70m.parameters().into_iter().map(elements);
 /// assert_eq!(sizes.sum::<usize>(), 70_426_624);
 /// # Ok::<(), settling_models::Error>(())
 /// ```

@@ -33,8 +33,8 @@ fn a_whole_model_has_its_parameters_and_nothing_else() {
     assert!(inventory.is_complete(), "{inventory}");
     assert_eq!(inventory.weights, tensors);
     assert!(inventory.buffers.is_empty() && inventory.unknown.is_empty(), "{inventory}");
-    // Two embeddings of 32; in each of two layers 2 norms of 8, 48 + 12, 16 + 4, 64 + 16 and 64 + 4;
-    // the last norm of 8.
+    // Two embeddings of 32; in each of two layers 2 norms of 8, 48 + 12, 16 + 4, 64 + 16 and 64 +
+    // 4; the last norm of 8.
     assert_eq!(inventory.parameters(), 2 * 32 + 2 * (16 + 60 + 20 + 80 + 68) + 8);
     assert_eq!(inventory.to_string(), "weights: 28, of 560 parameters\n");
 }

@@ -37,9 +37,9 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// three sizes, the root of the sum of the squared errors of all values is within
 /// `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and `4 n eps` times
 /// the Frobenius norm of the product. Where the factors cancel in the product, the first term is
-/// the larger one, and [`CertifiedSpectrum::radii`] say so, also where they cancel to zeros. Each pair of a
-/// column and a row is scaled on its own by a power of two, so that pairs of opposite scales do not
-/// drown each other.
+/// the larger one, and [`CertifiedSpectrum::radii`] say so, also where they cancel to zeros. Each
+/// pair of a column and a row is scaled on its own by a power of two, so that pairs of opposite
+/// scales do not drown each other.
 ///
 /// # Example
 ///

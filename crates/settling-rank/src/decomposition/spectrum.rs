@@ -44,10 +44,10 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<CertifiedSpect
 /// effective rank is then at most `tolerance`, relative to it, and from an f64 singular value
 /// decomposition, as [`singular_values`](crate::singular_values), otherwise.
 ///
-/// The bound is computed for each matrix from the matrix ([`CertifiedSpectrum::effective_rank_error`]).
-/// Weights pass 1e-9 up to conditions of about 1e3 to 1e4. A tolerance of 0 always decomposes, and
-/// infinity never does, unless the eigenvalues fail their checks: the product against a vector, the
-/// trace and the norm.
+/// The bound is computed for each matrix from the matrix
+/// ([`CertifiedSpectrum::effective_rank_error`]). Weights pass 1e-9 up to conditions of about 1e3
+/// to 1e4. A tolerance of 0 always decomposes, and infinity never does, unless the eigenvalues fail
+/// their checks: the product against a vector, the trace and the norm.
 ///
 /// # Errors
 ///

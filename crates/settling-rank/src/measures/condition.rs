@@ -19,8 +19,8 @@ pub enum ConditionNumber {
 /// are if the smallest is known to better than itself, and a lower bound otherwise. No unit.
 ///
 /// `radius` is how far the smallest value can be from the true one, in the unit of the values:
-/// [`CertifiedSpectrum::condition_number`](crate::CertifiedSpectrum::condition_number) knows it. For exact values
-/// it is 0; the ratio is then infinite where the smallest is 0.
+/// [`CertifiedSpectrum::condition_number`](crate::CertifiedSpectrum::condition_number) knows it.
+/// For exact values it is 0; the ratio is then infinite where the smallest is 0.
 ///
 /// numpy's `cond`, MATLAB's `cond` and pico-analyze's `condition_number` always give the ratio,
 /// which for a matrix of lower rank is a large number made of rounding errors.

@@ -105,8 +105,8 @@ impl MegatronTokens {
     ///
     /// # Errors
     ///
-    /// Those of [`open_bin`](Self::open_bin): bytes that cannot be read or are no whole rows. And if
-    /// the names say (`…-00003-of-00020.bin`) that a shard is missing or in the wrong place.
+    /// Those of [`open_bin`](Self::open_bin): bytes that cannot be read or are no whole rows. And
+    /// if the names say (`…-00003-of-00020.bin`) that a shard is missing or in the wrong place.
     pub fn open_shards<P: AsRef<Path>>(
         paths: &[P],
         width: usize,
@@ -211,8 +211,8 @@ impl MegatronTokens {
     ///
     /// # Errors
     ///
-    /// If an entry is not that of equal sequences that lie one after the other; the first one that is
-    /// not is named.
+    /// If an entry is not that of equal sequences that lie one after the other; the first one that
+    /// is not is named.
     pub fn check_index(&self) -> Result<(), Error> {
         self.index.as_ref().map_or(Ok(()), |index| index.check(0..index.sequences))
     }
