@@ -209,10 +209,9 @@ fn walk(
     way.push(at.clone());
     for next in arrows.get(at).into_iter().flatten() {
         // One that is done may still lie on the way.
-        if way.contains(next) || !done.contains(next) {
-            if let Some(circle) = walk(arrows, next, way, done) {
-                return Some(circle);
-            }
+        let is_open = way.contains(next) || !done.contains(next);
+        if is_open && let Some(circle) = walk(arrows, next, way, done) {
+            return Some(circle);
         }
     }
     way.pop();

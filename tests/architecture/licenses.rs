@@ -24,7 +24,9 @@ const ALLOWED: [&str; 14] = [
 
 #[test]
 fn licenses_of_dependencies_are_on_the_list() {
-    let metadata = cargo(&["metadata", "--format-version", "1", "--offline", "--all-features"]);
+    let platform = ["--filter-platform", "x86_64-unknown-linux-gnu"];
+    let shape = ["metadata", "--format-version", "1", "--offline"];
+    let metadata = cargo(&[&shape[..], &platform].concat());
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
     let mut refused = Vec::new();
     for package in metadata["packages"].as_array().unwrap() {
