@@ -146,7 +146,7 @@ pub(super) fn train(
 }
 
 fn save(trainer: &Trainer, folder: &Path) -> Result<(), BoxError> {
-    Ok(trainer.save(&folder.join(format!("step{}", trainer.steps_done())))?)
+    trainer.save(&folder.join(format!("step{}", trainer.steps_done())))
 }
 
 /// Steele, Lea and Flood 2014: a small generator whose numbers are the same on every machine.
