@@ -3,8 +3,8 @@
 //!
 //! Needs: nothing: no libtorch, no network.
 //! Run:   cargo run --release --example bring_your_own_suite -- --out DIR
-//! Gives: in DIR the checkpoints, and in DIR/results what every study writes; and a table. Run again,
-//!        it reuses what is there.
+//! Gives: in DIR the checkpoints, and in DIR/results what every study writes; and a table. Run
+//!        again, it reuses what is there.
 
 mod model;
 mod suite;

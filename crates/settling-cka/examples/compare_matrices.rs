@@ -1,5 +1,5 @@
-//! How similar two sets of features of the same rows are: CKA, why the biased one is not enough, and
-//! whether it could be chance.
+//! How similar two sets of features of the same rows are: CKA, why the biased one is not enough,
+//! and whether it could be chance.
 //!
 //! Needs: nothing.
 //! Run:   cargo run -p settling-cka --example compare_matrices

@@ -1,7 +1,7 @@
 //! The program `settling`, as a function that tests and other programs can call.
 //!
-//! Everything numeric is in the crates that [`settling`] re-exports; here are the command line, what
-//! is shown on a terminal, and the exit codes ([`Exit`]).
+//! Everything numeric is in the crates that [`settling`] re-exports; here are the command line,
+//! what is shown on a terminal, and the exit codes ([`Exit`]).
 //!
 //! # Should you use this crate?
 //!

@@ -41,8 +41,9 @@ impl Making {
         self.manifest.as_ref().map(|(_, manifest)| manifest)
     }
 
-    /// The protocol of this name: from a file that was given, else the one that the tables were made
-    /// by, else a built-in one. Records alone do not say by which thresholds to decide about them.
+    /// The protocol of this name: from a file that was given, else the one that the tables were
+    /// made by, else a built-in one. Records alone do not say by which thresholds to decide about
+    /// them.
     pub(crate) fn protocol(&self, name: &str) -> Result<Protocol, Failure> {
         let of_study = self.manifest().map_or(&[][..], |manifest| &manifest.protocols);
         let known = self.given.iter().chain(of_study).find(|protocol| protocol.name == name);

@@ -30,7 +30,8 @@ pub(crate) struct Subject {
     /// The tokenizer of the text [default: tokenizer.json beside the weights]
     #[arg(long, requires = "text")]
     tokenizer: Option<PathBuf>,
-    /// Tokens per row of the text [default: the context of the model; all of a text that is shorter]
+    /// Tokens per row of the text [default: the context of the model; all of a text that is
+    /// shorter]
     #[arg(long, requires = "text")]
     width: Option<usize>,
     /// How many token rows to use, from the first on [default: all]

@@ -1,4 +1,5 @@
-//! `settling gradients`: loss, norm and PER of the gradients of a model, and the gradients themselves.
+//! `settling gradients`: loss, norm and PER of the gradients of a model, and the gradients
+//! themselves.
 //!
 //! Held in memory are the weights, the gradients that are asked for (with --out twice), and what
 //! one micro-batch needs.
@@ -25,8 +26,8 @@ use crate::tensor_file::TensorFile;
 #[command(after_long_help = "\
 Needs: a model's folder, or with --step the folder of its steps; token rows, or a text that its
        tokenizer cuts into rows.
-Gives: the loss, and for each site norm and PER of the gradient; with --out the gradients, each in the
-       shape (outputs, inputs) of its weight.
+Gives: the loss, and for each site norm and PER of the gradient; with --out the gradients, each in
+       the shape (outputs, inputs) of its weight.
 
   settling gradients MODEL --tokens rows.npy
   settling gradients MODEL --text notes.txt --sites layer3.mlp.write --out x.safetensors")]

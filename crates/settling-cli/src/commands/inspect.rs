@@ -13,8 +13,8 @@ use crate::exit::Exit;
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Needs: a folder with config.json and weights in safetensors or PyTorch's .bin, or one such file.
-Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with 3
-       if a weight is missing or has another shape, or a file cannot be read.")]
+Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with
+       3 if a weight is missing or has another shape, or a file cannot be read.")]
 pub(crate) struct Args {
     /// Folder with config.json and weights, or one file of weights (its config.json is looked for
     /// beside it)

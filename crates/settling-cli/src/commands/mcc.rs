@@ -1,5 +1,5 @@
-//! `settling mcc`: the paper's table with its uncertainty: does a large effective rank go with early
-//! convergence?
+//! `settling mcc`: the paper's table with its uncertainty: does a large effective rank go with
+//! early convergence?
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -44,7 +44,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Study how the layers of models settle over training: every checkpoint, tables, figures, report
+    /// Study how the layers of models settle over training: from checkpoints to the report
     Study(study::Args),
     /// Measure how many directions the weights of a checkpoint use
     Weights(weights::Args),

@@ -1,5 +1,5 @@
-//! `settling rows`: a batch of Pythia's training data, of whose 600 GB the 4 MB are fetched that are
-//! needed.
+//! `settling rows`: a batch of Pythia's training data, of whose 600 GB the 4 MB are fetched that
+//! are needed.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,8 @@ use crate::hub;
 /// Fetches a batch of Pythia's training data.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: the network, or HF_ENDPOINT. Of the 600 GB of the data set the 4 MB are fetched that are needed.
+Needs: the network, or HF_ENDPOINT. Of the 600 GB of the data set the 4 MB are fetched that are
+       needed.
 Gives: a .npy file of uint16, one sequence per row, 2,049 tokens per row: what `settling study
        --tokens` takes.")]
 pub(crate) struct Args {

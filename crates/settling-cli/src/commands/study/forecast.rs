@@ -12,7 +12,8 @@ use settling::{Cost, Forecast, Plan, Speeds, TransformerAdapter};
 use super::model::Held;
 use super::request::{Place, Request};
 
-/// How fast a download is assumed to be, in bytes per second, for a first idea of how long it takes.
+/// How fast a download is assumed to be, in bytes per second, for a first idea of how long it
+/// takes.
 const NETWORK: f64 = 100e6;
 
 /// The plan of one model, and what it takes.

@@ -24,15 +24,15 @@ use crate::exit::Failure;
 use request::{Request, Training};
 
 const HELP: &str = "\
-Needs: checkpoints: of a suite that is known by its name, of any repositories of the Hugging Face hub
-       (--hub), or in folders <suite>/<model>/step<N> with config.json and weights in safetensors or
-       PyTorch's .bin; and token rows.
-Gives: first what it will fetch, compute and write, and how long that takes (--plan stops there); then,
-       in the output folder, records.csv and .parquet, mcc.csv, settling.csv, summary.csv,
+Needs: checkpoints: of a suite that is known by its name, of any repositories of the Hugging Face
+       hub (--hub), or in folders <suite>/<model>/step<N> with config.json and weights in
+       safetensors or PyTorch's .bin; and token rows.
+Gives: first what it will fetch, compute and write, and how long that takes (--plan stops there);
+       then, in the output folder, records.csv and .parquet, mcc.csv, settling.csv, summary.csv,
        manifest.json, the audit of every model's checkpoints, main.svg and main.png (of several
-       protocols main-<protocol>.svg and .png), and report.html with every figure; and a short table.
-       Run again, it computes only what is missing; a process that was ended, by Ctrl-C or otherwise,
-       leaves whole steps.
+       protocols main-<protocol>.svg and .png), and report.html with every figure; and a short
+       table. Run again, it computes only what is missing; a process that was ended, by Ctrl-C or
+       otherwise, leaves whole steps.
 
   The paper's study:
     settling study --suite pythia-deduped --models 70m,160m,410m,1.4b,2.8b --steps paper \\
@@ -44,8 +44,8 @@ Gives: first what it will fetch, compute and write, and how long that takes (--p
   A quarter of it, beside three other processes on the same folder; then once with --merge:
     settling study --suite FOLDER --models a,b --tokens rows.npy --out DIR --shard 1/4
 
-Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if a model cannot be run, 5 if results cannot be
-       written or the network fails.";
+Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if a model cannot be run, 5 if results cannot
+       be written or the network fails.";
 
 /// Studies how the layers of models settle over training.
 #[derive(clap::Args)]
@@ -74,9 +74,9 @@ pub(crate) struct Args {
     /// suite what tells them apart (70m)
     #[arg(long, value_delimiter = ',', required = true)]
     models: Vec<String>,
-    /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens per row (the last of T+1 is a target
-    /// only) [default: of Pythia, the first 128 of the last batch it was trained on, as the paper
-    /// took them]
+    /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens per row (the last of T+1 is a
+    /// target only) [default: of Pythia, the first 128 of the last batch it was trained on, as the
+    /// paper took them]
     #[arg(long)]
     tokens: Option<PathBuf>,
     /// Folder for the results; run again with it to resume
