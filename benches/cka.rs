@@ -27,7 +27,7 @@ fn streaming(c: &mut Criterion) {
                 let mut cka = LinearCka::new();
                 for start in (0..n).step_by(64) {
                     let end = n.min(start + 64);
-                    cka.update(x.slice_rows(start, end), y.slice_rows(start, end))
+                    cka.update(x.slice_rows(start..end), y.slice_rows(start..end))
                         .expect("the rows are finite");
                 }
                 cka.finish().debiased().expect("the rows vary")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CHECKPOINT = ROOT / "crates/settling-checkpoint/tests"
+MODELS = ROOT / "crates/settling-models/tests"
 TOKENS = ROOT / "crates/settling-tokens/tests/golden"
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -36,7 +37,7 @@ def pickle(path):
 def main():
     for path in CHECKPOINT.glob("**/*.safetensors"):
         if path.stat().st_size < 1 << 16:
-            add("safetensors", "-".join(path.relative_to(CHECKPOINT).parts), path.read_bytes())
+            add("safetensors", "-".join(path.relative_to(ROOT).parts[3:]), path.read_bytes())
     for path in CHECKPOINT.glob("pytorch/**/*.bin"):
         name = path.name
         add("pytorch", name, path.read_bytes())
@@ -46,8 +47,8 @@ def main():
             add("pickle_file", name, path.read_bytes())
     for path in CHECKPOINT.glob("pytorch/*.pickle"):
         add("pickle_file", path.name, path.read_bytes())
-    for path in [*CHECKPOINT.glob("*/*/config.json"), *CHECKPOINT.glob("published/*.json")]:
-        add("config", "-".join(path.relative_to(CHECKPOINT).parts), path.read_bytes())
+    for path in [*CHECKPOINT.glob("*/*/config.json"), *MODELS.glob("published/*.json")]:
+        add("config", "-".join(path.relative_to(ROOT).parts[3:]), path.read_bytes())
     for number, text in enumerate((
         '{"metadata":{"total_size":9},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}',
         '{"weight_map":{"a":"two.safetensors"}}',

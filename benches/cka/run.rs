@@ -72,7 +72,7 @@ fn time<T: Copy + Into<f64> + Sync>(
             let end = rows.min((thread + 1) * share);
             for from in (thread * share..end).step_by(4096) {
                 let to = end.min(from + 4096);
-                part.update(x.slice_rows(from, to), y.slice_rows(from, to))?;
+                part.update(x.slice_rows(from..to), y.slice_rows(from..to))?;
             }
             Ok(part)
         };

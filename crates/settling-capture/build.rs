@@ -24,10 +24,7 @@ fn main() {
 fn link_argument(libraries: &str) -> String {
     let cuda = Path::new(libraries).join("libtorch_cuda.so");
     match cuda.is_file() {
-        true => format!(
-            "-Wl,-rpath,{libraries},--no-as-needed,{},--as-needed",
-            cuda.display()
-        ),
+        true => format!("-Wl,-rpath,{libraries},--no-as-needed,{},--as-needed", cuda.display()),
         false => format!("-Wl,-rpath,{libraries}"),
     }
 }

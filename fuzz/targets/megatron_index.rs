@@ -1,3 +1,4 @@
+//! The `.idx` of a Megatron data set.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,4 @@
+//! Parquet files of token rows.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(

@@ -1,3 +1,4 @@
+//! The pickle of an archive.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,4 @@
+//! A pickle that holds its storages.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,4 @@
+//! The index of shards.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

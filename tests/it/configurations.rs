@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use settling::capture::Engine;
-use settling::checkpoint::StepDirectories;
+use settling::checkpoint::{Audit, StepDirectories};
 use settling::core::{Component, Positions, Signal, Site, Step};
 use settling::models::GptNeox;
 use settling::records::Record;
@@ -109,6 +109,18 @@ fn each_step_is_run_by_its_own_file() {
             }
         }
     }
+}
+
+/// The same weights at both steps are a finding of their own.
+#[test]
+fn a_change_between_steps_is_a_finding_of_the_audit() {
+    let found = |bases: [f64; 2]| {
+        let suite = Suite::new([&config(bases[0]), &config(bases[1])]);
+        let series = StepDirectories::open(suite.0.path().join("m")).unwrap();
+        let findings = Audit::new().run(&series).unwrap().findings;
+        findings.iter().filter(|one| one.to_string().contains("rotary_emb_base")).count()
+    };
+    assert_eq!((found([1e4, 1e4]), found([500.0, 1e4])), (0, 1));
 }
 
 /// The steps that were computed, and not found.

@@ -19,7 +19,7 @@ pub struct SweepUnit {
 pub struct SweepGrid {
     /// What a trajectory must reach.
     pub reach: Vec<Threshold>,
-    /// By when.
+    /// The window in which it must.
     pub window: Vec<Window>,
     /// What a size must reach.
     pub size: Vec<Threshold>,
@@ -58,7 +58,7 @@ pub struct Sweep {
     points: Vec<SweepPoint>,
     sizes: Vec<f64>,
     predictions: Vec<Threshold>,
-    /// By reach and window.
+    /// The outcomes, by reach and window.
     outcomes: Vec<Result<Vec<bool>, Unknown>>,
 }
 
@@ -67,7 +67,7 @@ pub struct Sweep {
 pub struct SweepPoint {
     /// What a trajectory must reach.
     pub reach: Threshold,
-    /// By when.
+    /// The window in which it must.
     pub window: Window,
     /// What a size must reach.
     pub size: Threshold,
@@ -84,7 +84,7 @@ impl SweepPoint {
     }
 }
 
-/// On how much of a grid a conclusion holds: [`Sweep::share`].
+/// The part of a grid on which a conclusion holds: [`Sweep::share`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct GridShare {
     /// Definitions under which it holds.
@@ -153,7 +153,7 @@ impl Sweep {
         &self.points
     }
 
-    /// On how much of the grid a conclusion about the MCC holds.
+    /// The part of the grid on which a conclusion about the MCC holds.
     pub fn share(&self, conclusion: impl Fn(f64) -> bool) -> GridShare {
         let defined: Vec<f64> = self.points.iter().filter_map(SweepPoint::mcc).collect();
         GridShare {
@@ -172,8 +172,8 @@ impl Sweep {
     /// which MCCs are defined, since it keeps the margins. The cost is arrangements x grid x units
     /// / 64.
     ///
-    /// As [every permutation test](Permutation) it takes units as exchangeable, which the layers of
-    /// one model are not.
+    /// Like [every permutation test](Permutation) it takes units as exchangeable, which the layers
+    /// of one model are not.
     ///
     /// # Errors
     ///
@@ -283,7 +283,7 @@ impl Test {
     }
 }
 
-/// A binary variable, 64 observations a word.
+/// A binary variable, 64 observations per word.
 #[derive(Clone, PartialEq)]
 struct Bits(Vec<u64>);
 

@@ -34,23 +34,23 @@ pub struct Trajectory {
     points: Vec<(u64, Option<f64>)>,
 }
 
-/// Between which points a [settling step](Trajectory::settling) lies.
+/// How a [settling step](Trajectory::settling) is placed among the measured points.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Crossing {
     /// It is a measured step. What lies between two measurements is left open: the true one is at
     /// most this, and later than the measured step before.
     Measured,
-    /// Where the straight line from the last point below to the first point above crosses the
-    /// threshold.
+    /// The place where the straight line from the last point below to the first point above
+    /// crosses the threshold.
     Linear,
     /// The same over ln(1 + step), for steps that are spaced like powers.
     Log,
 }
 
-/// From when on a layer stays at its end: [`Trajectory::settling`].
+/// The step from which on a layer stays at its end: [`Trajectory::settling`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Settling {
-    /// From this step on every value reaches the threshold.
+    /// Every value from this step on reaches the threshold.
     At(f64),
     /// The last value alone reaches it. If the trajectory is the similarity to its own last point,
     /// that one is 1 by definition, and the layer was never seen settled.
@@ -92,7 +92,8 @@ impl fmt::Display for Unknown {
 impl std::error::Error for Unknown {}
 
 impl Trajectory {
-    /// From steps and their values, `None` where a step was measured and the value is undefined.
+    /// A trajectory of steps and their values, `None` where a step was measured and the value is
+    /// undefined.
     ///
     /// The last point is the end of training: if it was not measured, give it as `None`.
     ///
@@ -144,7 +145,7 @@ impl Trajectory {
     ///
     /// # Errors
     ///
-    /// Where the answer is unknown.
+    /// [`Unknown`] with the reason, where the answer depends on a value that there is not.
     pub fn early(&self, window: Window, threshold: Threshold) -> Result<bool, Unknown> {
         let steps: Vec<u64> = self.points.iter().map(|&(step, _)| step).collect();
         let decisive = &self.points[window.within(&steps)];
@@ -159,14 +160,14 @@ impl Trajectory {
         Ok(false)
     }
 
-    /// From when on all values reach `threshold`, the last one included.
+    /// The step from which on all values reach `threshold`, the last one included.
     ///
     /// Undefined values: what comes before the last defined value below the threshold does not
     /// matter; an undefined value after it makes the answer unknown.
     ///
     /// # Errors
     ///
-    /// Where the answer is unknown.
+    /// [`Unknown`] with the reason, where the answer depends on a value that there is not.
     pub fn settling(&self, threshold: Threshold, crossing: Crossing) -> Result<Settling, Unknown> {
         let below = |&(_, value): &(u64, Option<f64>)| {
             value.is_some_and(|value| !threshold.reached_by(value))
@@ -211,7 +212,7 @@ impl Trajectory {
     ///
     /// # Errors
     ///
-    /// Where the answer is unknown.
+    /// [`Unknown`] with the reason, where the answer depends on a value that there is not.
     ///
     /// ```
     /// use settling_analysis::{Threshold, Trajectory, Unknown};

@@ -9,29 +9,31 @@
 //! you already have activations, you do not need it: `settling-cka` and `settling-rank` take any
 //! matrix.
 //!
-//! # libtorch
+//! # Linking
 //!
-//! This is the only crate of `settling` that links a C++ library: libtorch 2.11.0, what PyTorch
-//! itself is made of. The build looks for it in this order:
-//!
-//! 1. the folder that the environment variable `LIBTORCH` names, the one with `lib/` and `include/`
-//!    in it; that of a PyTorch 2.11.0 installed by pip (`site-packages/torch`) will do;
-//! 2. with the feature `download-libtorch`, an archive that the build
-//!    fetches.
-//!
-//! In the repository of `settling`, `cargo xtask libtorch` finds or fetches one, and nothing needs
-//! to be set.
-//!
-//! A program must find the same libraries when it runs. Either set `LD_LIBRARY_PATH` to
-//! `$LIBTORCH/lib`, or write that folder into the program as its *rpath* when it is linked; the
-//! build script of this crate does so for its own tests. For a program of your own, and for a GPU
-//! (`libtorch_cuda.so` must be linked although no symbol of it is named), see docs/LIBTORCH.md of
-//! the repository.
+//! This is the only crate of `settling` that links a C++ library: libtorch 2.11.0 ([`LIBTORCH`]),
+//! what PyTorch itself is made of. The build takes it from the folder that the environment variable
+//! `LIBTORCH` names, which has `lib/` and `include/` in it; that of the Python package `torch`
+//! 2.11.0 is one. In the repository of `settling`, `cargo xtask libtorch` finds or fetches one, and
+//! nothing needs to be set.
 //!
 //! | crate feature | what it does |
 //! |---|---|
-//! | `download-libtorch` | fetches libtorch where `LIBTORCH` is not set |
+//! | `download-libtorch` | lets the build fetch libtorch where `LIBTORCH` is not set |
 //! | `doc-only` | builds and checks everything without libtorch; nothing can be linked or run |
+//!
+//! What `cargo run` and `cargo test` start finds the libraries without further ado. A binary that
+//! is started in another way needs to know where they are: by the environment variable
+//! `LD_LIBRARY_PATH`, or by an *rpath*, the folder of the libraries written into the binary itself,
+//! for which the `build.rs` of your package is one line. With a libtorch for CUDA the same line
+//! links its CUDA part:
+//!
+//! ```no_run
+//! println!("cargo::rustc-link-arg={}", std::env::var("DEP_SETTLING_CAPTURE_LINK").unwrap());
+//! ```
+//!
+//! Cargo hands this variable to packages that name `settling-capture` among their own dependencies.
+//! With the feature `doc-only` it is not set.
 //!
 //! # Example
 //!
@@ -107,11 +109,8 @@ pub use linalg::cka::DeviceCka;
 pub use linalg::spectra::DeviceSpectra;
 pub use model::point::Intermediate;
 pub use observe::transformer::Transformer;
-pub use options::{Engine, Options};
+pub use options::{Engine, LIBTORCH, Options};
 pub use precision::Precision;
-
-/// The version of libtorch that this crate is bound to.
-pub const LIBTORCH: &str = "2.11.0";
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

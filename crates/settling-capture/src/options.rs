@@ -7,6 +7,9 @@ use settling_core::{Inputs, LossReduction, Positions, Site};
 use crate::device::Device;
 use crate::precision::Precision;
 
+/// The version of libtorch that this crate is bound to.
+pub const LIBTORCH: &str = "2.11.0";
+
 /// How a model is run, and what of it is looked at.
 ///
 /// ```
@@ -15,7 +18,7 @@ use crate::precision::Precision;
 ///
 /// let options = Options {
 ///     positions: Positions::All,
-///     sites: Some(vec![Site::write(3, Component::Mlp), Site::ov(3).of_head(0)]),
+///     sites: Some(vec![Site::write(3, Component::Mlp), Site::ov(3).with_head(0)]),
 ///     ..Options::default()
 /// };
 /// assert_eq!(options.engine.precision, Precision::F32);
@@ -62,6 +65,6 @@ impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = self.device.to_string();
         let kind = device.split(':').next().unwrap_or_default();
-        write!(f, "libtorch {}, {kind}, {}", crate::LIBTORCH, self.precision)
+        write!(f, "libtorch {}, {kind}, {}", LIBTORCH, self.precision)
     }
 }

@@ -25,7 +25,7 @@ pub enum ErrorKind {
     MissingFile,
     /// A series has no steps, two names for the same step, or not the step asked for.
     Steps,
-    /// A step pattern, or the name of a revision, that cannot be one.
+    /// An invalid step pattern, or an invalid name of a revision.
     Pattern,
     /// A file is not what it should be: another format, cut, or with a header that contradicts
     /// itself.
@@ -63,7 +63,7 @@ impl Error {
         Self::caused(kind, &format!("cannot {doing} {}", path.display()), error)
     }
 
-    /// The same error with a word before its message on where it happened.
+    /// The same error, its message after a word on where it happened.
     pub(crate) fn within(self, place: &str) -> Self {
         Self { message: format!("{place}: {}", self.message), ..self }
     }

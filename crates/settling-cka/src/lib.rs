@@ -87,7 +87,7 @@ pub use estimators::matrix::CkaMatrix;
 pub use estimators::minibatch::MinibatchCka;
 pub use estimators::procrustes::Procrustes;
 pub use estimators::similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
-pub use inference::bootstrap::{Bootstrap, Interval, bootstrap};
+pub use inference::bootstrap::{BootstrapDraws, BootstrapInterval, bootstrap};
 pub use inference::permutation::permutation_null;
 pub use null::{NullSummary, PermutationNull};
 pub use undefined::{Side, Undefined};

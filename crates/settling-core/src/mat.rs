@@ -1,6 +1,7 @@
 //! A borrowed matrix.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A borrowed matrix of shape `(rows, cols)`: row-major, with a stride between rows. Rows are
 /// observations.
@@ -101,14 +102,15 @@ impl<'a, T> MatView<'a, T> {
         (0..view.rows).map(move |row| view.row(row))
     }
 
-    /// The rows `start..end` as a view of their own.
+    /// The rows `rows.start..rows.end` as a view of their own.
     ///
     /// # Panics
     ///
-    /// If `start > end` or `end > self.rows()`.
+    /// If the range ends before it starts, or after the last row.
     #[must_use]
     #[track_caller]
-    pub fn slice_rows(&self, start: usize, end: usize) -> Self {
+    pub fn slice_rows(&self, rows: Range<usize>) -> Self {
+        let Range { start, end } = rows;
         assert!(start <= end && end <= self.rows, "rows {start}..{end} of {} rows", self.rows);
         let from = (start * self.row_stride).min(self.data.len());
         Self { data: &self.data[from..], rows: end - start, ..*self }
@@ -146,9 +148,9 @@ mod tests {
     fn slices_keep_the_stride() {
         let data: Vec<f32> = (0..12_u8).map(f32::from).collect();
         let view = MatView::with_row_stride(&data, 3, 2, 4);
-        let tail = view.slice_rows(1, 3);
+        let tail = view.slice_rows(1..3);
         assert_eq!(tail.to_vec(), [4.0, 5.0, 8.0, 9.0]);
-        assert_eq!(view.slice_rows(3, 3).to_vec(), [] as [f32; 0]);
+        assert_eq!(view.slice_rows(3..3).to_vec(), [] as [f32; 0]);
         // The last row may end before a whole stride.
         let short = MatView::with_row_stride(&data[..10], 3, 2, 4);
         assert_eq!(short.row(2), [8.0, 9.0]);

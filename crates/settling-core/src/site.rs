@@ -138,7 +138,7 @@ by_name! {
 /// assert!(site < Site::write(3, Component::Mlp));
 ///
 /// let head: Site = "layer0.attention.ov.head2".parse()?;
-/// assert_eq!(head, Site::ov(0).of_head(2));
+/// assert_eq!(head, Site::ov(0).with_head(2));
 /// assert!("layer0.mlp.ov".parse::<Site>().is_err(), "the MLP has no output-value circuit");
 /// # Ok::<(), settling_core::Error>(())
 /// ```
@@ -169,7 +169,7 @@ impl Site {
 
     /// The same site of one attention head.
     #[must_use]
-    pub const fn of_head(self, head: usize) -> Self {
+    pub const fn with_head(self, head: usize) -> Self {
         Self { head: Some(head), ..self }
     }
 }

@@ -103,9 +103,9 @@ impl TokenBatch {
 ///
 /// let inputs: Inputs = "whole".parse()?;
 /// // Pythia's rows.
-/// assert_eq!(inputs.of_row(2049, 2048), 2049);
-/// assert_eq!(Inputs::Context.of_row(2049, 2048), 2048);
-/// assert_eq!(Inputs::Context.of_row(100, 2048), 100);
+/// assert_eq!(inputs.fed_tokens(2049, 2048), 2049);
+/// assert_eq!(Inputs::Context.fed_tokens(2049, 2048), 2048);
+/// assert_eq!(Inputs::Context.fed_tokens(100, 2048), 100);
 /// # Ok::<(), settling_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -134,7 +134,7 @@ impl Inputs {
 
     /// How many tokens of a row of `width` are fed to a model with a context of `context` tokens.
     #[must_use]
-    pub fn of_row(self, width: usize, context: usize) -> usize {
+    pub fn fed_tokens(self, width: usize, context: usize) -> usize {
         match self {
             Self::Context => width.min(context),
             Self::Whole => width,

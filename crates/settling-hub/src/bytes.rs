@@ -16,9 +16,9 @@ const WINDOW: u64 = 1 << 20;
 
 /// A file of the hub whose bytes are fetched when they are read.
 ///
-/// Reads of less than a megabyte fetch the megabyte around them, and the last one that was fetched
-/// is kept: so a header that is read piece by piece is one request. Larger reads fetch just what
-/// they are for.
+/// A read of less than a megabyte fetches the megabyte around it, and the last one that was fetched
+/// is kept, so that a header that is read piece by piece is one request. A larger read fetches just
+/// its own bytes.
 ///
 /// ```no_run
 /// use settling_core::ReadRange;

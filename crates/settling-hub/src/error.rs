@@ -30,7 +30,7 @@ pub enum ErrorKind {
     Integrity,
     /// A file of the cache could not be read or written.
     Cache,
-    /// The name of a repository, a revision, or a setting that cannot be one.
+    /// An invalid name of a repository or revision, or an invalid setting.
     Usage,
     /// A series has no steps, two revisions for one step, or not the step asked for.
     Steps,

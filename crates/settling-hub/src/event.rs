@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-/// What is being done, for whoever shows progress or keeps a log.
+/// What is being done, for a program that shows progress or keeps a log.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A file begins to come.
+    /// The download of a file begins.
     Download {
         /// The repository.
         repository: &'a str,
@@ -15,10 +15,10 @@ pub enum Event<'a> {
         file: &'a str,
         /// Its size in bytes.
         size: u64,
-        /// How many bytes are there from an attempt that was cut off.
+        /// How many bytes are already there, from an attempt that was cut off.
         there: u64,
     },
-    /// More of it has come.
+    /// More bytes of a file have come.
     Advance {
         /// The file's path in the repository.
         file: &'a str,

@@ -105,11 +105,13 @@ impl Repository {
         self.files_of_many(&[commit]).map(|mut lists| lists.pop().unwrap_or_default())
     }
 
-    /// The files of several commits, each as by [`files`](Self::files), asked for at once.
+    /// The files of several commits, as [`files`](Self::files) gives them for one, asked for at
+    /// once.
     ///
     /// # Errors
     ///
-    /// If one of the listings cannot be had.
+    /// If there is no such commit, the hub cannot be asked, or it lists what cannot be a file's path
+    /// or hash.
     pub fn files_of_many(
         &self,
         commits: &[impl AsRef<str> + Sync],
@@ -130,12 +132,12 @@ impl Repository {
         commits.iter().map(|commit| list(commit.as_ref())).collect()
     }
 
-    /// Brings a file of a commit into the cache, if it is not there, and says where it is.
+    /// Fetches a file of a commit into the cache, unless it is there, and returns its path.
     ///
-    /// The cache is the one of Hugging Face's Python library. What is in it is verified against its
-    /// hash, and so is what comes: size and hash must be those of the listing, a damaged file is
-    /// removed and fetched once more. A download that was cut off goes on where it stopped, also in
-    /// another process, and of several processes that want one file, one fetches it.
+    /// The cache is the one of Hugging Face's Python library. A file in it is verified against its
+    /// size and hash in the listing, and so is one that is fetched. A damaged file is removed and
+    /// fetched once more. A download that was cut off goes on where it stopped, also in another
+    /// process. Where several processes want one file, one of them fetches it.
     ///
     /// # Errors
     ///
@@ -146,8 +148,8 @@ impl Repository {
         download::fetch(&self.remote, commit, file).map(|fetched| fetched.path)
     }
 
-    /// Brings a file into the cache as [`fetch`](Self::fetch) does, by its name and that of the
-    /// revision, which the cache then remembers.
+    /// Fetches a file as [`fetch`](Self::fetch) does, by its name and that of the revision. The cache
+    /// then remembers the revision.
     ///
     /// # Errors
     ///
@@ -160,8 +162,8 @@ impl Repository {
         Ok(fetched)
     }
 
-    /// A file's bytes, of which only those are fetched that are asked for. They go through no
-    /// cache, and a part of a file cannot be verified against the hash of the whole.
+    /// The bytes of a file. Only those are fetched that are asked for. They go through no cache, and
+    /// a part of a file cannot be verified against the hash of the whole.
     ///
     /// # Errors
     ///

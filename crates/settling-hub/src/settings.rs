@@ -20,12 +20,12 @@ pub struct HubSettings {
     pub token: Option<String>,
     /// The folder with one folder per repository: `models--EleutherAI--pythia-70m`, ...
     pub cache: PathBuf,
-    /// Whether to make no request and use what is in the cache.
+    /// Whether to use the cache alone and make no requests.
     pub offline: bool,
     /// How long a connection may be silent.
     pub timeout: Duration,
-    /// How often a request is made before it is given up, at least once. One that brought bytes
-    /// does not count.
+    /// How many times a request is made before it is given up, at least once. A request that brought
+    /// bytes does not count.
     pub attempts: u32,
     /// How long to wait before the second attempt; each wait is twice the one before. A server that
     /// names a time is obeyed.
@@ -51,7 +51,7 @@ impl HubSettings {
     ///
     /// # Errors
     ///
-    /// If the address is none, or there is no home folder and the cache is not set.
+    /// If the address is invalid, or there is no home folder and the cache is not set.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -147,7 +147,7 @@ impl HubSettings {
     }
 }
 
-/// Without the token.
+/// Shows all but the token.
 impl fmt::Debug for HubSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSettings")

@@ -22,13 +22,13 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// # Ok::<(), settling_rank::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Certified {
+pub struct CertifiedSpectrum {
     spectrum: Spectrum,
     method: Method,
     uncertainty: Uncertainty,
 }
 
-impl Certified {
+impl CertifiedSpectrum {
     /// The singular values.
     #[must_use]
     pub fn spectrum(&self) -> &Spectrum {
@@ -128,7 +128,7 @@ impl Certified {
     }
 }
 
-impl AsRef<Spectrum> for Certified {
+impl AsRef<Spectrum> for CertifiedSpectrum {
     fn as_ref(&self) -> &Spectrum {
         &self.spectrum
     }

@@ -14,9 +14,9 @@
 //!
 //! // Rows (1, 0, 0) and (0, 1, 0): two equal singular values.
 //! let weight = [1.0_f32, 0.0, 0.0, 0.0, 1.0, 0.0];
-//! let found = spectrum(MatView::new(&weight, 2, 3))?;
-//! assert_eq!(effective_rank(&found)?, 2.0);
-//! assert!(found.effective_rank_error()? < 1e-9);
+//! let certified = spectrum(MatView::new(&weight, 2, 3))?;
+//! assert_eq!(effective_rank(&certified)?, 2.0);
+//! assert!(certified.effective_rank_error()? < 1e-9);
 //! # Ok::<(), settling_rank::Error>(())
 //! ```
 //!
@@ -53,7 +53,7 @@
 //!
 //! - Everything is computed in f64. A Gram matrix stands in for the decomposition only where its
 //!   bound of the error of the effective rank, computed from the matrix at hand, is at most 1e-9;
-//!   [`Certified`] has the bound and the [`Method`]. Decomposed, each singular value is within 4 n
+//!   [`CertifiedSpectrum`] has the bound and the [`Method`]. Decomposed, each singular value is within 4 n
 //!   eps times the largest, n = max(rows, cols).
 //! - Results are checked at run time: a Gram matrix against a product with a vector, its
 //!   eigenvalues against trace and norm, singular values against the Frobenius norm. What fails
@@ -74,7 +74,7 @@ mod method;
 mod solver;
 mod uncertainty;
 
-pub use certified::Certified;
+pub use certified::CertifiedSpectrum;
 pub use decomposition::eigenvalues::GramEigenvalues;
 pub use decomposition::product::{product_spectra, product_spectrum, sum_of_products_spectrum};
 pub use decomposition::spectrum::{TOLERANCE, spectra, spectrum, spectrum_within};

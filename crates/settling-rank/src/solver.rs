@@ -2,7 +2,7 @@
 
 use settling_core::{BoxError, MatView};
 
-use crate::certified::Certified;
+use crate::certified::CertifiedSpectrum;
 use crate::decomposition::product::product_spectra;
 use crate::decomposition::spectrum::spectra;
 
@@ -24,7 +24,7 @@ use crate::decomposition::spectrum::spectra;
 /// ```
 pub trait SpectrumSolver {
     /// The `min(rows, cols)` singular values of each matrix, of any shape `(rows, cols)`.
-    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, BoxError>>;
+    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<CertifiedSpectrum, BoxError>>;
 
     /// The singular values of each product of a left factor `(rows, inner)` and a right factor
     /// `(inner, cols)`, which need not be formed: `min(rows, inner, cols)` of them.
@@ -35,7 +35,7 @@ pub trait SpectrumSolver {
     fn product_spectra(
         &self,
         pairs: &[(MatView<'_>, MatView<'_>)],
-    ) -> Vec<Result<Certified, BoxError>>;
+    ) -> Vec<Result<CertifiedSpectrum, BoxError>>;
 }
 
 /// [`spectra`] and [`product_spectra`], in f64 on the CPU, one thread for each matrix.
@@ -43,14 +43,14 @@ pub trait SpectrumSolver {
 pub struct CpuSolver;
 
 impl SpectrumSolver for CpuSolver {
-    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, BoxError>> {
+    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         spectra(matrices).into_iter().map(|found| found.map_err(Into::into)).collect()
     }
 
     fn product_spectra(
         &self,
         pairs: &[(MatView<'_>, MatView<'_>)],
-    ) -> Vec<Result<Certified, BoxError>> {
+    ) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         product_spectra(pairs).into_iter().map(|found| found.map_err(Into::into)).collect()
     }
 }

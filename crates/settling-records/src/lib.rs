@@ -84,6 +84,7 @@ mod error;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod tables;
+mod version;
 
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "parquet")]
@@ -92,9 +93,7 @@ pub use tables::mcc::{MccRow, read_mcc, write_mcc};
 pub use tables::record::{Record, read_records, write_records};
 pub use tables::settling::{SettlingRow, read_settling, write_settling};
 pub use tables::summary::{SummaryRow, read_summary, write_summary};
-
-/// The version of the tables that this crate writes and reads.
-pub const SCHEMA: &str = "1";
+pub use version::SCHEMA;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,7 +1,7 @@
 """Drives a local hub with the official Python client, and stops at the first thing that is not as on the hub.
 
 python check.py    with HF_ENDPOINT (the server's address) and HF_HOME (an empty folder) set, and this folder's
-                   requirements.txt installed. `tests/python_client.rs` runs it, and says there what is served.
+                   requirements.txt installed. `tests/it/python_client.rs` runs it, and says there what is served.
 """
 
 import hashlib

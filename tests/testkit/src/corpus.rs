@@ -122,14 +122,14 @@ mod tests {
         let mut lists = Vec::new();
         for place in ["here", "there/deeper"] {
             let root = folder.path().join(place);
-            std::fs::create_dir_all(root.join("src")).unwrap();
+            fs::create_dir_all(root.join("src")).unwrap();
             for index in 0..20 {
-                std::fs::write(root.join(format!("src/{index}.rs")), format!("// file {index}\n"))
+                fs::write(root.join(format!("src/{index}.rs")), format!("// file {index}\n"))
                     .unwrap();
             }
-            std::fs::write(root.join("src/binary.rs"), [0xff, 0xfe]).unwrap();
-            std::fs::write(root.join("notes.md"), "not Rust").unwrap();
-            std::fs::write(root.join("generated.rs"), "x".repeat(300 << 10)).unwrap();
+            fs::write(root.join("src/binary.rs"), [0xff, 0xfe]).unwrap();
+            fs::write(root.join("notes.md"), "not Rust").unwrap();
+            fs::write(root.join("generated.rs"), "x".repeat(300 << 10)).unwrap();
             let tree = SourceTree { label: "package-1.0".to_owned(), folder: root };
             lists.push(read_documents(std::slice::from_ref(&tree), "rs", usize::MAX, 7).unwrap());
             let other_seed =

@@ -118,7 +118,7 @@ impl CkaEstimator {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Early {
-    /// Where it is looked at.
+    /// The steps at which it is looked at.
     pub window: Window,
     /// What it must reach: in a file `{ at_least = X }` or `{ above = X }`.
     pub cka: Threshold,

@@ -13,7 +13,7 @@ pub struct Summary {
     pub per_sites: PerSites,
     /// Averages of gradients' PERs that are not above this are left out; 0 leaves out none.
     pub least_gradient_per: f64,
-    /// At which steps.
+    /// The steps at which there is an average.
     pub steps: SummarySteps,
 }
 
@@ -52,18 +52,18 @@ pub enum PerSites {
     LayersAndHeads,
 }
 
-/// At which steps a summary has values.
+/// The steps at which a summary has values.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum SummarySteps {
-    /// At all.
+    /// Every step.
     All,
-    /// At some.
+    /// Some steps.
     Some {
-        /// At these ...
+        /// These ...
         these: Vec<u64>,
-        /// ... and at all from this one on.
+        /// ... and every step from this one on.
         from: u64,
     },
 }

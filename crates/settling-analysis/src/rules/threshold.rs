@@ -42,7 +42,7 @@ impl Threshold {
     }
 }
 
-/// As `>= 0.45` or `> 0.45`.
+/// Writes `>= 0.45` or `> 0.45`.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -65,7 +65,7 @@ impl Window {
     }
 }
 
-/// As `within 10 % of training` or `at step 13000`.
+/// Writes `within 10 % of training` or `at step 13000`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

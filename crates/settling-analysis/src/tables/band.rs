@@ -13,7 +13,7 @@ pub struct BandRow {
     pub model: String,
     /// Attention or MLP.
     pub component: Component,
-    /// Of which number.
+    /// The number that is spread.
     pub quantity: Quantity,
     /// The checkpoint.
     pub step: Step,

@@ -44,7 +44,7 @@ use crate::{Error, Rules};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tables {
-    /// By what the records were decided about.
+    /// The rules by which the records were decided about.
     pub rules: Rules,
     /// The models, in order of appearance, with their steps.
     pub models: Vec<ModelRow>,

@@ -168,10 +168,10 @@ mod tests {
             .flat_map(|step| {
                 [
                     record(step, flat(0), Signal::Activation, 0.5),
-                    record(step, flat(0).of_head(0), Signal::Activation, 0.1),
+                    record(step, flat(0).with_head(0), Signal::Activation, 0.1),
                     record(step, flat(0), Signal::Weight, 0.25),
-                    record(step, flat(0).of_head(0), Signal::Weight, 0.5),
-                    record(step, flat(0).of_head(1), Signal::Weight, 1.0),
+                    record(step, flat(0).with_head(0), Signal::Weight, 0.5),
+                    record(step, flat(0).with_head(1), Signal::Weight, 1.0),
                     record(step, flat(0), Signal::Gradient, 0.5),
                     record(step, Site::write(0, Mlp), Signal::Gradient, 0.75),
                     record(step, Site::write(0, Attention), Signal::Weight, 0.9),
@@ -210,6 +210,42 @@ mod tests {
         let found = of(&rules);
         assert_eq!(found.len(), 8);
         assert!(found.contains(&(512, Attention, Signal::Weight, 0.25, 1)));
+    }
+
+    /// Every estimator of CKA has rows, the one that decides before the others.
+    #[test]
+    fn the_estimator_that_decides_comes_first() {
+        let cka = |estimator: &str, layer, value| {
+            let site = Site::write(layer, Component::Mlp);
+            Record::new("m", Step(1000), site, Signal::Activation, "cka", Ok(value))
+                .with_estimator(estimator)
+                .with_protocol("mine")
+        };
+        let records: Vec<Record> = [0, 1]
+            .into_iter()
+            .flat_map(|layer| {
+                let more = 0.25 * layer as f64;
+                [
+                    cka("floor", layer, more),
+                    cka("biased", layer, 0.5 + more),
+                    cka("debiased", layer, 0.25 + more),
+                ]
+            })
+            .collect();
+        let found = |rules: Rules| -> Vec<(String, f64, u64)> {
+            let rules = Rules { protocol: "mine".to_owned(), ..rules };
+            let rows = summary_table(&records, &rules);
+            rows.into_iter().map(|row| (row.estimator, row.value.unwrap(), row.n)).collect()
+        };
+        let rows = |rows: [(&str, f64); 3]| rows.map(|(name, value)| (name.to_owned(), value, 2));
+        assert_eq!(
+            found(Rules::corrected()),
+            rows([("debiased", 0.375), ("biased", 0.625), ("floor", 0.125)])
+        );
+        assert_eq!(
+            found(Rules::published()),
+            rows([("biased", 0.625), ("debiased", 0.375), ("floor", 0.125)])
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Surface {
     pub component: Component,
     /// What predicts early convergence: the PER of the weight or of the gradient.
     pub predictor: Quantity,
-    /// Where early convergence is looked at.
+    /// The steps at which early convergence is looked at.
     pub window: Window,
     /// What CKA must reach, ascending.
     pub reach: Vec<Threshold>,
@@ -36,7 +36,7 @@ pub struct Surface {
     /// The correlation at every point, by `reach`, then by `size`; `None` where it is undefined.
     /// Or why there is no table: one over some of the layers would hide that others lack a number.
     pub mcc: Result<Vec<Option<f64>>, String>,
-    /// On how much of the grid the correlation is above 0, where there is one.
+    /// The part of the grid on which the correlation is above 0, where there is one.
     pub positive: Option<GridShare>,
     /// The protocol that fixed every other choice.
     pub protocol: String,

@@ -83,8 +83,8 @@ fn layers_are_seen_through_the_view_of_the_protocol_and_heads_are_left_out() {
     let flat = Site { view: View::OvFlat, ..Site::ov(0) };
     let records = [
         record(flat, 0, Quantity::WeightPer, Ok(0.25)),
-        record(flat.of_head(0), 0, Quantity::WeightPer, Ok(0.5)),
-        record(flat.of_head(1), 0, Quantity::WeightPer, Ok(1.0)),
+        record(flat.with_head(0), 0, Quantity::WeightPer, Ok(0.5)),
+        record(flat.with_head(1), 0, Quantity::WeightPer, Ok(1.0)),
         record(Site::write(0, Component::Attention), 0, Quantity::WeightPer, Ok(0.75)),
     ];
     let mut rules = rules();

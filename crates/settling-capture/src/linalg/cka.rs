@@ -163,7 +163,7 @@ impl DeviceCka {
             let end = start + BLOCK_ROWS - waiting;
             let gathered = |side: usize, m: MatView<'_>| {
                 let mut values = if waiting == 0 { Vec::new() } else { self.pending[side].clone() };
-                extend(&mut values, m.slice_rows(start, end));
+                extend(&mut values, m.slice_rows(start..end));
                 values
             };
             let block = self.block([&gathered(0, x), &gathered(1, y)], BLOCK_ROWS)?;
@@ -180,7 +180,7 @@ impl DeviceCka {
             if waiting == 0 {
                 pending.clear();
             }
-            extend(pending, m.slice_rows(start, m.rows()));
+            extend(pending, m.slice_rows(start..m.rows()));
         }
         Ok(())
     }

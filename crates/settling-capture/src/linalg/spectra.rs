@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use settling_core::{BoxError, MatView};
 use settling_rank::{
-    Certified, CpuSolver, GramEigenvalues, SpectrumSolver, TOLERANCE, spectrum_within,
+    CertifiedSpectrum, CpuSolver, GramEigenvalues, SpectrumSolver, TOLERANCE, spectrum_within,
 };
 use tch::no_grad_guard;
 
@@ -41,7 +41,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// host summed it from the data before the device saw them. If the effective rank is certain to
 /// [`TOLERANCE`], the answer stands. If not, or if the device's routine fails, the CPU decomposes
 /// the matrix, in parallel over such matrices, as [`spectrum_within`] a tolerance of 0;
-/// [`Certified::method`] says which it was.
+/// [`CertifiedSpectrum::method`] says which it was.
 ///
 /// That computed eigenvalues are those of a matrix within `n eps ‖G‖` is a claim of LAPACK and
 /// cuSOLVER, not a theorem. Against matrices of known spectrum, libtorch on a CPU errs by up to 10
@@ -86,7 +86,7 @@ pub struct DeviceSpectra {
 
 /// What came of the attempt on the device.
 enum Attempt {
-    Passed(Certified),
+    Passed(CertifiedSpectrum),
     /// The CPU is to do it.
     Left,
     Failed(Error),
@@ -118,7 +118,7 @@ impl DeviceSpectra {
     /// [`ErrorKind::Libtorch`](crate::ErrorKind::Libtorch) if the device failed, for all matrices
     /// that were still to come.
     #[must_use]
-    pub fn certified(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, Error>> {
+    pub fn certified(&self, matrices: &[MatView<'_>]) -> Vec<Result<CertifiedSpectrum, Error>> {
         let scales: Vec<Option<Scale>> = matrices.par_iter().map(|&a| Scale::of(a)).collect();
         let mut shapes = BTreeMap::<_, Vec<(usize, MatView<'_>, Scale)>>::new();
         for (index, (&a, scale)) in matrices.iter().zip(&scales).enumerate() {
@@ -199,7 +199,7 @@ impl DeviceSpectra {
                 product_error: product_error(norm, s.sqrt(), l.sqrt(), inner),
                 exponent: scale.exponent,
             };
-            let certain = |found: &Certified| {
+            let certain = |found: &CertifiedSpectrum| {
                 found.effective_rank_error().is_ok_and(|error| error <= TOLERANCE)
             };
             attempts.push(known.certify().filter(certain).map_or(Attempt::Left, Attempt::Passed));
@@ -210,7 +210,7 @@ impl DeviceSpectra {
 
 impl SpectrumSolver for DeviceSpectra {
     /// [`DeviceSpectra::certified`].
-    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, BoxError>> {
+    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         self.certified(matrices).into_iter().map(|found| found.map_err(Into::into)).collect()
     }
 
@@ -218,7 +218,7 @@ impl SpectrumSolver for DeviceSpectra {
     fn product_spectra(
         &self,
         pairs: &[(MatView<'_>, MatView<'_>)],
-    ) -> Vec<Result<Certified, BoxError>> {
+    ) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         CpuSolver.product_spectra(pairs)
     }
 }

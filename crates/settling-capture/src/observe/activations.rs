@@ -208,7 +208,7 @@ mod tests {
         };
         let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, tch::Device::Cpu);
         let mut sites = settling_models::Architecture::from(config.clone()).write_sites();
-        sites.extend([Site::ov(1), Site::ov(2).of_head(1)]);
+        sites.extend([Site::ov(1), Site::ov(2).with_head(1)]);
         let options = Options { positions, sites: Some(sites), ..Options::default() };
         Transformer::load(&config.into(), &trainer, &options).unwrap()
     }

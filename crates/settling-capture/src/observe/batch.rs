@@ -38,7 +38,7 @@ pub(crate) fn fed_tokens(
     positions: Option<usize>,
 ) -> Result<usize, Error> {
     check(sizes, batch)?;
-    let fed = inputs.of_row(batch.width(), sizes.context);
+    let fed = inputs.fed_tokens(batch.width(), sizes.context);
     match positions.filter(|&positions| fed > positions) {
         None => Ok(fed),
         Some(positions) => {

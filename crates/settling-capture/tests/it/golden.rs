@@ -62,7 +62,7 @@ fn heads_add_up(case: &str, captured: &Captured) {
         }
         let mut rest: Vec<f64> = rows.iter().map(|&value| value.into()).collect();
         for head in 0..sizes.heads {
-            for (rest, &part) in rest.iter_mut().zip(&captured[&site.of_head(head)].0) {
+            for (rest, &part) in rest.iter_mut().zip(&captured[&site.with_head(head)].0) {
                 *rest -= f64::from(part);
             }
         }

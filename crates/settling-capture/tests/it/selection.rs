@@ -218,7 +218,7 @@ fn sites_that_do_not_exist_are_named_with_those_that_do() {
     }
     // A site that no text names.
     let nowhere = Site { component: Component::Mlp, view: View::Ov, ..Site::ov(0) };
-    let head = Site::write(0, Component::Mlp).of_head(0);
+    let head = Site::write(0, Component::Mlp).with_head(0);
     for site in [nowhere, head] {
         let source = File::read("parallel", "model.safetensors");
         let error =

@@ -156,7 +156,7 @@ pub(crate) fn all_sites(architecture: &Architecture) -> Vec<Site> {
             if view != View::OvFlat || neox {
                 let whole = Site { view, ..Site::ov(layer) };
                 sites.push(whole);
-                sites.extend((0..sizes.heads).map(|head| whole.of_head(head)));
+                sites.extend((0..sizes.heads).map(|head| whole.with_head(head)));
             }
         }
         sites.push(Site::write(layer, Component::Mlp));

@@ -25,8 +25,8 @@ use settling_core::Step;
 ///
 /// **Weights**: tensors of floating-point numbers, without the buffers `masked_bias` and
 /// `rotary_emb.inv_freq` that GPT-NeoX files carry along. Two steps are identical if all their
-/// weights are, by [`TensorHashes`](crate::TensorHashes). A checkpoint that was converted to another element type is not
-/// recognized as the same.
+/// weights are, by [`TensorHashes`](crate::TensorHashes). A checkpoint that was converted to another
+/// element type is not recognized as the same.
 ///
 /// **Matrices**: weights with at least two dimensions. Only these tell whether a step is partly
 /// another one: biases and the weights of norms are legitimately equal in two checkpoints, at zero,
@@ -55,15 +55,17 @@ use settling_core::Step;
 /// The 21 checkpoints of each of the two models of this workspace's demo have detours between 1.04
 /// and 1.41, within what drift and random walk explain.
 ///
-/// So a detour above 3 (see [`Audit::detour_limit`]) has none of these causes: going to b and back
-/// again is the likeliest, as when b is a checkpoint of another time or another run. It is a
-/// warning all the same ([`Severity::Suspect`](crate::Severity::Suspect)). A loss spike that training recovers from looks
-/// alike, and so does a learning rate that peaks at b: equal noise before and after it and more
-/// than 3.5 times their variance at b. Where wrong checkpoints are close together, the right one
-/// between them may be named. And silence is no proof: the first and the last step have one
-/// neighbor only; two adjacent checkpoints from the same wrong place hide each other; and where
-/// neighbors are far apart, or training is slow, a checkpoint of a step not far away passes. Steps
-/// that are the last one again are left out, so that they do not hide their neighbors.
+/// So a detour above 3 (see [`Audit::detour_limit`]) has none of these causes. The likeliest is that
+/// the way goes to b and back again, as when b is a checkpoint of another time or another run. It is
+/// a warning all the same ([`Severity::Suspect`](crate::Severity::Suspect)). A loss spike that
+/// training recovers from looks alike, and so does a learning rate that peaks at b: equal noise
+/// before and after it, and more than 3.5 times their variance at b. Where wrong checkpoints are
+/// close together, the right one between them may be named.
+///
+/// Silence is no proof. The first and the last step have one neighbor only. Two adjacent checkpoints
+/// from the same wrong place hide each other. Where neighbors are far apart, or training is slow, a
+/// checkpoint of a step not far away passes. Steps that are the last one again are left out, so that
+/// they do not hide their neighbors.
 ///
 /// # Cost
 ///

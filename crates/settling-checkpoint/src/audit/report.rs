@@ -8,8 +8,8 @@ use settling_core::Step;
 use super::finding::{Finding, Severity, Verdict};
 use crate::hash::TensorHashes;
 
-/// What an [`Audit`](crate::Audit) found. It displays as a table of the steps with the findings and
-/// the verdict below.
+/// What an [`Audit`](crate::Audit) found. It displays as a table of the steps, followed by the
+/// findings and the verdict.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AuditReport {
@@ -19,7 +19,7 @@ pub struct AuditReport {
     pub findings: Vec<Finding>,
 }
 
-/// What was learnt of one step.
+/// What was learned about one step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AuditedStep {
@@ -30,8 +30,8 @@ pub struct AuditedStep {
     /// The size of its tensors in bytes; `None` where only hashes of files are known, or it cannot
     /// be read.
     pub bytes: Option<u64>,
-    /// The [`content_hash`](crate::content_hash), or of a single file the file's; `None` if there
-    /// is none.
+    /// The [`content_hash`](crate::content_hash); in an audit of a listing the hash of the file, if
+    /// the step has just one. `None` if neither is known.
     pub sha256: Option<String>,
     /// The relative distance from the step before it with which it was compared.
     pub distance: Option<f64>,

@@ -28,18 +28,18 @@ const CONFIG: &str = "config.json";
 /// # PyTorch files
 ///
 /// A file of `torch.save` is a zip archive with a pickle, or, from before PyTorch 1.6, a row of
-/// pickles followed by the storages. What Python's own `pickle.dump` writes of tensors
-/// (protocol 3 to 5) is a pickle that has such a row within it for each of them. A pickle is a
-/// program; it is interpreted by a machine that knows the few functions that rebuild tensors and
-/// refuses every other name, so nothing in a file is ever executed. It is read through a window,
-/// and storages within it are not read until a tensor is asked for, so files of many gigabytes open
-/// in little memory.
+/// pickles followed by the storages. What Python's own `pickle.dump` writes of tensors (protocol 3
+/// to 5) is a pickle that has such a row within it for each tensor. A pickle is a program. It is
+/// interpreted by a machine that knows the few functions that rebuild tensors and refuses every
+/// other name, so nothing in a file is ever executed. A pickle is read through a small window, and
+/// storages within it are not read until a tensor is asked for, so files of many gigabytes open in
+/// little memory.
 ///
 /// - A dict's keys become names; those of a dict, list or tuple within are joined with dots
 ///   (`optimizer.state.0.exp_avg`). A dict under the root's key `state_dict` or `model` is the
 ///   exception: its tensors have their names without that key. Two tensors of one name are an
 ///   error.
-/// - Values that are no tensors are passed over; [`other_values`](Self::other_values) counts them.
+/// - Values that are not tensors are skipped; [`other_values`](Self::other_values) counts them.
 ///   Attributes of a dict, such as a state dict's `_metadata`, do not count.
 /// - Views (tied, transposed, sliced, expanded tensors) have the values that PyTorch gives. One
 ///   that is not contiguous needs memory for the part of its storage that it spans.
@@ -71,8 +71,8 @@ impl Checkpoint {
         Self::open_folder(Folder::Local(folder.as_ref().to_path_buf()))
     }
 
-    /// Opens a checkpoint whose files lie anywhere, such as on a server: as [`open`](Self::open),
-    /// but of these files instead of those in a folder. Only what is asked for is read of them.
+    /// Opens a checkpoint whose files lie anywhere, such as on a server, as [`open`](Self::open)
+    /// does for a folder. Only those bytes are read that are asked for.
     ///
     /// `place` is what the folder is called in messages and by [`folder`](Self::folder).
     ///
@@ -100,8 +100,8 @@ impl Checkpoint {
         Self::open_folder(Folder::Files { path, files: files.collect() })
     }
 
-    /// Opens a single file of weights: of safetensors if its name ends in `.safetensors`, else of
-    /// `torch.save` or `pickle.dump` (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
+    /// Opens a single file of weights: safetensors if its name ends in `.safetensors`, otherwise what
+    /// `torch.save` or `pickle.dump` wrote (`.bin`, `.pt`, `.pth`, `.pickle`, `.pkl`).
     ///
     /// ```no_run
     /// use settling_checkpoint::Checkpoint;
@@ -122,9 +122,9 @@ impl Checkpoint {
         Self::open_single(Format::from_name(path), Folder::Local(folder_of(path)), source)
     }
 
-    /// Opens a single file of weights that lies anywhere, such as on a server: as
-    /// [`open_file`](Self::open_file), but of these bytes instead of those at `path`, which is what
-    /// the file is called in messages. Only what is asked for is read of them.
+    /// Opens a single file of weights that lies anywhere, such as on a server, as
+    /// [`open_file`](Self::open_file) does for a local one. Only those bytes are read that are asked
+    /// for. `path` is what the file is called in messages.
     ///
     /// ```
     /// use settling_checkpoint::Checkpoint;
@@ -244,8 +244,8 @@ impl Checkpoint {
         self
     }
 
-    /// What [`without_common_prefix`](Self::without_common_prefix) took off the names: before a
-    /// tensor's name here, it makes the name in the file. Empty if nothing was taken off.
+    /// What [`without_common_prefix`](Self::without_common_prefix) took off the names: the name in
+    /// the file is this prefix and the name here. Empty if nothing was taken off.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -255,7 +255,7 @@ impl Checkpoint {
         format!("{}{name}", self.prefix)
     }
 
-    /// The folder.
+    /// The folder, or what the files are called that lie elsewhere.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -278,7 +278,7 @@ impl Checkpoint {
         })
     }
 
-    /// How many values in PyTorch's files are no tensors, such as step numbers and settings of an
+    /// How many values in PyTorch's files are not tensors, such as step numbers and settings of an
     /// optimizer; 0 in safetensors.
     #[must_use]
     pub fn other_values(&self) -> u64 {

@@ -11,7 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, ErrorKind};
 use crate::files::is_weights_file;
 
-/// The checkpoints of a model that Hugging Face's libraries have downloaded before: one step a
+/// The checkpoints of a model that Hugging Face's libraries have downloaded before: one step per
 /// revision (branch or tag).
 ///
 /// The folder is `models--<owner>--<name>` of the cache, with `refs/<revision>` (the commit of a
@@ -20,8 +20,8 @@ use crate::files::is_weights_file;
 ///
 /// A revision is a step of the series if its name matches the pattern and its weights are there. It
 /// is left out if its ref is empty or holds no commit, if there is no snapshot of that commit, or
-/// if that has no file of weights: those of an interrupted download are links to nothing. (Of a
-/// sharded checkpoint, a missing shard is an error when the step is opened.)
+/// if that has no file of weights: those of an interrupted download are links to nothing. A missing
+/// shard of a sharded checkpoint is an error when the step is opened.
 #[derive(Clone, Debug)]
 pub struct HubCache {
     folder: PathBuf,

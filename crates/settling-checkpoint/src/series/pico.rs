@@ -68,7 +68,7 @@ impl CheckpointSeries for PicoDynamics {
     }
 }
 
-/// The data of which Pico's trainer records what a model does with it.
+/// The data on which Pico's trainer records what a model does.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum PicoSplit {
     /// The batch of the step.

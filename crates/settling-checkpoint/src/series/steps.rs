@@ -55,8 +55,8 @@ impl StepDirectories {
         Self::list(folder.as_ref(), pattern, None)
     }
 
-    /// Lists the steps in `folder` of which there is a file `file`: a series of one file of a step,
-    /// whatever else there is beside it. It is opened by [`Checkpoint::open_file`].
+    /// Lists the steps in `folder` that have a file `file`: a series of one file per step, whatever
+    /// else there is beside it. It is opened by [`Checkpoint::open_file`].
     ///
     /// ```no_run
     /// use settling_checkpoint::StepDirectories;

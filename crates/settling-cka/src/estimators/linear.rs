@@ -39,9 +39,9 @@ use crate::sums::stream::{BLOCK_ROWS, Stream};
 ///
 /// // Three rows here, two rows there.
 /// let mut here = LinearCka::new();
-/// here.update(x.slice_rows(0, 3), y.slice_rows(0, 3))?;
+/// here.update(x.slice_rows(0..3), y.slice_rows(0..3))?;
 /// let mut there = LinearCka::new();
-/// there.update(x.slice_rows(3, 5), y.slice_rows(3, 5))?;
+/// there.update(x.slice_rows(3..5), y.slice_rows(3..5))?;
 /// here.merge(there)?;
 ///
 /// let all = linear_cka(x, y)?;
@@ -258,7 +258,7 @@ pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
     let mut grid: Option<Grid> = None;
     for start in (0..x.rows()).step_by(BLOCK_ROWS) {
         let end = x.rows().min(start + BLOCK_ROWS);
-        let (x, y) = (x.slice_rows(start, end), y.slice_rows(start, end));
+        let (x, y) = (x.slice_rows(start..end), y.slice_rows(start..end));
         match &mut grid {
             Some(grid) => grid.add([&[x], &[y]]),
             None => grid = Some(Grid::new([&[x], &[y]], Options::default())),

@@ -33,7 +33,7 @@ use crate::undefined::Side;
 /// let site = |from: usize| MatView::new(&values[from..from + 60], 30, 2);
 /// let mut matrix = CkaMatrix::new();
 /// for start in [0, 10, 20] { // ten rows of all sites at a time
-///     let batch = |from: usize| site(from).slice_rows(start, start + 10);
+///     let batch = |from: usize| site(from).slice_rows(start..start + 10);
 ///     matrix.update(&[batch(0)], &[batch(60), batch(120)])?;
 /// }
 /// let cka = matrix.finish();

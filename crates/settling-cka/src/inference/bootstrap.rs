@@ -21,7 +21,7 @@ use crate::undefined::{Side, Undefined};
 /// Rows have to be independent observations, as for [`PermutationNull`](crate::PermutationNull);
 /// positions of one text give an interval that is too narrow.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bootstrap {
+pub struct BootstrapDraws {
     observed: Cka,
     draws: Vec<Result<f64, Undefined>>,
 }
@@ -29,7 +29,7 @@ pub struct Bootstrap {
 /// An interval around a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Interval {
+pub struct BootstrapInterval {
     /// The value of the rows as they are.
     pub observed: f64,
     /// The lower end.
@@ -40,7 +40,7 @@ pub struct Interval {
     pub standard_error: f64,
 }
 
-impl Bootstrap {
+impl BootstrapDraws {
     /// The CKA of the rows as they are.
     #[must_use]
     pub fn observed(&self) -> Cka {
@@ -63,7 +63,7 @@ impl Bootstrap {
     ///
     /// If `level` is not between 0 and 1, or there are fewer than 2 draws.
     #[track_caller]
-    pub fn interval(&self, level: f64) -> Result<Interval, Undefined> {
+    pub fn interval(&self, level: f64) -> Result<BootstrapInterval, Undefined> {
         assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1, found {level}");
         assert!(self.draws.len() >= 2, "an interval needs at least 2 draws");
         let observed = self.observed.debiased()?;
@@ -77,7 +77,7 @@ impl Bootstrap {
         };
         let mean = draws.iter().sum::<f64>() / count;
         let squares: f64 = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum();
-        Ok(Interval {
+        Ok(BootstrapInterval {
             observed,
             low: quantile((1.0 - level) / 2.0),
             high: quantile((1.0 + level) / 2.0),
@@ -86,7 +86,7 @@ impl Bootstrap {
     }
 }
 
-/// The [`Bootstrap`] of two matrices in memory, with `draws` draws of n rows that follow from
+/// The [`BootstrapDraws`] of two matrices in memory, with `draws` draws of n rows that follow from
 /// `seed`.
 ///
 /// The random numbers are those of SplitMix64. It takes `32 n²` bytes and some `10 n²` operations
@@ -117,12 +117,12 @@ pub fn bootstrap<T: Copy + Into<f64>>(
     y: MatView<'_, T>,
     draws: usize,
     seed: u64,
-) -> Result<Bootstrap, Error> {
+) -> Result<BootstrapDraws, Error> {
     check_pair(x, y, None)?;
     let rows = x.rows();
     if rows < 4 {
         let too_few = Err(Undefined::TooFewRows { needed: 4, found: rows });
-        return Ok(Bootstrap { observed: Cka::default(), draws: vec![too_few; draws] });
+        return Ok(BootstrapDraws { observed: Cka::default(), draws: vec![too_few; draws] });
     }
     let (k, l) = (Gram::of_rows(x), Gram::of_rows(y));
     let observed = k.cka(&l);
@@ -133,7 +133,7 @@ pub fn bootstrap<T: Copy + Into<f64>>(
         (0..rows).for_each(|_| weights[random.below(rows)] += 1.0);
         weighted(&k, &l, &weights)
     };
-    Ok(Bootstrap { observed, draws: (0..draws).into_par_iter().map(draw).collect() })
+    Ok(BootstrapDraws { observed, draws: (0..draws).into_par_iter().map(draw).collect() })
 }
 
 fn without_diagonal(gram: &Gram) -> Vec<f64> {

@@ -92,7 +92,7 @@ impl Stream {
             }
             let end = rows.min(start + (self.block_rows - self.pending_rows));
             let [xs, ys] =
-                sides.map(|side| side.iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
+                sides.map(|side| side.iter().map(|m| m.slice_rows(start..end)).collect::<Vec<_>>());
             // Whole blocks are multiplied where they lie; but not the first one as long as it may
             // be the only one.
             let whole = end - start == self.block_rows;

@@ -87,7 +87,7 @@ pub(crate) fn parts(x: &Mat, y: &Mat, cuts: &[usize], block_rows: usize) -> Vec<
     edges.sort_unstable();
     let part = |edge: &[usize]| {
         let mut part = LinearCka::with_block_rows(block_rows);
-        let [x, y] = [x, y].map(|side| side.view().slice_rows(edge[0], edge[1]));
+        let [x, y] = [x, y].map(|side| side.view().slice_rows(edge[0]..edge[1]));
         part.update(x, y).unwrap();
         part
     };

@@ -27,7 +27,7 @@ fn agrees_with_the_fields_implementations() {
         let mut minibatch = MinibatchCka::new();
         for start in (0..rows - 7).step_by(8) {
             let end = start + 8;
-            minibatch.update(x.slice_rows(start, end), y.slice_rows(start, end)).unwrap();
+            minibatch.update(x.slice_rows(start..end), y.slice_rows(start..end)).unwrap();
         }
         let gram = |m: MatView<'_, f64>| -> Vec<f64> {
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum();

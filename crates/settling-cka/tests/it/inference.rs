@@ -72,7 +72,7 @@ fn batches_and_seeds_of_a_null() {
         let mut all = LinearCka::new().with_null(5, seed);
         for start in (0..2500).step_by(batch) {
             let end = 2500.min(start + batch);
-            all.update(x.view().slice_rows(start, end), y.view().slice_rows(start, end)).unwrap();
+            all.update(x.view().slice_rows(start..end), y.view().slice_rows(start..end)).unwrap();
         }
         all
     };

@@ -58,7 +58,7 @@ proptest! {
         let mut batches = LinearCka::with_block_rows(block_rows);
         for start in (0..x.rows).step_by(batch) {
             let end = x.rows.min(start + batch);
-            batches.update(x.view().slice_rows(start, end), y.view().slice_rows(start, end)).unwrap();
+            batches.update(x.view().slice_rows(start..end), y.view().slice_rows(start..end)).unwrap();
             prop_assert_eq!(batches.rows(), end);
         }
         prop_assert_eq!(batches.finish(), in_blocks(&x, &y, block_rows));

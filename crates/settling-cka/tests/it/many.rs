@@ -16,7 +16,7 @@ fn finish(sites: [&[Mat]; 2], batch: usize) -> Vec<Vec<settling_cka::Cka>> {
     for start in (0..rows).step_by(batch) {
         let end = rows.min(start + batch);
         let [xs, ys] = sites
-            .map(|side| views(side).iter().map(|m| m.slice_rows(start, end)).collect::<Vec<_>>());
+            .map(|side| views(side).iter().map(|m| m.slice_rows(start..end)).collect::<Vec<_>>());
         matrix.update(&xs, &ys).unwrap();
     }
     assert_eq!(matrix.rows(), rows);
@@ -66,7 +66,7 @@ proptest! {
     fn matrices_merge(cut in 1..2000_usize, seed in any::<u64>()) {
         let sites: Vec<Mat> = (0..3).map(|site| Mat::normal(seed ^ site, 2000, 4)).collect();
         let part = |start, end| {
-            let rows: Vec<_> = views(&sites).iter().map(|m| m.slice_rows(start, end)).collect();
+            let rows: Vec<_> = views(&sites).iter().map(|m| m.slice_rows(start..end)).collect();
             let mut part = CkaMatrix::new();
             part.update(&rows[..1], &rows[1..]).unwrap();
             part

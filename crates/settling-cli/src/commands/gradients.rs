@@ -232,17 +232,17 @@ mod tests {
         let sizes = Checkpoint::open(golden("")).unwrap().architecture().unwrap().sizes();
         // Two heads of 6 in a width of 12.
         let count = |count| Denominator::Dimensions(NonZeroUsize::new(count).unwrap());
-        assert_eq!(attainable(&Site::ov(0).of_head(1), &sizes), count(12));
+        assert_eq!(attainable(&Site::ov(0).with_head(1), &sizes), count(12));
         let mut narrow = sizes;
         narrow.head_dim = 2;
-        assert_eq!(attainable(&Site::ov(0).of_head(1), &narrow), count(4));
+        assert_eq!(attainable(&Site::ov(0).with_head(1), &narrow), count(4));
         assert_eq!(attainable(&Site::ov(0), &narrow), Denominator::Attainable);
         // Zeros beyond what can be reached count for nothing: rank 4 of 4 is 1.
         let mut gradient = [0.0; 144];
         for index in 0..4 {
             gradient[13 * index] = 1.0;
         }
-        let row = Row::of(&Site::ov(0).of_head(0), MatView::new(&gradient, 12, 12), &narrow);
+        let row = Row::of(&Site::ov(0).with_head(0), MatView::new(&gradient, 12, 12), &narrow);
         assert_eq!(row.measures, Ok((2.0, 1.0)));
     }
 

@@ -8,7 +8,7 @@ use settling::checkpoint::{Checkpoint, StepPattern};
 use settling::core::{Component, MatView, Signal, Site, Step, TensorSource};
 use settling::models::{Architecture, CanonicalNames, WeightBlock};
 use settling::rank::{
-    Certified, Denominator, Error as RankError, effective_rank, marchenko_pastur_per,
+    CertifiedSpectrum, Denominator, Error as RankError, effective_rank, marchenko_pastur_per,
     product_spectra, proportional_effective_rank, spectra, stable_rank,
 };
 use settling::records::{Record, write_records};
@@ -131,7 +131,7 @@ impl Named {
     }
 }
 
-type Measured = (Site, [usize; 2], Result<Certified, RankError>);
+type Measured = (Site, [usize; 2], Result<CertifiedSpectrum, RankError>);
 
 /// The spectra of one layer, each on a thread of its own.
 fn measured(
@@ -168,7 +168,7 @@ fn measured(
     for (head, found) in product_spectra(&pairs).into_iter().enumerate() {
         let (output, value) = &blocks[head];
         let shape = [output.outputs.len(), value.inputs.len()];
-        all.push((Site::ov(layer).of_head(head), shape, found));
+        all.push((Site::ov(layer).with_head(head), shape, found));
     }
     Ok(all)
 }

@@ -4,7 +4,7 @@ use settling_analysis::{Quantity, Tables};
 use settling_core::Component;
 
 use super::COMPONENTS;
-use super::main::{models_of, points, rows};
+use super::main::{models_of, partial, points, rows};
 use super::note::{self, Count};
 use crate::error::Error;
 use crate::figure::Figure;
@@ -14,7 +14,12 @@ use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
 use crate::plot::training::{Column, Training};
 
-const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quantity::DebiasedCka];
+/// The lines from back to front.
+const ESTIMATORS: [(Quantity, &str); 3] = [
+    (Quantity::CkaFloor, "floor: biased CKA of independent features"),
+    (Quantity::BiasedCka, "biased CKA"),
+    (Quantity::DebiasedCka, "debiased CKA"),
+];
 
 /// What the estimator does to the answer: the biased and the debiased CKA with the last checkpoint,
 /// and the floor, what the biased one would be of independent features.
@@ -51,19 +56,26 @@ const ESTIMATORS: [Quantity; 3] = [Quantity::CkaFloor, Quantity::BiasedCka, Quan
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
-    let used = ESTIMATORS.iter().flat_map(|&estimator| rows(tables, estimator));
-    let count = Count::from_averages(used);
+    let all = ESTIMATORS.map(|(estimator, _)| estimator);
+    let count = Count::from_averages(all.iter().flat_map(|&estimator| rows(tables, estimator)));
     let records = note::records(tables);
-    count.check("the figure of estimators", &ESTIMATORS, records, &tables.rules)?;
-    let models = models_of(tables, &ESTIMATORS);
-    let names = ["floor: biased CKA of independent features", "biased CKA", "debiased CKA"];
+    count.check("the figure of estimators", &all, records, &tables.rules)?;
+    let models = models_of(tables, &all);
+    // What was not recorded is not in the key.
+    let recorded =
+        ESTIMATORS.iter().filter(|(estimator, _)| rows(tables, *estimator).next().is_some());
+    let (estimators, names): (Vec<Quantity>, Vec<&str>) = recorded.copied().unzip();
 
     let panel = |model: &str, component| -> Vec<Mark> {
         let curve = |(series, &estimator): (usize, &Quantity)| {
+            let partial = partial(tables, model, component, estimator);
             let points = points(tables, model, component, estimator);
-            Mark::Curve { series, stroke: Stroke::Solid, points }
+            [
+                Mark::Curve { series, stroke: Stroke::Solid, points },
+                Mark::Outlined { series, points: partial },
+            ]
         };
-        ESTIMATORS.iter().enumerate().map(curve).collect()
+        estimators.iter().enumerate().flat_map(curve).collect()
     };
     let column = |&model: &&str| Column {
         title: model.to_owned(),
@@ -72,10 +84,11 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
     };
     let meaning = format!(
         "CKA with the last checkpoint. {} The floor depends on the number of observations and on \
-         how many directions the features use, not on how similar they are.",
-        note::averages(&tables.rules)
+         how many directions the features use, not on how similar they are.{}",
+        note::averages(&tables.rules),
+        note::outlined(all.iter().flat_map(|&estimator| rows(tables, estimator)))
     );
-    let layers = tables.layers.iter().filter(|row| ESTIMATORS.contains(&row.quantity));
+    let layers = tables.layers.iter().filter(|row| estimators.contains(&row.quantity));
     let training = Training {
         title: "Biased and debiased CKA, and the floor of the biased one",
         notes: vec![meaning, note::source(tables, layers, count)],

@@ -28,7 +28,8 @@ use crate::plot::training::{Column, Training};
 /// 3. PER of the gradients.
 ///
 /// The models keep the order in which the records name them first. A line is interrupted at a step
-/// where no layer has a defined value. The note below the figure counts the undefined values.
+/// where no layer has a defined value, and its marker is outlined where only some have: the average
+/// is over fewer layers there. The note below the figure counts the undefined values.
 ///
 /// # Errors
 ///
@@ -95,10 +96,11 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
         .iter()
         .filter_map(|row| Some((Quantity::from_summary(row)?, row.estimator.as_str())));
     let meaning = format!(
-        "{} CKA: similarity of the activations to those of the last checkpoint. {}{}",
+        "{} CKA: similarity of the activations to those of the last checkpoint. {}{}{}",
         note::averages(rules),
         note::per(estimators),
-        note::left_out(rules)
+        note::left_out(rules),
+        note::outlined(&tables.summary)
     );
     let training = Training {
         title: "Convergence of layers and effective rank over training",
@@ -125,7 +127,8 @@ pub(super) fn models_of<'a>(tables: &'a Tables, quantities: &[Quantity]) -> Vec<
     tables.models.iter().map(|row| row.model.as_str()).filter(has).collect()
 }
 
-/// One curve per model of the averages of a component; none where there are no rows.
+/// One curve per model of the averages of a component; none where there are no rows. Of the lines
+/// with markers, those of averages over [some of the layers](partial) are outlined.
 fn averages(
     tables: &Tables,
     models: &[&str],
@@ -135,9 +138,37 @@ fn averages(
 ) -> Vec<Mark> {
     let curve = |(series, model): (usize, &&str)| {
         let points = points(tables, model, component, quantity);
-        (!points.is_empty()).then_some(Mark::Curve { series, stroke, points })
+        let partial = match stroke {
+            Stroke::Solid => partial(tables, model, component, quantity),
+            _ => Vec::new(),
+        };
+        let curve = Mark::Curve { series, stroke, points };
+        [curve, Mark::Outlined { series, points: partial }]
     };
-    models.iter().enumerate().filter_map(curve).collect()
+    models.iter().enumerate().flat_map(curve).collect()
+}
+
+/// The rows of one model and component that average `quantity`.
+fn of_component<'a>(
+    tables: &'a Tables,
+    model: &'a str,
+    component: Component,
+    quantity: Quantity,
+) -> impl Iterator<Item = &'a SummaryRow> {
+    rows(tables, quantity).filter(move |row| row.model == model && row.component == component)
+}
+
+/// The averages of which some of the values are undefined: they are over fewer than others.
+pub(super) fn partial(
+    tables: &Tables,
+    model: &str,
+    component: Component,
+    quantity: Quantity,
+) -> Vec<(f64, f64)> {
+    of_component(tables, model, component, quantity)
+        .filter(|row| row.undefined > 0)
+        .filter_map(|row| Some((row.step.0 as f64, row.value?)))
+        .collect()
 }
 
 /// Steps and averages, of one model and component.
@@ -147,10 +178,8 @@ pub(super) fn points(
     component: Component,
     quantity: Quantity,
 ) -> Vec<(f64, Option<f64>)> {
-    rows(tables, quantity)
-        .filter(|row| row.model == model && row.component == component)
-        .map(|row| (row.step.0 as f64, row.value))
-        .collect()
+    let rows = of_component(tables, model, component, quantity);
+    rows.map(|row| (row.step.0 as f64, row.value)).collect()
 }
 
 /// The estimator of CKA that does not decide.

@@ -68,7 +68,7 @@ pub(crate) fn records(tables: &Tables) -> usize {
     tables.models.iter().map(|model| model.records).sum()
 }
 
-/// Where the numbers of a figure come from: their protocol, what of Attention is looked at, the
+/// The origin of the numbers of a figure: their protocol, what of Attention is looked at, the
 /// observations of the `layers` that are shown or averaged, and how many numbers are undefined.
 pub(crate) fn source<'a>(
     tables: &Tables,
@@ -124,7 +124,7 @@ pub(crate) fn average_title(rules: &Rules) -> &'static str {
     }
 }
 
-/// Over what averages are taken, and which of them are shown: `Means over layers.`
+/// What averages are over, and which of them are shown: `Means over layers.`
 pub(crate) fn averages(rules: &Rules) -> String {
     let summary = &rules.summary;
     let mut text = format!("{}s over layers", average_title(rules));
@@ -153,25 +153,46 @@ pub(crate) fn left_out(rules: &Rules) -> String {
     }
 }
 
+/// What outlined markers mean, if there are any.
+pub(crate) fn outlined<'a>(rows: impl IntoIterator<Item = &'a SummaryRow>) -> &'static str {
+    let partial = |row: &SummaryRow| row.value.is_some() && row.undefined > 0;
+    match rows.into_iter().any(partial) {
+        true => " Outlined: some values are undefined there, and the average is over the others.",
+        false => "",
+    }
+}
+
 /// What PERs are, with what they are over: the estimators of weights and of gradients.
 pub(crate) fn per<'a>(estimators: impl IntoIterator<Item = (Quantity, &'a str)>) -> String {
     let (mut weights, mut gradients) = (BTreeSet::new(), BTreeSet::new());
     for (quantity, names) in estimators {
         match quantity {
-            Quantity::WeightPer => weights.extend(names.split('+').map(divisor)),
-            Quantity::GradientPer => gradients.extend(names.split('+').map(divisor)),
-            _ => {}
-        }
+            Quantity::WeightPer => weights.insert(names),
+            Quantity::GradientPer => gradients.insert(names),
+            _ => false,
+        };
     }
-    let or = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(" or ");
     let over = match (weights.is_empty(), gradients.is_empty()) {
         (true, true) => String::new(),
-        (false, true) => format!(" over {}", or(weights)),
-        (true, false) => format!(" over {}", or(gradients)),
-        _ if weights == gradients => format!(" over {}", or(weights)),
-        _ => format!(" of weights over {}; of gradients over {}", or(weights), or(gradients)),
+        (false, true) => format!(" over {}", divisors(weights)),
+        (true, false) => format!(" over {}", divisors(gradients)),
+        _ if weights == gradients => format!(" over {}", divisors(weights)),
+        _ => format!(
+            " of weights over {}; of gradients over {}",
+            divisors(weights),
+            divisors(gradients)
+        ),
     };
     format!("PER: proportional effective rank{over}.")
+}
+
+/// What effective ranks are divided by, from the estimators of PERs, joined by `+` where a row has
+/// several.
+pub(crate) fn divisors<'a>(estimators: impl IntoIterator<Item = &'a str>) -> String {
+    let names: BTreeSet<&str> =
+        estimators.into_iter().flat_map(|estimators| estimators.split('+')).collect();
+    let names: BTreeSet<String> = names.into_iter().map(divisor).collect();
+    names.into_iter().collect::<Vec<_>>().join(" or ")
 }
 
 /// What an effective rank is divided by, from the estimator of a PER.

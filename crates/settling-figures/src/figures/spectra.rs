@@ -12,7 +12,7 @@ use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
 
 /// The singular values of one matrix over training, each spectrum divided by its largest value: one
-/// line a step, from the first (dark) to the last (light).
+/// line per step, from the first (dark) to the last (light).
 ///
 /// `spectra` are the singular values of each step, in descending order, in any unit; the steps
 /// ascend. Both axes are logarithmic where the numbers span decades; a singular value of 0 has a
@@ -92,7 +92,7 @@ pub fn spectra_figure(title: &str, spectra: &[(Step, &[f64])]) -> Result<Figure,
     Ok(Figure::new(grid.draw()))
 }
 
-/// As many of the points as a line needs: those that are apart along the axis, and the last.
+/// The points that a line needs: those that are apart along the axis, and the last.
 fn thinned(points: Vec<(f64, f64)>, x: &Axis) -> Vec<(f64, Option<f64>)> {
     const APART: f64 = 1.5 / page::WIDTH;
     let last = points.len() - 1;

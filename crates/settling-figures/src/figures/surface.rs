@@ -14,11 +14,11 @@ use crate::plot::table::{Sheet, Table};
 /// Four tables, the rows of [`Tables::surfaces`] of `model`: Attention and MLP, by the PER of the
 /// weight and of the gradient. From the bottom up, what CKA with the last checkpoint must reach in
 /// the window of the protocol; from left to right, what the PER must reach at the end, of gradients
-/// as a share of the largest of any layer and component. Colors run from blue (-1) by gray (0) to red (1), a
-/// dashed line separates positive correlations from others, a frame marks the thresholds of the
-/// protocol. Where the correlation is undefined (all layers agree in one of the variables, or one
-/// depends on an undefined value) the table is white. If a layer has no PER at the end, or no CKA
-/// at all, there is no table: one over the others would hide it.
+/// as a share of the largest of any layer and component. Colors run from blue (-1) by gray (0) to
+/// red (1), a dashed line separates positive correlations from others, a frame marks the thresholds
+/// of the protocol. Where the correlation is undefined (all layers agree in one of the variables,
+/// or one depends on an undefined value) the table is white. If a layer has no PER at the end, or
+/// no CKA at all, there is no table: one over the others would hide it.
 ///
 /// # Errors
 ///

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use settling_core::{Component, Signal, View};
 use settling_records::Record;
 
+use super::note;
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::axis::Axis;
 use crate::plot::key::Key;
-use crate::plot::palette::{self, INK, QUIET, RULE};
+use crate::plot::page::Notes;
+use crate::plot::palette::{self, INK, RULE};
 use crate::plot::panel::{BASELINE, LABEL_SIZE};
 use crate::plot::stroke::Stroke;
 use crate::plot::svg::{Anchor, Path, Svg};
@@ -31,7 +33,8 @@ const RANDOM: &str = "marchenko_pastur";
 ///
 /// Records of signal `weight` and metric `per` are drawn: view `write` of whole layers, view `ov`
 /// of heads. Those with the estimator `marchenko_pastur`, what a random matrix of the shape has,
-/// are dotted. The rest is ignored. Undefined values are left out, and counted below.
+/// are dotted. The rest is ignored. The note says what the PERs are over. Undefined values are left
+/// out, and counted below.
 ///
 /// # Errors
 ///
@@ -76,16 +79,24 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     let x = |layer: usize| LEFT + (layer as f64 + 0.5) / layers as f64 * (RIGHT - LEFT);
     let y = |value: f64| BOTTOM - axis.place(value) * (BOTTOM - TOP);
 
+    // What there are no records of is not in the key.
+    let drawn: Vec<usize> =
+        (0..SERIES.len()).filter(|series| used.iter().any(|(of, _)| of == series)).collect();
+    let names: Vec<&str> = drawn.iter().map(|&series| SERIES[series]).collect();
+    let random = used.iter().any(|(_, record)| record.estimator == RANDOM);
     let strokes = [(Stroke::Dotted, "a random matrix of the shape")];
-    let key = Key::new(&SERIES, &strokes, LABEL_SIZE, WIDTH - 28.0);
-    let note_at = BOTTOM + 62.0 + key.height();
+    let strokes = if random { &strokes[..] } else { &[] };
+    let key = Key::new(&names, strokes, LABEL_SIZE, WIDTH - 28.0);
+    let note_top = BOTTOM + 50.0 + key.height();
     let undefined = used.len() - values.len();
-    let note = match undefined {
+    let source = match undefined {
         0 => format!("{model}, step {step}."),
         _ => format!("{model}, step {step}. Undefined and left out: {undefined} values."),
     };
+    let notes = [divisors(&used, &drawn), source];
+    let lines = Notes::new(&notes, WIDTH - 28.0);
     let title = "Proportional effective rank of the weights";
-    let mut svg = Svg::new(WIDTH, note_at + 16.0, title, &note);
+    let mut svg = Svg::new(WIDTH, note_top + lines.height() + 6.0, title, &notes.join(" "));
     let middle = (LEFT + RIGHT) / 2.0;
     svg.text((middle, TOP - 16.0), Anchor::Middle, 15.0, INK, title);
     for tick in axis.ticks() {
@@ -101,12 +112,12 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     svg.line((LEFT, BOTTOM), (RIGHT, BOTTOM), INK, 0.9);
     svg.text((middle, BOTTOM + 38.0), Anchor::Middle, LABEL_SIZE, INK, "Layer");
 
-    for index in 0..SERIES.len() {
-        let color = palette::color(index, SERIES.len());
+    for (index, &series) in drawn.iter().enumerate() {
+        let color = palette::color(index, drawn.len());
         let points = |random: bool| {
             let mut points: Vec<(usize, f64)> = used
                 .iter()
-                .filter(|(of, record)| *of == index && (record.estimator == RANDOM) == random)
+                .filter(|(of, record)| *of == series && (record.estimator == RANDOM) == random)
                 .filter_map(|(_, record)| Some((record.site.layer, *record.value.as_ref().ok()?)))
                 .collect();
             points.sort_by_key(|(layer, _)| *layer);
@@ -124,7 +135,7 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
         let points = points(false);
         let mut markers = Path::default();
         place(&points).into_iter().for_each(|at| palette::marker(&mut markers, index, at));
-        if index < 2 {
+        if series < 2 {
             // A layer without a value is not bridged.
             for piece in points.chunk_by(|a, b| a.0 + 1 == b.0) {
                 let mut line = Path::default();
@@ -137,11 +148,31 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
         }
     }
     key.draw(&mut svg, WIDTH / 2.0, BOTTOM + 50.0);
-    svg.text((WIDTH / 2.0, note_at), Anchor::Middle, 11.0, QUIET, &note);
+    lines.draw(&mut svg, WIDTH / 2.0, note_top);
     Ok(Figure::new(svg.finish()))
 }
 
-/// Where among [`SERIES`] a record is drawn.
+/// What the PERs of the `drawn` series are over.
+fn divisors(used: &[(usize, &Record)], drawn: &[usize]) -> String {
+    let of = |series: usize| {
+        let records =
+            used.iter().filter(|(of, record)| *of == series && record.estimator != RANDOM);
+        note::divisors(records.map(|(_, record)| record.estimator.as_str()))
+    };
+    let over: Vec<String> = drawn.iter().map(|&series| of(series)).collect();
+    let known: Vec<&String> = over.iter().filter(|over| !over.is_empty()).collect();
+    match known[..] {
+        [] => String::new(),
+        [first, ..] if known.iter().all(|one| *one == first) => format!("PER over {first}."),
+        _ => {
+            let said = drawn.iter().zip(&over).filter(|(_, over)| !over.is_empty());
+            let said = said.map(|(&series, over)| format!("{}: over {over}", SERIES[series]));
+            format!("PER of {}.", said.collect::<Vec<_>>().join("; of "))
+        }
+    }
+}
+
+/// The place in [`SERIES`] of a record that is drawn.
 fn series(record: &Record) -> Option<usize> {
     let site = record.site;
     if (record.signal, record.metric.as_str()) != (Signal::Weight, "per") {

@@ -3,7 +3,7 @@
 /// A place on an axis, and what is written there: nothing at a minor tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
-    /// In the units of the axis.
+    /// The number, in the units of the axis.
     pub(crate) at: f64,
     pub(crate) label: String,
 }
@@ -30,21 +30,21 @@ enum Scale {
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Unit {
-    /// As decimals.
+    /// Decimals.
     Number,
-    /// As whole numbers with k for thousands.
+    /// Whole numbers, with k for thousands.
     Count,
-    /// As percentages.
+    /// Percentages.
     Share,
 }
 
 /// How far the first and the last step stay from the ends of the axis.
 const INSET: f64 = 0.03;
-/// Where the logarithmic part begins behind 0.
+/// The place after 0 where the logarithmic part begins.
 const BEHIND_ZERO: f64 = 0.13;
 /// The ratio of the last to the first step from which on an axis is logarithmic.
 const LOG_RATIO: f64 = 20.0;
-/// Where an axis ends that has a lane above it, and where the lane is.
+/// The end of an axis that has a lane above it, and the place of the lane.
 const BELOW_LANE: f64 = 0.84;
 const LANE: f64 = 0.94;
 
@@ -75,7 +75,7 @@ impl Axis {
         Self::spanning(shares, Unit::Share)
     }
 
-    /// As [`shares`](Self::shares), written as decimals.
+    /// Like [`shares`](Self::shares), written as decimals.
     pub(crate) fn ratios(ratios: impl IntoIterator<Item = f64>) -> Self {
         Self::spanning(ratios, Unit::Number)
     }
@@ -102,7 +102,7 @@ impl Axis {
         Self { scale, unit, ends: (start, 1.0 - INSET), lane: None }
     }
 
-    /// Where `number` lies: 0 at the low end, 1 at the high end.
+    /// The place of `number`: 0 at the low end, 1 at the high end.
     pub(crate) fn place(&self, number: f64) -> f64 {
         let within = match self.scale {
             Scale::Linear { low, high } if low < high => (number - low) / (high - low),
@@ -114,7 +114,7 @@ impl Axis {
         start + (end - start) * within
     }
 
-    /// Where the lane lies, if there is one.
+    /// The place of the lane, if there is one.
     pub(crate) fn lane(&self) -> Option<(f64, &'static str)> {
         self.lane.map(|label| (LANE, label))
     }
@@ -124,7 +124,7 @@ impl Axis {
         matches!(self.scale, Scale::Log { .. })
     }
 
-    /// Where the axis is broken: between 0 and the logarithmic part.
+    /// The place where the axis is broken: between 0 and the logarithmic part.
     pub(crate) fn gap(&self) -> Option<f64> {
         matches!(self.scale, Scale::Log { zero: true, .. })
             .then_some(f64::midpoint(INSET, BEHIND_ZERO))
@@ -189,13 +189,12 @@ impl Axis {
 
 /// `500`, `1k`, `1.5k`, `143k`, `2M`.
 pub(crate) fn count_label(count: u64) -> String {
-    let (unit, suffix) = match count {
-        0..1_000 => (1, ""),
-        1_000..1_000_000 => (1_000, "k"),
-        1_000_000..1_000_000_000 => (1_000_000, "M"),
-        _ => (1_000_000_000, "G"),
-    };
-    format!("{}{suffix}", count as f64 / f64::from(unit))
+    let suffixes = ["", "k", "M", "G", "T", "P", "E"];
+    let (mut unit, mut place) = (1_u64, 0);
+    while place + 1 < suffixes.len() && count / unit >= 1_000 {
+        (unit, place) = (1_000 * unit, place + 1);
+    }
+    format!("{}{}", count as f64 / unit as f64, suffixes[place])
 }
 
 /// The same on every machine, and 1, 10, 100 ... exactly.
@@ -250,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_short_whatever_their_size() {
+        let cases = [(0, "0"), (999, "999"), (1_500, "1.5k"), (143_000, "143k"), (2_000_000, "2M")];
+        for (count, label) in cases {
+            assert_eq!(count_label(count), label);
+        }
+        assert_eq!(count_label(1_000_000_000_000_000), "1P");
+    }
+
+    #[test]
     fn value_ticks_are_round_numbers() {
         let unit = (0.0, 1.0);
         assert_eq!(value_labels(&[0.0, 1.0], unit), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
@@ -293,7 +301,7 @@ mod tests {
             (axis.place(10.0) - axis.place(1.0) - (axis.place(1000.0) - axis.place(100.0))).abs()
                 < 1e-12
         );
-        let gap = axis.gap().expect("an axis with a step 0 is broken behind it");
+        let gap = axis.gap().expect("an axis with a step 0 is broken after it");
         assert!(axis.place(0.0) < gap && gap < axis.place(1.0));
         let minor = axis.ticks().into_iter().filter(|tick| tick.label.is_empty());
         assert_eq!(
@@ -310,7 +318,7 @@ mod tests {
         assert_eq!(of(&[0, 1000, 5000]), ["0", "1k", "2k", "3k", "4k", "5k"]);
         assert_eq!(of(&[0, 3]), ["0", "1", "2", "3"]);
         assert_eq!(of(&[0, 2500]), ["0", "500", "1k", "1.5k", "2k", "2.5k"]);
-        assert_eq!(of(&[1, u64::MAX]).last().map(String::as_str), Some("1000000000G"));
+        assert_eq!(of(&[1, u64::MAX]).last().map(String::as_str), Some("1E"));
     }
 
     #[test]

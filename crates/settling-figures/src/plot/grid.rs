@@ -35,9 +35,9 @@ pub(crate) struct Column {
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const ROW_GAP: f64 = 18.0;
-/// Between columns that share their labels.
+/// The gap between columns that share their labels.
 const NARROW_GAP: f64 = 20.0;
-/// From the last row of panels to the legend: tick labels and the axis title.
+/// The height from the last row of panels to the legend: tick labels and the axis title.
 const AXIS_HEIGHT: f64 = 52.0;
 /// More columns than this go into a second block of rows; fewer do if their titles would not fit.
 const MOST_COLUMNS: usize = 5;
@@ -95,7 +95,7 @@ impl Grid<'_> {
         svg.finish()
     }
 
-    /// As many columns side by side as leave room for their titles.
+    /// The layout with as many columns side by side as leave room for their titles.
     fn layout(&self) -> Layout {
         let titles = self.columns.iter().map(|column| text::width(&column.title, page::TITLE_SIZE));
         let widest = titles.fold(0.0, f64::max);
@@ -132,11 +132,11 @@ impl Grid<'_> {
     }
 }
 
-/// Where the columns are.
+/// The places of the columns.
 struct Layout {
-    /// Where the first panel begins.
+    /// The left end of the first panel.
     left: f64,
-    /// Of a panel.
+    /// The width of a panel.
     width: f64,
     gap: f64,
     across: usize,

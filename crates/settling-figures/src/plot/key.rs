@@ -15,7 +15,7 @@ pub(crate) struct Key<'a> {
 }
 
 enum Part<'a> {
-    /// As many lines as they need.
+    /// Entries on as many lines as they need.
     Lines(Vec<Line<'a>>),
     /// Names that have an order, by color alone: too many for lines.
     Bar { title: &'a str, names: &'a [&'a str] },
@@ -23,20 +23,20 @@ enum Part<'a> {
 
 struct Line<'a> {
     entries: Vec<Entry<'a>>,
-    /// From the first entry to the end of the longest line that this one is aligned with.
+    /// The width from the first entry to the end of the longest line that this one is aligned with.
     width: f64,
 }
 
 struct Entry<'a> {
     sample: Sample,
     label: Cow<'a, str>,
-    /// From the sample to the end of the label, or of the widest label in this column of a wrapped
-    /// legend.
+    /// The width from the sample to the end of the label, or of the widest label in this column of
+    /// a wrapped legend.
     width: f64,
 }
 
 enum Sample {
-    /// With the marker of this series, if there is one.
+    /// A line, with the marker of this series if there is one.
     Line {
         stroke: Stroke,
         color: String,

@@ -48,12 +48,12 @@ fn between(stops: &[[f64; 3]], value: f64) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// The ends and the middle of the colors of numbers with a sign: blue, gray, red. They are told apart
-/// by readers who see fewer colors, and the ends are equally dark.
+/// The ends and the middle of the colors of numbers with a sign: blue, gray, red. They are told
+/// apart by readers who see fewer colors, and the ends are equally dark.
 const SIGNED: [[f64; 3]; 3] = [[33.0, 82.0, 156.0], [222.0, 222.0, 222.0], [173.0, 55.0, 26.0]];
 
-/// The color of a number with a sign, as `#rrggbb`: `value` runs from 0 (the least, as far from zero
-/// as the largest) to 1; zero, at 0.5, is the lightest.
+/// The color of a number with a sign, as `#rrggbb`: `value` runs from 0 (the least, as far from
+/// zero as the largest) to 1; zero, at 0.5, is the lightest.
 pub(crate) fn signed_shade(value: f64) -> String {
     between(&SIGNED, value)
 }

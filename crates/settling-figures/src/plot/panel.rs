@@ -10,7 +10,7 @@ use crate::plot::text;
 pub(crate) const HEIGHT: f64 = 186.0;
 pub(crate) const LABEL_SIZE: f64 = 13.0;
 
-/// From the middle of a line of text to its baseline, in units of its size.
+/// The distance from the middle of a line of text to its baseline, in units of its size.
 pub(crate) const BASELINE: f64 = 0.36;
 
 /// The least space between two labels of the horizontal axis.
@@ -25,6 +25,8 @@ pub(crate) enum Mark {
     Curve { series: usize, stroke: Stroke, points: Points<f64> },
     /// What lies between two curves, from the lower to the upper.
     Band { fill: &'static str, points: Points<(f64, f64)> },
+    /// Points of a curve whose markers are outlined: they stand for less than the others.
+    Outlined { series: usize, points: Vec<(f64, f64)> },
     /// Members of a series that have no number, in the lane of the vertical axis.
     Lane { series: usize, at: Vec<f64> },
 }
@@ -35,6 +37,7 @@ impl Mark {
         match self {
             Self::Curve { points, .. } => points.iter().map(|&(x, _)| x).collect(),
             Self::Band { points, .. } => points.iter().map(|&(x, _)| x).collect(),
+            Self::Outlined { points, .. } => points.iter().map(|&(x, _)| x).collect(),
             Self::Lane { at, .. } => at.clone(),
         }
     }
@@ -46,6 +49,7 @@ impl Mark {
             Self::Band { points, .. } => {
                 points.iter().filter_map(|&(_, y)| y).flat_map(|(low, high)| [low, high]).collect()
             }
+            Self::Outlined { points, .. } => points.iter().map(|&(_, y)| y).collect(),
             Self::Lane { .. } => Vec::new(),
         }
     }
@@ -53,7 +57,7 @@ impl Mark {
     fn is_empty(&self) -> bool {
         match self {
             Self::Lane { at, .. } => at.is_empty(),
-            Self::Curve { .. } | Self::Band { .. } => self.up().is_empty(),
+            Self::Curve { .. } | Self::Band { .. } | Self::Outlined { .. } => self.up().is_empty(),
         }
     }
 }
@@ -176,6 +180,14 @@ impl Panel<'_> {
                     self.draw_curve(svg, *index, *stroke, points, series.len());
                     svg.close("g");
                 }
+                Mark::Outlined { series: index, points } => {
+                    let mut markers = Path::default();
+                    let places = points.iter().map(|&(x, y)| (self.x(x), self.y(y)));
+                    places.for_each(|at| palette::marker(&mut markers, *index, at));
+                    svg.open("g", &[("data-outlined", &series[*index])]);
+                    palette::hollow(svg, &markers, &palette::color(*index, series.len()));
+                    svg.close("g");
+                }
                 Mark::Lane { series: index, at } => {
                     svg.open("g", &[("data-series", &series[*index])]);
                     self.draw_lane(svg, *index, at, series.len());
@@ -256,7 +268,7 @@ impl Panel<'_> {
     }
 }
 
-/// From this many points on, markers are thinned so that they do not merge into a band.
+/// Markers are thinned from this many points on, so that they do not merge into a band.
 const CROWDED: usize = 60;
 /// How far apart markers are then.
 const APART: f64 = 8.0;

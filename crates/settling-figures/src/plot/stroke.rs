@@ -5,9 +5,9 @@ use crate::plot::svg::{Path, Svg};
 /// How a curve is drawn, from the foreground to the background.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Stroke {
-    /// With a marker at each measured step.
+    /// A line with a marker at each measured step.
     Solid,
-    /// Without markers: one of many.
+    /// A line without markers: one of many.
     Thin,
     Dashed,
     Dotted,

@@ -7,7 +7,7 @@ pub(crate) struct Svg {
     out: String,
 }
 
-/// Where a text sits relative to its x coordinate.
+/// The place of a text relative to its x coordinate.
 #[derive(Clone, Copy)]
 pub(crate) enum Anchor {
     Start,

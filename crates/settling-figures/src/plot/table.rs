@@ -12,7 +12,7 @@ pub(crate) struct Table<'a> {
     pub(crate) title: &'a str,
     pub(crate) row_title: &'a str,
     pub(crate) column_title: &'a str,
-    /// From the bottom up.
+    /// The names of the rows, from the bottom up.
     pub(crate) rows: &'a [&'a str],
     pub(crate) columns: &'a [&'a str],
     /// Row by row; `None` where there is no value.
@@ -36,8 +36,9 @@ pub(crate) struct Sheet<'a> {
     pub(crate) size: (f64, f64),
     /// The numbers that have the darkest and the lightest color.
     pub(crate) range: (f64, f64),
-    /// Whether the numbers have a sign, and 0 in the middle of the range: colors are those of signs,
-    /// and the border between numbers above 0 and others is drawn, instead of numbers and dashes.
+    /// Whether the numbers have a sign, and 0 in the middle of the range: colors are those of
+    /// signs, and the border between numbers above 0 and others is drawn, instead of numbers and
+    /// dashes.
     pub(crate) signed: bool,
 }
 
@@ -224,7 +225,7 @@ impl Sheet<'_> {
     }
 }
 
-/// With as many decimals as it needs, up to three.
+/// The number with as many decimals as it needs, up to three.
 fn scale_label(number: f64) -> String {
     let label = format!("{number:.3}");
     let label = label.trim_end_matches('0').trim_end_matches('.');

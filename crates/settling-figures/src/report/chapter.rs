@@ -28,7 +28,7 @@ pub(super) struct Part {
 }
 
 pub(super) struct Item {
-    /// Where what is about one model begins: its name, and what is seen in it.
+    /// The heading of what is about one model: its name, and what is seen in it.
     heading: Option<(String, Vec<String>)>,
     /// The figure, or a sentence that says why there is none.
     pub(super) drawn: Result<ReportFigure, String>,

@@ -1,6 +1,6 @@
 //! What a protocol decides, in words made from its rules.
 
-use settling_analysis::{Quantity, Rules, Tables, Threshold};
+use settling_analysis::{Quantity, Rules, Tables, Threshold, Window};
 use settling_core::{Component, Signal, View};
 
 use crate::figures::note::{self, reached};
@@ -14,11 +14,12 @@ pub(super) fn of_protocol(tables: &Tables) -> Vec<(&'static str, String)> {
         "the {}: early convergence, settling steps and correlations are decided by it.",
         phrase(Quantity::deciding(rules))
     );
-    let early = format!(
-        "a layer's CKA is {} {}; of several measured steps there, one suffices.",
-        reached(rules.early.cka),
-        rules.early.window
-    );
+    let one = match rules.early.window {
+        Window::UpTo(_) => " at some measured step",
+        _ => "",
+    };
+    let early =
+        format!("a layer's CKA is {}{one} {}.", reached(rules.early.cka), rules.early.window);
     let large = format!(
         "of a weight: PER {} at the end. Of a gradient: PER {} of the largest gradient PER of any \
          layer of the model at the end.",
@@ -31,7 +32,7 @@ pub(super) fn of_protocol(tables: &Tables) -> Vec<(&'static str, String)> {
         ("Early convergence", early),
         ("Large PER", large),
         ("Averages", format!("{}{}", note::averages(rules), note::left_out(rules))),
-        ("Divisor", note::per(estimators)),
+        ("PER here", note::per(estimators).trim_start_matches("PER: ").to_owned()),
     ]
 }
 

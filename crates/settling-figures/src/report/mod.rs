@@ -121,7 +121,7 @@ impl Report<'_> {
     ///
     /// # Errors
     ///
-    /// As [`html`](Self::html).
+    /// The same errors as [`html`](Self::html): no tables, or rows that cannot be drawn.
     pub fn figures(&self) -> Result<Vec<ReportFigure>, Error> {
         let chapters = self.chapters()?;
         let mut figures: Vec<ReportFigure> = Vec::new();

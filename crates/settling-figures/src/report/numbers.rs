@@ -177,7 +177,7 @@ impl<'a> Numbers<'a> {
         html::table(caption, &head, &rows, 1)
     }
 
-    /// Between which values the PERs of the layers of `model` lie at the end.
+    /// The ranges of the PERs of the layers of `model` at the end.
     pub(super) fn ranks(self, model: &ModelRow) -> Vec<String> {
         let mut said = Vec::new();
         for (name, quantity) in

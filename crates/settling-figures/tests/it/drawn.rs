@@ -56,7 +56,7 @@ fn records(protocol: &str) -> Vec<Record> {
                 for signal in [Signal::Weight, Signal::Gradient] {
                     push(model, step, site, signal, "columns");
                     for head in (0..HEADS).filter(|_| site.view == View::OvFlat) {
-                        push(model, step, site.of_head(head), signal, "top_head_dim");
+                        push(model, step, site.with_head(head), signal, "top_head_dim");
                     }
                 }
             }
@@ -282,7 +282,7 @@ fn the_median_over_layers_and_heads_is_drawn_where_the_protocol_says_so() {
     };
     let mut records = vec![per(flat(0), 0.95), per(flat(1), 0.916)];
     for (head, value) in [0.75, 0.8, 0.812, 0.7, 0.9].into_iter().enumerate() {
-        records.push(per(flat(head % 2).of_head(head / 2), value));
+        records.push(per(flat(head % 2).with_head(head / 2), value));
     }
     let tables = Tables::new(&records, &Rules::published()).expect("tables");
     // 0.7, 0.75, 0.8, 0.812, 0.9, 0.916, 0.95: the mean over the two layers is 0.933.

@@ -138,6 +138,8 @@ fn an_estimator_that_was_not_measured_has_no_line() {
     let figure = estimator_figure(&tables(&records)).expect("a figure");
     let svg = parse(&figure);
     assert_eq!((curves(&svg, "debiased CKA").len(), curves(&svg, "biased CKA").len()), (0, 2));
+    let texts = texts(&svg);
+    assert!(texts.contains(&"biased CKA") && !texts.contains(&"debiased CKA"), "{texts:?}");
 }
 
 #[test]

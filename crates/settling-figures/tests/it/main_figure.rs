@@ -121,6 +121,32 @@ fn a_line_is_the_mean_over_the_defined_layers() {
 }
 
 #[test]
+fn an_average_over_some_of_the_layers_is_outlined() {
+    let mut records = records(&["m"], &STEPS);
+    let at_step = records.iter_mut().find(|record| {
+        record.step == Step(64) && record.signal == Signal::Weight && record.site.layer == 1
+    });
+    at_step.expect("a record").value = Err("zero matrix".to_owned());
+    let figure = main_figure(&tables(&records)).expect("a figure");
+    let svg = parse(&figure);
+    let outlined = |svg: &roxmltree::Document<'_>| -> Vec<usize> {
+        let groups = svg.descendants().filter(|node| node.attribute("data-outlined") == Some("m"));
+        groups.map(|group| line(group).matches('M').count()).collect()
+    };
+    assert_eq!(outlined(&svg), [1]);
+    let said = "Outlined: some values are undefined there";
+    assert!(figure.svg().contains(said));
+    // Where none is defined there is no marker at all.
+    for record in &mut records {
+        if record.step == Step(64) && record.signal == Signal::Weight {
+            record.value = Err("zero matrix".to_owned());
+        }
+    }
+    let figure = main_figure(&tables(&records)).expect("a figure");
+    assert!(outlined(&parse(&figure)).is_empty() && !figure.svg().contains(said));
+}
+
+#[test]
 fn a_step_without_a_defined_value_interrupts_the_line() {
     let mut records = records(&["m"], &STEPS);
     for record in &mut records {

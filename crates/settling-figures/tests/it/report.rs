@@ -170,7 +170,7 @@ fn protocols_have_a_part_each() {
     assert_eq!(mains.map(|one| one.name).collect::<Vec<_>>(), ["main-corrected", "main-published"]);
     // What each protocol says of itself.
     for words in [
-        "CKA is \u{2265} 0.45 within 10 % of training",
+        "CKA is \u{2265} 0.45 at some measured step within 10 % of training",
         "CKA is &gt; 0.45 at index 13",
         "Means over layers.",
         "Medians over layers; of PERs, over layers and heads alike.",

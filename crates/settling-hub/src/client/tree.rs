@@ -29,7 +29,8 @@ struct Lfs {
     size: u64,
 }
 
-/// The files of a commit, whose first page is at the address `first`; `what` says what is asked for.
+/// The files of a commit, whose first page is at the address `first`; `what` says what is asked
+/// for.
 pub(super) async fn files(
     connection: &Connection,
     what: &str,

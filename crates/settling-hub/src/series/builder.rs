@@ -45,7 +45,7 @@ pub struct HubSeriesBuilder {
 /// What the steps are.
 #[derive(Clone, Debug)]
 enum Source {
-    /// As the suite of the model says.
+    /// What the suite of the model says.
     Suite,
     Named(StepNames),
     Revisions(BTreeMap<Step, Revision>),
@@ -57,8 +57,8 @@ enum Source {
 }
 
 impl HubSeries {
-    /// All steps of a model that is known by its name alone: [`builder`](Self::builder) without
-    /// further ado.
+    /// All steps of a model, named as its [`Suite`] names them: [`builder`](Self::builder) with no
+    /// choices made.
     ///
     /// # Errors
     ///
@@ -67,8 +67,8 @@ impl HubSeries {
         Self::builder(hub, id).open()
     }
 
-    /// A series of the steps of a model, such as `EleutherAI/pythia-410m-deduped`, with choices to
-    /// be made. No request is made before [`open`](HubSeriesBuilder::open).
+    /// Chooses the steps of a model, such as `EleutherAI/pythia-410m-deduped`, before they are
+    /// opened. No request is made before [`open`](HubSeriesBuilder::open).
     pub fn builder(hub: &Hub, id: &str) -> HubSeriesBuilder {
         HubSeriesBuilder {
             hub: hub.clone(),

@@ -56,7 +56,7 @@ impl ModelSource for HubCheckpoint {
     }
 }
 
-/// Files that are removed when nobody uses them any more.
+/// Files that are removed when they are no longer used.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) cache: Cache,

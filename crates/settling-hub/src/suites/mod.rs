@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 
 use settling_checkpoint::StepPattern;
 
-/// A published suite of models with checkpoints of their training: what its repositories are and
-/// how they name the steps.
+/// A published suite of models with checkpoints of their training: its repositories, and how they
+/// name the steps.
 ///
-/// The registry is data, in `src/suites/suites.json`. A suite that is not in it needs no entry to be
-/// read, only its pattern ([`HubSeriesBuilder::pattern`](crate::HubSeriesBuilder::pattern)).
+/// The registry is data, in `src/suites/suites.json`. A suite that is not in it needs no entry to
+/// be read, only its pattern ([`HubSeriesBuilder::pattern`](crate::HubSeriesBuilder::pattern)).
 ///
 /// ```
 /// use settling_hub::{StepNames, Suite};
@@ -27,7 +27,7 @@ use settling_checkpoint::StepPattern;
 pub struct Suite {
     /// A short name: `pythia-deduped`.
     pub name: String,
-    /// What should be known of it.
+    /// Remarks, such as known faults of its checkpoints.
     pub about: String,
     /// The family of its models in transformers: `gpt_neox`, `llama`, `gpt2`, `olmo`, `olmo2`,
     /// `pico_decoder`.
@@ -87,8 +87,8 @@ impl Suite {
         Self::all().iter().find(|suite| suite.name == name)
     }
 
-    /// The repository of one of its models, by its name with or without its owner, or by what tells
-    /// it from the others, as `70m`.
+    /// The repository of one of its models. `name` is the name with or without its owner, or the
+    /// part that tells the model from the others, such as `70m`.
     ///
     /// ```
     /// use settling_hub::Suite;

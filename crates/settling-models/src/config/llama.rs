@@ -6,7 +6,7 @@ use super::rope::Rope;
 use super::settings::{Settings, unsupported};
 use crate::error::{Error, ErrorKind};
 
-/// The settings that Llama and those who followed it spell alike.
+/// The settings that Llama and its relatives spell alike.
 fn common(settings: &Settings<'_>) -> Result<Llama, Error> {
     settings.expect("hidden_act", &["silu"])?;
     let heads = settings.size("num_attention_heads")?;

@@ -1,4 +1,4 @@
-//! The fields of a description as text, for whoever compares two.
+//! The fields of a description as text, to compare two.
 
 /// A value of a setting, as it is shown.
 pub(super) trait Shown {

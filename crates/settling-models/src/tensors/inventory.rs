@@ -49,7 +49,7 @@ pub struct Inventory {
     pub missing: Vec<(String, Vec<usize>)>,
     /// The weights that are there in another shape.
     pub wrong_shape: Vec<WrongShape>,
-    /// Masks and tables that older files have and nobody needs.
+    /// Masks and tables that older files have and no model needs.
     pub buffers: Vec<TensorMeta>,
     /// Everything else.
     pub unknown: Vec<TensorMeta>,

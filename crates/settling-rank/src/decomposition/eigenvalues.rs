@@ -1,7 +1,7 @@
 //! Singular values from eigenvalues of a Gram matrix that somebody else computed.
 
 use crate::arithmetic::sum::sum;
-use crate::certified::Certified;
+use crate::certified::CertifiedSpectrum;
 use crate::method::Method;
 use crate::uncertainty::{Quantity, Uncertainty};
 
@@ -67,10 +67,10 @@ impl GramEigenvalues<'_> {
     ///
     /// Higham (2002), *Accuracy and Stability of Numerical Algorithms*, 2nd edition.
     #[must_use]
-    pub fn certify(&self) -> Option<Certified> {
+    pub fn certify(&self) -> Option<CertifiedSpectrum> {
         let (values, uncertainty) = self.singular_values()?;
         let n = values.len();
-        Certified::scaled(values, self.exponent, (n, n), Method::Gram, uncertainty).ok()
+        CertifiedSpectrum::scaled(values, self.exponent, (n, n), Method::Gram, uncertainty).ok()
     }
 
     /// The singular values of A itself, in any order.

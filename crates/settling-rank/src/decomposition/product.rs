@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use settling_core::MatView;
 
 use crate::arithmetic::scale::{exponent, times_two_to};
-use crate::certified::Certified;
+use crate::certified::CertifiedSpectrum;
 use crate::decomposition::ladder::{LADDER, climb};
 use crate::decomposition::qr::triangular_factor;
 use crate::decomposition::scaled::Scaled;
@@ -37,7 +37,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// three sizes, the root of the sum of the squared errors of all values is within
 /// `4 n eps sum_j |left_j| |right_j|` (column j of `left`, row j of `right`) and `4 n eps` times
 /// the Frobenius norm of the product. Where the factors cancel in the product, the first term is
-/// the larger one, and [`Certified::radii`] say so, also where they cancel to zeros. Each pair of a
+/// the larger one, and [`CertifiedSpectrum::radii`] say so, also where they cancel to zeros. Each pair of a
 /// column and a row is scaled on its own by a power of two, so that pairs of opposite scales do not
 /// drown each other.
 ///
@@ -63,7 +63,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 pub fn product_spectrum<T: Copy + Into<f64>>(
     left: MatView<'_, T>,
     right: MatView<'_, T>,
-) -> Result<Certified, Error> {
+) -> Result<CertifiedSpectrum, Error> {
     assert_eq!(left.cols(), right.rows(), "the inner sizes of a product are equal");
     let (rows, inner, cols) = (left.rows(), left.cols(), right.cols());
     let count = rows.min(inner).min(cols);
@@ -76,7 +76,7 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     let exponents = left_exponents.into_iter().zip(right_exponents);
     let exponents: Vec<_> = exponents.map(|(left, right)| Some(left? + right?)).collect();
     let Some(exponent) = exponents.iter().copied().flatten().max() else {
-        return Ok(Certified::zeros(count));
+        return Ok(CertifiedSpectrum::zeros(count));
     };
     for (column, own) in right.col_iter_mut().zip(exponents) {
         // Below 2^-1100 of the largest term nothing is left of a term, which is far within the
@@ -94,7 +94,7 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
     let core: Vec<f64> = core.row_iter().flat_map(|row| row.iter().copied()).collect();
     let core = MatView::new(&core, left.nrows(), right.nrows());
     let Some(core) = Scaled::new(core, " of the product")? else {
-        return Ok(Certified::cancelled(count, factoring, exponent));
+        return Ok(CertifiedSpectrum::cancelled(count, factoring, exponent));
     };
 
     let tall = core.tall();
@@ -108,8 +108,13 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
         each: factoring + solving.each,
         together: factoring + solving.together,
     };
-    let found =
-        Certified::scaled(values, exponent + core.exponent, (rows, cols), method, uncertainty)?;
+    let found = CertifiedSpectrum::scaled(
+        values,
+        exponent + core.exponent,
+        (rows, cols),
+        method,
+        uncertainty,
+    )?;
     if found.spectrum().values()[0] < f64::MIN_POSITIVE {
         return Err(Error::underflow(rows, cols));
     }
@@ -152,7 +157,7 @@ pub fn product_spectrum<T: Copy + Into<f64>>(
 #[track_caller]
 pub fn sum_of_products_spectrum<T: Copy + Into<f64>>(
     [(left_1, right_1), (left_2, right_2)]: [(MatView<'_, T>, MatView<'_, T>); 2],
-) -> Result<Certified, Error> {
+) -> Result<CertifiedSpectrum, Error> {
     assert_eq!(left_1.cols(), right_1.rows(), "the inner sizes of the first product are equal");
     assert_eq!(left_2.cols(), right_2.rows(), "the inner sizes of the second product are equal");
     assert_eq!(left_1.rows(), left_2.rows(), "the products have as many rows");
@@ -176,7 +181,7 @@ pub fn sum_of_products_spectrum<T: Copy + Into<f64>>(
 #[track_caller]
 pub fn product_spectra<T: Copy + Into<f64> + Sync>(
     pairs: &[(MatView<'_, T>, MatView<'_, T>)],
-) -> Vec<Result<Certified, Error>> {
+) -> Vec<Result<CertifiedSpectrum, Error>> {
     pairs.par_iter().map(|&(left, right)| product_spectrum(left, right)).collect()
 }
 

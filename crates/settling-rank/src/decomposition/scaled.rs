@@ -61,7 +61,7 @@ impl<'a, T: Copy + Into<f64>> Scaled<'a, T> {
         let height = panel.nrows();
         let scale = |value: T| times_two_to(value.into(), -self.exponent);
         if rows >= cols {
-            for (offset, row) in self.a.slice_rows(start, start + height).iter_rows().enumerate() {
+            for (offset, row) in self.a.slice_rows(start..start + height).iter_rows().enumerate() {
                 for (col, &value) in row.iter().enumerate() {
                     panel[(offset, col)] = scale(value);
                 }

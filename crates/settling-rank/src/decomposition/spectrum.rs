@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use settling_core::MatView;
 
-use crate::certified::Certified;
+use crate::certified::CertifiedSpectrum;
 use crate::decomposition::gram;
 use crate::decomposition::ladder::LADDER;
 use crate::decomposition::scaled::Scaled;
@@ -36,7 +36,7 @@ pub const TOLERANCE: f64 = 1e-9;
 /// assert!((effective_rank(&a)? - by_hand).abs() < 1e-14);
 /// # Ok::<(), settling_rank::Error>(())
 /// ```
-pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Error> {
+pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<CertifiedSpectrum, Error> {
     spectrum_within(a, TOLERANCE)
 }
 
@@ -44,7 +44,7 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Err
 /// effective rank is then at most `tolerance`, relative to it, and from an f64 singular value
 /// decomposition, as [`singular_values`](crate::singular_values), otherwise.
 ///
-/// The bound is computed for each matrix from the matrix ([`Certified::effective_rank_error`]).
+/// The bound is computed for each matrix from the matrix ([`CertifiedSpectrum::effective_rank_error`]).
 /// Weights pass 1e-9 up to conditions of about 1e3 to 1e4. A tolerance of 0 always decomposes, and
 /// infinity never does, unless the eigenvalues fail their checks: the product against a vector, the
 /// trace and the norm.
@@ -75,17 +75,22 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Certified, Err
 pub fn spectrum_within<T: Copy + Into<f64>>(
     a: MatView<'_, T>,
     tolerance: f64,
-) -> Result<Certified, Error> {
+) -> Result<CertifiedSpectrum, Error> {
     assert!(tolerance >= 0.0, "a tolerance is not negative");
     let Some(scaled) = Scaled::new(a, "")? else {
-        return Ok(Certified::zeros(a.rows().min(a.cols())));
+        return Ok(CertifiedSpectrum::zeros(a.rows().min(a.cols())));
     };
     if tolerance > 0.0
         && let Some((values, uncertainty)) = gram::singular_values(&scaled)
     {
         let method = Method::Gram;
-        let found =
-            Certified::scaled(values, scaled.exponent, scaled.shape(), method, uncertainty)?;
+        let found = CertifiedSpectrum::scaled(
+            values,
+            scaled.exponent,
+            scaled.shape(),
+            method,
+            uncertainty,
+        )?;
         if found.effective_rank_error()? <= tolerance {
             return Ok(found);
         }
@@ -109,6 +114,6 @@ pub fn spectrum_within<T: Copy + Into<f64>>(
 /// ```
 pub fn spectra<T: Copy + Into<f64> + Sync>(
     matrices: &[MatView<'_, T>],
-) -> Vec<Result<Certified, Error>> {
+) -> Vec<Result<CertifiedSpectrum, Error>> {
     matrices.par_iter().map(|&a| spectrum(a)).collect()
 }

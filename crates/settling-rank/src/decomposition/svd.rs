@@ -2,7 +2,7 @@
 
 use settling_core::{MatView, Spectrum};
 
-use crate::certified::Certified;
+use crate::certified::CertifiedSpectrum;
 use crate::decomposition::ladder::{LADDER, Rung, climb};
 use crate::decomposition::scaled::Scaled;
 use crate::error::Error;
@@ -65,7 +65,7 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// one-sided Jacobi form).
 pub fn singular_values<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Spectrum, Error> {
     let Some(scaled) = Scaled::new(a, "")? else {
-        return Ok(Certified::zeros(a.rows().min(a.cols())).into_spectrum());
+        return Ok(CertifiedSpectrum::zeros(a.rows().min(a.cols())).into_spectrum());
     };
     Ok(svd(&scaled, &LADDER)?.into_spectrum())
 }
@@ -73,14 +73,14 @@ pub fn singular_values<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Spectru
 pub(crate) fn svd<T: Copy + Into<f64>>(
     a: &Scaled<'_, T>,
     rungs: &[(Method, Rung)],
-) -> Result<Certified, Error> {
+) -> Result<CertifiedSpectrum, Error> {
     let (rows, cols) = a.shape();
     let tall = a.tall();
     let (method, values) =
         climb(tall.as_ref(), rungs).ok_or_else(|| Error::no_convergence(rows, cols))?;
     let largest = values.iter().copied().fold(0.0, f64::max);
     let uncertainty = value_error(rows.max(cols), tall.norm_l2() / largest);
-    Certified::scaled(values, a.exponent, (rows, cols), method, uncertainty)
+    CertifiedSpectrum::scaled(values, a.exponent, (rows, cols), method, uncertainty)
 }
 
 /// The documented bound of each value, for the longer side `n`; and of all together, by the

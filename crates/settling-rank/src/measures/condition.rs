@@ -19,7 +19,7 @@ pub enum ConditionNumber {
 /// are if the smallest is known to better than itself, and a lower bound otherwise. No unit.
 ///
 /// `radius` is how far the smallest value can be from the true one, in the unit of the values:
-/// [`Certified::condition_number`](crate::Certified::condition_number) knows it. For exact values
+/// [`CertifiedSpectrum::condition_number`](crate::CertifiedSpectrum::condition_number) knows it. For exact values
 /// it is 0; the ratio is then infinite where the smallest is 0.
 ///
 /// numpy's `cond`, MATLAB's `cond` and pico-analyze's `condition_number` always give the ratio,

@@ -3,8 +3,9 @@
 use half::{bf16, f16};
 use proptest::prelude::*;
 use settling_rank::{
-    Certified, ConditionNumber, ErrorKind, MatView, Method, effective_rank, effective_rank_error,
-    product_spectra, product_spectrum, singular_values, spectra, spectrum, spectrum_within,
+    CertifiedSpectrum, ConditionNumber, ErrorKind, MatView, Method, effective_rank,
+    effective_rank_error, product_spectra, product_spectrum, singular_values, spectra, spectrum,
+    spectrum_within,
 };
 
 /// Numbers in [-1, 1), the same on every machine.
@@ -26,7 +27,7 @@ fn graded(rows: usize, cols: usize, decades: f64) -> Vec<f64> {
 
 /// Within the radii of both.
 #[track_caller]
-fn assert_agree(a: &Certified, b: &Certified) {
+fn assert_agree(a: &CertifiedSpectrum, b: &CertifiedSpectrum) {
     assert_eq!(a.spectrum().len(), b.spectrum().len());
     let pairs = a.spectrum().values().iter().zip(b.spectrum().values());
     for ((x, y), (r, s)) in pairs.zip(a.radii().iter().zip(&b.radii())) {
@@ -62,7 +63,7 @@ fn weights_pass_and_steep_spectra_do_not() {
     assert_eq!(method(8.0).method(), Method::Svd);
 }
 
-/// What [`Certified`] promises to be sharper than.
+/// What [`CertifiedSpectrum`] promises to be sharper than.
 #[test]
 fn errors_together_are_less_than_errors_each() {
     let a = graded(256, 512, 2.5);

@@ -1,7 +1,8 @@
 //! What a random matrix has, against quadrature and simulation.
 
 use settling_rank::{
-    Certified, Denominator, MatView, marchenko_pastur_per, proportional_effective_rank, spectra,
+    CertifiedSpectrum, Denominator, MatView, marchenko_pastur_per, proportional_effective_rank,
+    spectra,
 };
 
 /// Sums of twelve uniform numbers: of mean 0, and all but Gaussian.
@@ -20,7 +21,7 @@ fn gaussian_matrices_have_the_expected_per() {
     for (rows, cols) in [(32, 32), (64, 256), (256, 1024), (200, 50), (128, 130), (100, 3000)] {
         let data: Vec<_> = (1..=16).map(|seed| gaussian(seed, rows * cols)).collect();
         let views: Vec<_> = data.iter().map(|x| MatView::new(x, rows, cols)).collect();
-        let per = |found: &Certified| {
+        let per = |found: &CertifiedSpectrum| {
             proportional_effective_rank(found.spectrum(), Denominator::Attainable).unwrap()
         };
         let pers: Vec<f64> =

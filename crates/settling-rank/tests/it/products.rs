@@ -1,7 +1,8 @@
 //! Products that are never formed, and sums of them.
 
 use settling_rank::{
-    Certified, ErrorKind, MatView, product_spectrum, spectrum_within, sum_of_products_spectrum,
+    CertifiedSpectrum, ErrorKind, MatView, product_spectrum, spectrum_within,
+    sum_of_products_spectrum,
 };
 
 use crate::certified::numbers;
@@ -71,7 +72,7 @@ fn product(left: &[f32], right: &[f32], (rows, inner, cols): (usize, usize, usiz
 /// `found` against the singular values of the formed matrix, which may have more, all rounding
 /// errors.
 #[track_caller]
-fn assert_formed(found: &Certified, formed: &[f64], rows: usize, cols: usize) {
+fn assert_formed(found: &CertifiedSpectrum, formed: &[f64], rows: usize, cols: usize) {
     let expected = spectrum_within(MatView::new(formed, rows, cols), 0.0).unwrap();
     let count = found.spectrum().len();
     let largest = expected.spectrum().values()[0];

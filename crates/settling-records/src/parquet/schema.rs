@@ -35,8 +35,8 @@ pub(crate) fn schema() -> Arc<Type> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SCHEMA;
     use crate::tables::record::COLUMNS;
+    use crate::version::SCHEMA;
 
     #[test]
     fn the_columns_and_the_version_are_those_of_csv() {

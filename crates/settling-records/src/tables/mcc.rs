@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 
 use settling_core::{Component, View};
 
-use crate::SCHEMA;
 use crate::error::Error;
 use crate::tables::table::{TableWriter, number, read_table};
+use crate::version::SCHEMA;
 
 /// The association of two binary variables over the layers of one model: a row of `mcc.csv`.
 #[derive(Clone, Debug, PartialEq)]

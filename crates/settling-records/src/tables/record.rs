@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 
 use settling_core::{Positions, Signal, Site, Step};
 
-use crate::SCHEMA;
 use crate::error::Error;
 use crate::tables::table::{TableWriter, number, read_table};
+use crate::version::SCHEMA;
 
 /// One number with its definition: a row of `records.csv`.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 
 use settling_core::{Component, Step, View};
 
-use crate::SCHEMA;
 use crate::error::Error;
 use crate::tables::table::{TableWriter, number, read_table};
+use crate::version::SCHEMA;
 
 /// The step from which on a layer stays similar to its end: a row of `settling.csv`.
 #[derive(Clone, Debug, PartialEq)]

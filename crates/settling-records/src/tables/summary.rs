@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 
 use settling_core::{Component, Signal, Step};
 
-use crate::SCHEMA;
 use crate::error::Error;
 use crate::tables::table::{TableWriter, number, read_table};
+use crate::version::SCHEMA;
 
 /// An average over the layers of one model at one step, a point of a line of a figure: a row of
 /// `summary.csv`.

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use settling_core::{Component, Site, View};
 
-use crate::SCHEMA;
 use crate::error::{Error, ErrorKind};
+use crate::version::SCHEMA;
 
 /// Writes a table as CSV.
 pub(crate) struct TableWriter<W: Write> {

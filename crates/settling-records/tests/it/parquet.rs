@@ -65,7 +65,7 @@ fn few() -> Vec<Record> {
     };
     let weight = {
         let mut changed = cka.clone();
-        changed.site = Site::ov(3).of_head(1);
+        changed.site = Site::ov(3).with_head(1);
         changed.signal = Signal::Weight;
         changed.metric = "per".to_owned();
         changed.value = Ok(f64::from_bits(0x3fef_ffff_ffff_ffff));

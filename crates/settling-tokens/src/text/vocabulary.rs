@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind};
 /// Checks that every token of a batch is below `vocab_size`, the number of rows of the model's
 /// embedding.
 ///
-/// Do this before a model sees tokens from elsewhere: an index beyond the embedding's last row aborts
-/// the process on some devices.
+/// Do this before a model sees tokens from elsewhere: an index beyond the last row of the embedding
+/// aborts the process on some devices.
 ///
 /// ```
 /// use settling_core::TokenBatch;

@@ -44,7 +44,7 @@ fn sites(architecture: &Architecture, attention: View, protocol: &Protocol) -> V
             _ => (site.view, 0),
         };
         let site = Site { view, ..site };
-        std::iter::once(site).chain((0..heads).map(move |head| site.of_head(head)))
+        std::iter::once(site).chain((0..heads).map(move |head| site.with_head(head)))
     };
     architecture.write_sites().into_iter().flat_map(of_site).collect()
 }

@@ -40,7 +40,7 @@ impl Cost {
         training: Option<&TrainingData>,
     ) -> Self {
         let sizes = architecture.sizes();
-        let tokens = protocol.rows.inputs.of_row(rows.width, sizes.context);
+        let tokens = protocol.rows.inputs.fed_tokens(rows.width, sizes.context);
         let pass = Pass::new(architecture, tokens);
         let gradients = &protocol.gradients;
         let (batches, available) = match gradients.batches {

@@ -37,7 +37,6 @@ pub(super) mod sub_batches {
         DoublingUpTo(usize),
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(in super::super) fn serialize<S: Serializer>(
         reduction: &LossReduction,
         serializer: S,

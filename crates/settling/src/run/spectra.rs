@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use settling_core::{BoxError, Dtype, MatView, Site, Spectrum, TensorData, TensorSource};
 use settling_models::WeightBlock;
 use settling_rank::{
-    Certified, Denominator, SpectrumSolver, effective_rank, proportional_effective_rank,
+    CertifiedSpectrum, Denominator, SpectrumSolver, effective_rank, proportional_effective_rank,
 };
 
 use crate::adapter::SiteWeight;
@@ -113,7 +113,7 @@ impl Operand {
 pub(crate) struct Found {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
-    spectrum: Result<Certified, String>,
+    spectrum: Result<CertifiedSpectrum, String>,
 }
 
 /// What computes the spectra of the weights of these sites, and of their gradients.
@@ -249,13 +249,14 @@ pub(crate) struct Combined {
 impl Combined {
     /// An error is the reason why one of them is undefined.
     pub(crate) fn new(found: Vec<Found>, combine: Combine) -> Result<Self, String> {
-        let found: Vec<Certified> =
+        let found: Vec<CertifiedSpectrum> =
             found.into_iter().map(|found| found.spectrum).collect::<Result<_, _>>()?;
         let mut methods: Vec<&str> = found.iter().map(|found| found.method().as_str()).collect();
         methods.sort_unstable();
         methods.dedup();
         let method = methods.join("+");
-        let mut spectra: Vec<Spectrum> = found.into_iter().map(Certified::into_spectrum).collect();
+        let mut spectra: Vec<Spectrum> =
+            found.into_iter().map(CertifiedSpectrum::into_spectrum).collect();
         if combine == Combine::MeanSpectrum && spectra.len() > 1 {
             spectra = vec![mean(&spectra)?];
         }

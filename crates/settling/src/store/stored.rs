@@ -123,7 +123,12 @@ mod tests {
         for (name, site, signal, batch) in [
             ("layer3.mlp.write.weight", mlp, Signal::Weight, None),
             ("layer3.mlp.write.gradient.batch10", mlp, Signal::Gradient, Some(10)),
-            ("layer0.attention.ov.head2.gradient", Site::ov(0).of_head(2), Signal::Gradient, None),
+            (
+                "layer0.attention.ov.head2.gradient",
+                Site::ov(0).with_head(2),
+                Signal::Gradient,
+                None,
+            ),
         ] {
             let (_folder, path) = file(name, f64s(&[2.0, 0.5], vec![2]));
             let [stored] = &read_spectra(&path).unwrap()[..] else { panic!("{name}") };

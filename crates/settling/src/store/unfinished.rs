@@ -72,8 +72,8 @@ pub(super) fn remove_unfinished(folder: &Path, name: &str) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(of).is_some() {
-            // At once, by another name: a process that still writes it must not move it to its place when
-            // half of it is gone.
+            // At once, by another name: a process that still writes it must not move it to its
+            // place when half of it is gone.
             let gone = unfinished(folder, name);
             if fs::rename(entry.path(), &gone).is_ok() {
                 remove(&gone);

@@ -3,7 +3,7 @@
 use settling::{ErrorKind, ModelAdapter, Protocol, SiteWeight, Store, Study};
 use settling_cka::{Cka, CkaAccumulator, LinearCka};
 use settling_core::{BoxError, MatView, Signal, Site, TokenBatch};
-use settling_rank::{Certified, CpuSolver, SpectrumSolver};
+use settling_rank::{CertifiedSpectrum, CpuSolver, SpectrumSolver};
 
 use crate::diagonal::{Mine, Model, Rows, SERIES, Source};
 
@@ -13,21 +13,21 @@ const MINE: Mine<'_> = Mine { engine: "mine", scale: 1.0 };
 struct FiveAndThree;
 
 impl FiveAndThree {
-    fn answers(count: usize) -> Vec<Result<Certified, BoxError>> {
+    fn answers(count: usize) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         let diagonal = [5.0, 0.0, 0.0, 3.0];
         CpuSolver.spectra(&vec![MatView::new(&diagonal, 2, 2); count])
     }
 }
 
 impl SpectrumSolver for FiveAndThree {
-    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<Certified, BoxError>> {
+    fn spectra(&self, matrices: &[MatView<'_>]) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         Self::answers(matrices.len())
     }
 
     fn product_spectra(
         &self,
         pairs: &[(MatView<'_>, MatView<'_>)],
-    ) -> Vec<Result<Certified, BoxError>> {
+    ) -> Vec<Result<CertifiedSpectrum, BoxError>> {
         Self::answers(pairs.len())
     }
 }

@@ -18,7 +18,7 @@ fn streamed(x: &Mat, y: &Mat, batch: usize) -> DeviceCka {
     let mut all = device();
     for start in (0..x.rows).step_by(batch) {
         let end = (start + batch).min(x.rows);
-        all.update(x.view().slice_rows(start, end), y.view().slice_rows(start, end)).unwrap();
+        all.update(x.view().slice_rows(start..end), y.view().slice_rows(start..end)).unwrap();
     }
     all
 }
@@ -128,7 +128,7 @@ fn parts_merge() {
         let mut start = 0;
         for end in ends {
             let mut part = device();
-            part.update(x.view().slice_rows(start, end), y.view().slice_rows(start, end)).unwrap();
+            part.update(x.view().slice_rows(start..end), y.view().slice_rows(start..end)).unwrap();
             all.merge(part).unwrap();
             start = end;
         }
@@ -159,7 +159,7 @@ fn refused_rows_leave_everything_as_it_was() {
         error.get_ref().unwrap().downcast_ref::<settling_cka::Error>().unwrap().kind()
     };
     use settling_cka::ErrorKind::{NotFinite, RowsDiffer, WidthDiffers};
-    assert_eq!(refused(&mut all, x.view(), y.view().slice_rows(0, 4)), RowsDiffer);
+    assert_eq!(refused(&mut all, x.view(), y.view().slice_rows(0..4)), RowsDiffer);
     assert_eq!(refused(&mut all, x.view(), x.view()), WidthDiffers);
     let mut broken = y.clone();
     broken.values[2 * 1090 + 1] = f32::NAN;

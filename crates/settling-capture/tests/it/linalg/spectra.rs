@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use settling_capture::{Device, DeviceSpectra, ErrorKind};
 use settling_core::{MatView, Spectrum};
 use settling_rank::SpectrumSolver;
-use settling_rank::{Certified, Method, effective_rank};
+use settling_rank::{CertifiedSpectrum, Method, effective_rank};
 
 use super::matrices::{Mat, hadamard, with_spectrum};
 
@@ -14,7 +14,7 @@ fn device() -> DeviceSpectra {
     DeviceSpectra::new(Device::Cpu).unwrap()
 }
 
-fn certified(matrix: &Mat) -> Certified {
+fn certified(matrix: &Mat) -> CertifiedSpectrum {
     device().certified(&[matrix.view()]).pop().unwrap().unwrap()
 }
 
@@ -26,7 +26,13 @@ fn rank_error(found: &Spectrum, truth: &Spectrum) -> f64 {
 
 /// Holds `found` to its own certificate; the values of `truth` are right to `slack` of the largest,
 /// its effective rank to `rank_slack`.
-fn assert_within(found: &Certified, truth: &Spectrum, slack: f64, rank_slack: f64, what: &str) {
+fn assert_within(
+    found: &CertifiedSpectrum,
+    truth: &Spectrum,
+    slack: f64,
+    rank_slack: f64,
+    what: &str,
+) {
     let largest = truth.values()[0];
     assert_eq!(found.radii().len(), truth.len(), "{what}");
     for (k, (value, radius)) in found.spectrum().values().iter().zip(found.radii()).enumerate() {

@@ -124,8 +124,8 @@ fn sites(architecture: &Architecture) -> Vec<Site> {
     let mut sites = architecture.write_sites();
     sites.extend([
         Site::ov(1),
-        Site::ov(2).of_head(1),
-        Site::write(3, Component::Attention).of_head(2),
+        Site::ov(2).with_head(1),
+        Site::write(3, Component::Attention).with_head(2),
     ]);
     sites
 }

@@ -28,7 +28,7 @@ pub(crate) fn study(out: &Path, engine: &str) -> Result<ModelStudy, Error> {
     let study = Study::new(Store::open(out)?, protocols())?;
     let mine = Mine { engine, scale: 1.0 };
     let observed = study.plan("m", &SERIES, &mine, Some(&Rows))?.run(&mut |_| {})?;
-    let observed = observed.with_audit(Audit::new().run(&SERIES).unwrap());
+    let observed = observed.with_audit(Audit::new().run_on_tensors(&SERIES).unwrap());
     study.write_tables(std::slice::from_ref(&observed))?;
     Ok(observed)
 }
