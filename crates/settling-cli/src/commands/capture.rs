@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use settling::capture::{self, Intermediate, Options, Transformer};
 use settling::core::{Capture, MatView, Positions, Site, TokenBatch};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;

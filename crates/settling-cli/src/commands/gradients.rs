@@ -15,8 +15,7 @@ use settling::core::{Capture, LossReduction, MatView, Site, View};
 use settling::models::ModelSizes;
 use settling::rank::{self, Denominator};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;

@@ -6,8 +6,7 @@ use settling::checkpoint::{Checkpoint, ErrorKind};
 use settling::core::{Component, TensorSource};
 use settling::models::{Architecture, CanonicalNames, Inventory, WeightBlock};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 
 /// Shows what is in a checkpoint.
 #[derive(clap::Args)]

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::written::Written;
 
 /// Makes one document of everything that the tables of a study say.

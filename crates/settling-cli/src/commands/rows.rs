@@ -8,8 +8,7 @@ use settling::core::{Step, TokenBatch};
 use settling::hub::training_data;
 use settling::tokens::write_npy;
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::hub;
 
 /// Fetches a batch of Pythia's training data.

@@ -10,8 +10,7 @@ use settling::cka::{
 };
 use settling::core::{MatView, TensorSource};
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Compares two sets of features of the same rows.
 #[derive(clap::Args)]

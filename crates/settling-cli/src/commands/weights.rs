@@ -13,9 +13,8 @@ use settling::rank::{
 };
 use settling::records::{Record, write_records};
 
-use super::Outcome;
 use crate::draw;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Measures how many directions the weights of a checkpoint use.
 #[derive(clap::Args)]

@@ -5,14 +5,9 @@ mod parity;
 mod random;
 mod speed;
 
-use std::error::Error;
-
 use settling::capture::{Device, LIBTORCH, Precision, set_threads};
 
-use super::Outcome;
-use crate::exit::Exit;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::exit::{Exit, Fallible, Outcome};
 
 /// Holds a GPU to the CPU, and times it.
 #[derive(clap::Args)]
@@ -47,7 +42,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 /// Whether everything holds.
-fn check(args: &Args) -> Result<bool> {
+fn check(args: &Args) -> Fallible<bool> {
     if let Some(threads) = args.threads {
         set_threads(threads);
     }
