@@ -2,9 +2,9 @@
 //!
 //! `settling capture` saves them in a file; this is what it calls.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once); a model's folder, such as one of
-//! `cargo xtask demo`. Run: cargo run --release --example capture_activations --
-//! demo/suite/neox-0.6m/step1000 Gives: a line for each site, and one for an intermediate.
+//! Needs: libtorch (`cargo xtask libtorch` once); a model's folder, such as those of the demo.
+//! Run:   cargo run --release --example capture_activations -- demo/suite/neox-0.6m/step1000
+//! Gives: a line for each site, and one for an intermediate.
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -28,8 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut model = Transformer::load(&architecture, &checkpoint, &options)?;
 
-    // Rows arrive as the model runs, a micro-batch at a time: nothing is kept that is not asked
-    // for.
+    // Rows arrive as the model runs, a micro-batch at a time: nothing else is kept.
     model.activations(&batch, &mut |site: &Site, rows: MatView<'_>| {
         println!(
             "{:<32} {:>3} x {:<4} mean norm {:.4}",

@@ -2,9 +2,9 @@
 //!
 //! `settling gradients` does it for any rows and saves them; this is what it calls.
 //!
-//! Needs: libtorch (`cargo xtask libtorch` once); a model's folder, such as one of
-//! `cargo xtask demo`. Run: cargo run --release --example gradients --
-//! demo/suite/neox-0.6m/step1000 Gives: the loss, and a line for each site.
+//! Needs: libtorch (`cargo xtask libtorch` once); a model's folder, such as those of the demo.
+//! Run:   cargo run --release --example gradients -- demo/suite/neox-0.6m/step1000
+//! Gives: the loss, and a line for each site.
 
 use std::error::Error;
 use std::ops::ControlFlow;

@@ -8,7 +8,7 @@
 //! Gives: in DIR records.csv, mcc.csv, settling.csv, summary.csv, manifest.json; and a short table.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use settling::capture::Engine;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = Store::open(&args.out)?;
     let (study, models) = match &args.demo {
         Some(folder) => of_demo(store, &folder.join("suite"))?,
-        None => of_hub(store, &args.models)?,
+        None => of_hub(store, &args.models, &args.out)?,
     };
     let tables = study.write_tables(&models)?;
     println!("model                component  predictor        MCC");
@@ -50,10 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The small models of the demo, on the last batch that they were trained on.
-fn of_demo(
-    store: Store,
-    suite: &std::path::Path,
-) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
+fn of_demo(store: Store, suite: &Path) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
     let mut protocol = Protocol::corrected();
     protocol.rows.positions = Positions::All;
     let study = Study::new(store, [protocol])?;
@@ -69,7 +66,11 @@ fn of_demo(
 }
 
 /// The paper's models, steps, rows and protocols, from the hub.
-fn of_hub(store: Store, sizes: &[String]) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
+fn of_hub(
+    store: Store,
+    sizes: &[String],
+    out: &Path,
+) -> Result<(Study, Vec<ModelStudy>), Box<dyn Error>> {
     const BATCH: usize = 1024;
     let hub = Hub::from_env()?;
     let suite = Suite::named("pythia-deduped").ok_or("a suite that is known by its name")?;
@@ -83,7 +84,7 @@ fn of_hub(store: Store, sizes: &[String]) -> Result<(Study, Vec<ModelStudy>), Bo
     let data = training_data(&hub, dataset)?;
     let first = (data.rows() / BATCH - 1) * BATCH;
     // Beside the results that depend on them.
-    let file = study.store().path().join("tokens.npy");
+    let file = out.join("tokens.npy");
     write_npy(&file, &data.read_rows(first..first + 128)?)?;
     let rows = NpyTokens::open(&file)?;
     let mut models = Vec::new();

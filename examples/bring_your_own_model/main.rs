@@ -13,7 +13,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::ops::ControlFlow;
 
 use clap::Parser;
 use settling::cka::linear_cka;

@@ -1,5 +1,6 @@
 //! What the example claims.
 
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use super::model::{LAYERS, WIDTH};

@@ -1,9 +1,10 @@
 //! A suite of your own, from the model to the table: a model in plain Rust, checkpoints in a format
 //! that nobody else has, and rows of your own, through the same study as Pythia's.
 //!
-//! Needs: nothing: no libtorch, no network. Run: cargo run --release --example bring_your_own_suite
-//! -- --out DIR Gives: in DIR the checkpoints, and in DIR/results what every study writes; and a
-//! table. Run again, it reuses what is there.
+//! Needs: nothing: no libtorch, no network.
+//! Run:   cargo run --release --example bring_your_own_suite -- --out DIR
+//! Gives: in DIR the checkpoints, and in DIR/results what every study writes; and a table. Run
+//!        again, it reuses what is there.
 
 mod model;
 mod suite;

@@ -1,16 +1,16 @@
 //! Text that every machine has which built this workspace: the source of its dependencies, the same
 //! for all by Cargo.lock.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use settling::core::BoxError;
 use settling_testkit::SourceTree;
 
 /// The folders of every package of the workspace's dependency graph on Linux x86-64, whatever this
 /// machine is, so that the text is the same; each labelled `name-version`.
-pub(super) fn dependencies() -> Result<Vec<SourceTree>, Box<dyn Error>> {
+pub(super) fn dependencies() -> Result<Vec<SourceTree>, BoxError> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "metadata",

@@ -10,13 +10,13 @@
 mod corpus;
 mod pretrain;
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use settling::capture::Device;
+use settling::core::BoxError;
 use settling_cli::Exit;
 use settling_testkit::read_documents;
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn demo(args: &Args) -> Result<Exit, Box<dyn Error>> {
+fn demo(args: &Args) -> Result<Exit, BoxError> {
     let started = Instant::now();
     let suite = args.out.join("suite");
     std::fs::create_dir_all(&suite)

@@ -1,13 +1,12 @@
 //! Trains the models of the demo as Pythia's were, in small, and saves their checkpoints as Hugging
 //! Face would.
 
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use settling::capture::Device;
-use settling::core::{Step, TokenBatch};
+use settling::core::{BoxError, Step, TokenBatch};
 use settling::models::GptNeox;
 use settling::tokens::{Tokenizer, write_npy};
 use settling_testkit::{AdamW, Document, Trainer, gpt_neox_json, train_tokenizer};
@@ -52,7 +51,7 @@ pub(super) fn prepare(
     text: &[Document],
     recipe: &Recipe,
     suite: &Path,
-) -> Result<Batches, Box<dyn Error>> {
+) -> Result<Batches, BoxError> {
     let texts: Vec<&str> = text.iter().map(|document| document.text.as_str()).collect();
     let json = train_tokenizer(&texts, VOCABULARY)?;
     let tokenizer = Tokenizer::from_json(&json)?;
@@ -86,7 +85,7 @@ pub(super) fn train(
     batches: &Batches,
     suite: &Path,
     device: Device,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), BoxError> {
     let config = GptNeox {
         vocab_size: VOCABULARY,
         hidden_size: size.hidden_size,
@@ -146,8 +145,8 @@ pub(super) fn train(
     Ok(())
 }
 
-fn save(trainer: &Trainer, folder: &Path) -> Result<(), Box<dyn Error>> {
-    Ok(trainer.save(&folder.join(format!("step{}", trainer.steps_done())))?)
+fn save(trainer: &Trainer, folder: &Path) -> Result<(), BoxError> {
+    trainer.save(&folder.join(format!("step{}", trainer.steps_done())))
 }
 
 /// Steele, Lea and Flood 2014: a small generator whose numbers are the same on every machine.

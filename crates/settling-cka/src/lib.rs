@@ -90,6 +90,8 @@ pub use estimators::similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
 pub use inference::bootstrap::{BootstrapDraws, BootstrapInterval, bootstrap};
 pub use inference::permutation::permutation_null;
 pub use null::{NullSummary, PermutationNull};
+#[doc(no_inline)]
+pub use settling_core::MatView;
 pub use undefined::{Side, Undefined};
 
 #[cfg(doctest)]

@@ -121,6 +121,12 @@ fn of_parts(error: &(dyn Error + 'static)) -> Option<Exit> {
     None
 }
 
+/// A result, or why there is none.
+pub(crate) type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// How a command ended, or why it could not do what it was asked for.
+pub(crate) type Outcome = Fallible<Exit>;
+
 /// A failure of a command itself, with its class.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -1,7 +1,7 @@
 //! Text files as token rows, which a study evaluates a model on.
 //!
-//! Needs: a tokenizer.json, as it lies beside a model's weights, and text files in UTF-8. Run:
-//! cargo run -p settling-tokens --example rows_of_text -- tokenizer.json rows.npy notes.txt ...
+//! Needs: a tokenizer.json, as it lies beside a model's weights, and text files in UTF-8.
+//! Run:   cargo run -p settling-tokens --example rows_of_text -- tokenizer.json rows.npy *.txt
 //! Gives: rows.npy, of 129 tokens per row: 128 are fed, and the last one is a target only.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]

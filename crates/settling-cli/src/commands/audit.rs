@@ -8,8 +8,7 @@ use settling::checkpoint::{
 };
 use settling::core::Step;
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Audits the checkpoints of a run.
 #[derive(clap::Args)]

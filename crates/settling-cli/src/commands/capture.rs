@@ -10,8 +10,7 @@ use std::path::PathBuf;
 use settling::capture::{self, Intermediate, Options, Transformer};
 use settling::core::{Capture, MatView, Positions, Site, TokenBatch};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;
@@ -21,9 +20,10 @@ use crate::tensor_file::TensorFile;
 #[command(after_long_help = "\
 Needs: a model's folder, or with --step the folder of its steps; token rows, or a text that its
        tokenizer cuts into rows.
-Gives: the file, and a table of what is in it: a matrix (observations, features) for each site. Row r
-       of every tensor is the same observation: of the sequence r / P at its chosen position r % P, if
-       P positions of each sequence are chosen. Definitions are in the file's `__metadata__`.
+Gives: the file, and a table of what is in it: a matrix (observations, features) for each site.
+       Row r of every tensor is the same observation: of the sequence r / P at its chosen position
+       r % P, if P positions of each sequence are chosen. Definitions are in the file's
+       `__metadata__`.
 
   settling capture MODEL --tokens rows.npy --out x.safetensors
   settling capture MODEL --text notes.txt --positions all --out x.safetensors \\

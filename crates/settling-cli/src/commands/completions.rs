@@ -1,10 +1,9 @@
 //! `settling completions`: what a shell needs to complete the command line.
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use super::{Cli, Outcome};
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 
 /// Prints completions for a shell.
 #[derive(clap::Args)]
@@ -18,9 +17,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: Args) -> Outcome {
+pub(crate) fn run(args: Args, mut command: Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "settling", &mut script);
+    clap_complete::generate(args.shell, &mut command, "settling", &mut script);
     print!("{}", String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

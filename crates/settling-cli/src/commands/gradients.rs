@@ -15,8 +15,7 @@ use settling::core::{Capture, LossReduction, MatView, Site, View};
 use settling::models::ModelSizes;
 use settling::rank::{self, Denominator};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;
@@ -26,8 +25,8 @@ use crate::tensor_file::TensorFile;
 #[command(after_long_help = "\
 Needs: a model's folder, or with --step the folder of its steps; token rows, or a text that its
        tokenizer cuts into rows.
-Gives: the loss, and for each site norm and PER of the gradient; with --out the gradients, each in the
-       shape (outputs, inputs) of its weight.
+Gives: the loss, and for each site norm and PER of the gradient; with --out the gradients, each in
+       the shape (outputs, inputs) of its weight.
 
   settling gradients MODEL --tokens rows.npy
   settling gradients MODEL --text notes.txt --sites layer3.mlp.write --out x.safetensors")]

@@ -6,15 +6,14 @@ use settling::checkpoint::{Checkpoint, ErrorKind};
 use settling::core::{Component, TensorSource};
 use settling::models::{Architecture, CanonicalNames, Inventory, WeightBlock};
 
-use super::Outcome;
-use crate::exit::Exit;
+use crate::exit::{Exit, Outcome};
 
 /// Shows what is in a checkpoint.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Needs: a folder with config.json and weights in safetensors or PyTorch's .bin, or one such file.
-Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with 3
-       if a weight is missing or has another shape, or a file cannot be read.")]
+Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with
+       3 if a weight is missing or has another shape, or a file cannot be read.")]
 pub(crate) struct Args {
     /// Folder with config.json and weights, or one file of weights (its config.json is looked for
     /// beside it)

@@ -16,9 +16,8 @@ use settling::mcc::{
 };
 use settling::records::{MccRow, Record, read_records, write_mcc};
 
-use super::Outcome;
 use crate::draw;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::protocols::{Making, names};
 
 /// Relates early convergence with large effective rank, with the uncertainty of it.

@@ -6,8 +6,7 @@ pub(crate) mod libtorch {
 
     use std::ffi::OsString;
 
-    use super::super::Outcome;
-    use crate::exit::Failure;
+    use crate::exit::{Failure, Outcome};
 
     const HOW: &str = "this build has no libtorch, which runs models: cargo install settling-cli --features capture";
 
@@ -36,9 +35,8 @@ pub(crate) mod hub {
 
     use std::ffi::OsString;
 
-    use super::super::Outcome;
     use super::NO_HUB;
-    use crate::exit::Failure;
+    use crate::exit::{Failure, Outcome};
 
     /// Whatever it is given.
     #[derive(clap::Args)]

@@ -25,14 +25,9 @@ mod rows;
 #[cfg(not(feature = "hub"))]
 use missing::hub as rows;
 
-use std::error::Error;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use clap::{Parser, Subcommand};
-
-use crate::exit::{self, Exit};
-
-/// How a command ended, or why it could not do what it was asked for.
-pub(crate) type Outcome = Result<Exit, Box<dyn Error>>;
+use crate::exit::{self, Outcome};
 
 /// Studies, audits and measures the checkpoints of a language model's training
 #[derive(Parser)]
@@ -44,8 +39,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Study how the layers of models settle over training: every checkpoint, tables, figures,
-    /// report
+    /// Study how the layers of models settle over training: from checkpoints to the report
     Study(study::Args),
     /// Measure how many directions the weights of a checkpoint use
     Weights(weights::Args),
@@ -85,15 +79,13 @@ impl Cli {
             Command::Mcc(args) => mcc::run(args),
             Command::Rows(args) => rows::run(args),
             Command::GpuCheck(args) => gpu_check::run(args),
-            Command::Completions(args) => completions::run(args),
+            Command::Completions(args) => completions::run(args, Self::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

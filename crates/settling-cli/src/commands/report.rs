@@ -3,17 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::written::Written;
 
 /// Makes one document of everything that the tables of a study say.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: a folder with records.csv, as `settling study` writes it, or anybody's with its columns; with
-       manifest.json and stored spectra if they are there.
-Gives: report.html with figures, tables, definitions and what the numbers do not support, which loads
-       nothing else; and every figure of it as SVG and PNG in figures/.")]
+Needs: a folder with records.csv, as `settling study` writes it, or anybody's with its columns;
+       with manifest.json and stored spectra if they are there.
+Gives: report.html with figures, tables, definitions and what the numbers do not support, which
+       loads nothing else; and every figure of it as SVG and PNG in figures/.")]
 pub(crate) struct Args {
     /// Folder with records.csv
     folder: PathBuf,

@@ -8,14 +8,14 @@ use settling::core::{Step, TokenBatch};
 use settling::hub::training_data;
 use settling::tokens::write_npy;
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::hub;
 
 /// Fetches a batch of Pythia's training data.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: the network, or HF_ENDPOINT. Of the 600 GB of the data set the 4 MB are fetched that are needed.
+Needs: the network, or HF_ENDPOINT. Of the 600 GB of the data set the 4 MB are fetched that are
+       needed.
 Gives: a .npy file of uint16, one sequence per row, 2,049 tokens per row: what `settling study
        --tokens` takes.")]
 pub(crate) struct Args {

@@ -10,14 +10,13 @@ use settling::cka::{
 };
 use settling::core::{MatView, TensorSource};
 
-use super::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Compares two sets of features of the same rows.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: two matrices, rows x features, with as many rows: .npy (f32 or f64, C order) or .safetensors
-       (FILE with one matrix, or FILE:NAME), as `settling capture` writes it.
+Needs: two matrices, rows x features, with as many rows: .npy (f32 or f64, C order) or
+       .safetensors (FILE with one matrix, or FILE:NAME), as `settling capture` writes it.
 Gives: a table: CKA with its floor, a permutation null and a bootstrap interval, and every other
        similarity. Rows that are positions of the same texts are not independent: the null and the
        interval are then too narrow.")]

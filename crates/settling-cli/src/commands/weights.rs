@@ -13,17 +13,16 @@ use settling::rank::{
 };
 use settling::records::{Record, write_records};
 
-use super::Outcome;
 use crate::draw;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// Measures how many directions the weights of a checkpoint use.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Needs: a folder with config.json and weights in safetensors or PyTorch's .bin.
-Gives: effective rank, PER and stable rank of every matrix that writes to the residual stream, and of
-       the output-value circuit of every head, beside what random matrices of the shapes have; with
-       --out DIR also weights.csv, weights.svg and weights.png.")]
+Gives: effective rank, PER and stable rank of every matrix that writes to the residual stream, and
+       of the output-value circuit of every head, beside what random matrices of the shapes have;
+       with --out DIR also weights.csv, weights.svg and weights.png.")]
 pub(crate) struct Args {
     /// Folder with config.json and weights
     checkpoint: PathBuf,

@@ -5,28 +5,23 @@ mod parity;
 mod random;
 mod speed;
 
-use std::error::Error;
-
 use settling::capture::{Device, LIBTORCH, Precision, set_threads};
 
-use super::Outcome;
-use crate::exit::Exit;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::exit::{Exit, Fallible, Outcome};
 
 /// Holds a GPU to the CPU, and times it.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: libtorch 2.11.0 with CUDA at run time only. Build anywhere, copy the one file to a machine with a
-       GPU and `pip install torch==2.11.0`, and let that PyTorch's libraries be found:
+Needs: libtorch 2.11.0 with CUDA at run time only. Build anywhere, copy the one file to a machine
+       with a GPU and `pip install torch==2.11.0`, and let that PyTorch's libraries be found:
 
          lib=$(python3 -c 'import torch; print(torch.__path__[0])')/lib
          LD_LIBRARY_PATH=$lib LD_PRELOAD=$lib/libtorch_cuda.so ./settling gpu-check
 
        Nothing is downloaded. With --device cpu it checks the CPU against itself.
-Gives: one table: the same activations, gradients, spectra and CKA; what a GPU does when its memory runs
-       out; and how fast it all is. It exits with 0 if every check holds, 1 if one does not, 4 without
-       a device.")]
+Gives: one table: the same activations, gradients, spectra and CKA; what a GPU does when its
+       memory runs out; and how fast it all is. It exits with 0 if every check holds, 1 if one
+       does not, 4 without a device.")]
 pub(crate) struct Args {
     /// Where: auto, cpu, cuda:N or mps
     #[arg(long, default_value = "auto")]
@@ -47,7 +42,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 /// Whether everything holds.
-fn check(args: &Args) -> Result<bool> {
+fn check(args: &Args) -> Fallible<bool> {
     if let Some(threads) = args.threads {
         set_threads(threads);
     }

@@ -10,8 +10,8 @@ use settling::core::{Activations, Component, MatView, Positions, Site, TokenBatc
 use settling::models::{Architecture, Gpt2, GptNeox, Llama};
 use settling::rank::{Method, effective_rank, singular_values};
 
-use super::Result;
 use super::random::{RandomWeights, matrix, tokens};
+use crate::exit::Fallible;
 
 /// A difference and how large it may be.
 pub(super) struct Check {
@@ -67,7 +67,7 @@ fn models(width: usize, context: usize) -> [(&'static str, Architecture); 3] {
 }
 
 /// Runs every check.
-pub(super) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+pub(super) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Fallible<()> {
     let (width, context) = if quick { (WIDTH / 4, CONTEXT / 4) } else { (WIDTH, CONTEXT) };
     let batch = tokens(8, context + 1, VOCABULARY);
     for (family, architecture) in models(width, context) {
@@ -81,7 +81,7 @@ pub(super) fn all(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> R
 }
 
 /// Effective ranks against an SVD on the CPU.
-fn spectra(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+fn spectra(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Fallible<()> {
     let on_device = DeviceSpectra::new(device)?;
     let sizes: &[_] = if quick { &[(64, 256)] } else { &[(64, 256), (512, 512), (512, 2048)] };
     for &(rows, cols) in sizes {
@@ -104,7 +104,7 @@ fn spectra(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<(
 }
 
 /// CKA of rows that lie far from zero.
-fn cka(device: Device, tell: &mut dyn FnMut(Check)) -> Result<()> {
+fn cka(device: Device, tell: &mut dyn FnMut(Check)) -> Fallible<()> {
     let (rows, x_cols, y_cols) = (3000, 96, 64);
     let offset = |values: Vec<f32>| values.into_iter().map(|x| x + 1000.0).collect::<Vec<f32>>();
     let (x, y) = (offset(matrix(1, rows, x_cols)), offset(matrix(2, rows, y_cols)));
@@ -136,7 +136,7 @@ fn model(
     batch: &TokenBatch,
     device: Device,
     tell: &mut dyn FnMut(Check),
-) -> Result<()> {
+) -> Fallible<()> {
     let weights = RandomWeights::of(architecture);
     let load = |device, precision, micro_batch| {
         let options = Options {
@@ -179,7 +179,7 @@ fn model(
     if device != Device::Mps {
         let names: Vec<String> = architecture.parameters().into_iter().map(|one| one.0).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let all = |model: &mut Transformer| -> Result<Vec<Vec<f64>>> {
+        let all = |model: &mut Transformer| -> Fallible<Vec<Vec<f64>>> {
             let mut all = Vec::new();
             model.parameter_gradients(batch, &names, &mut |_, gradient| {
                 all.push(gradient.to_vec())
@@ -218,7 +218,7 @@ fn model(
 }
 
 /// The loss, and the gradients of all sites.
-fn gradients(model: &mut Transformer, batch: &TokenBatch) -> Result<(f64, Activations)> {
+fn gradients(model: &mut Transformer, batch: &TokenBatch) -> Fallible<(f64, Activations)> {
     let mut kept = Activations::new();
     let loss = model.gradients(batch, &mut kept)?;
     Ok((loss, kept))
@@ -226,7 +226,7 @@ fn gradients(model: &mut Transformer, batch: &TokenBatch) -> Result<(f64, Activa
 
 /// A batch whose gradients take more memory than any card has, at once: smaller micro-batches are
 /// tried until one fits.
-fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Result<()> {
+fn out_of_memory(device: Device, quick: bool, tell: &mut dyn FnMut(Check)) -> Fallible<()> {
     if !matches!(device, Device::Cuda(_)) || quick {
         return Ok(());
     }

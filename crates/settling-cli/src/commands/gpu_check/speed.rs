@@ -12,9 +12,9 @@ use settling::core::{Capture, MatView, Positions, Site, TokenBatch};
 use settling::models::{Architecture, GptNeox};
 use settling::rank::spectra;
 
-use super::Result;
 use super::card::{self, Load};
 use super::random::{RandomWeights, matrix, tokens};
+use crate::exit::Fallible;
 
 /// What took how long, in seconds.
 pub(super) struct Row {
@@ -49,7 +49,7 @@ pub(super) fn all(
     index: Option<usize>,
     quick: bool,
     tell: &mut dyn FnMut(Row),
-) -> Result<()> {
+) -> Fallible<()> {
     // Name, width, layers, heads; whether the CPU is timed too.
     let shapes: &[(&str, usize, usize, usize, bool)] = if quick {
         &[("tiny", 64, 2, 2, true)]
@@ -116,7 +116,7 @@ fn spectra_of_weights(
     index: Option<usize>,
     quick: bool,
     tell: &mut dyn FnMut(Row),
-) -> Result<()> {
+) -> Fallible<()> {
     let shapes: &[_] =
         if quick { &[(64, 8)] } else { &[(512, 12), (1024, 24), (2048, 8), (2560, 4)] };
     let on_device = DeviceSpectra::new(device)?;
@@ -145,7 +145,7 @@ fn similarities(
     index: Option<usize>,
     quick: bool,
     tell: &mut dyn FnMut(Row),
-) -> Result<()> {
+) -> Fallible<()> {
     let shapes: &[_] = if quick { &[(500, 32)] } else { &[(16_384, 512), (16_384, 2560)] };
     for &(rows, width) in shapes {
         let (x, y) = (matrix(1, rows, width), matrix(2, rows, width));
@@ -182,7 +182,7 @@ impl fmt::Display for Task {
 }
 
 /// The shortest of `passes` passes, after one to warm up.
-fn best(model: &mut Transformer, batch: &TokenBatch, task: Task, passes: usize) -> Result<f64> {
+fn best(model: &mut Transformer, batch: &TokenBatch, task: Task, passes: usize) -> Fallible<f64> {
     best_of(passes, || {
         let mut take = |_: &Site, _: MatView<'_>| ControlFlow::Continue(());
         if task == Task::Gradients {
@@ -195,7 +195,7 @@ fn best(model: &mut Transformer, batch: &TokenBatch, task: Task, passes: usize) 
 }
 
 /// In seconds.
-fn best_of(passes: usize, mut pass: impl FnMut() -> Result<()>) -> Result<f64> {
+fn best_of(passes: usize, mut pass: impl FnMut() -> Fallible<()>) -> Fallible<f64> {
     pass()?;
     let mut shortest = f64::INFINITY;
     for _ in 0..passes {

@@ -1,6 +1,6 @@
 //! What the command line means in a build without the Hugging Face hub.
 
-use super::Args;
+use super::args::Args;
 use super::request::{Place, Tokens, Training};
 use crate::commands::missing::NO_HUB;
 use crate::exit::Failure;

@@ -10,7 +10,9 @@ use settling::models::{Architecture, ModelSource};
 use settling::{Cost, Forecast, Plan, Speeds, TransformerAdapter};
 
 use super::model::Held;
-use super::request::{Place, Request};
+#[cfg(feature = "hub")]
+use super::request::Place;
+use super::request::Request;
 
 /// How fast a download is assumed to be, in bytes per second, for a first idea of how long it
 /// takes.

@@ -3,7 +3,7 @@
 use settling::hub::Suite;
 use settling::{GradientBatches, Protocol};
 
-use super::Args;
+use super::args::Args;
 use super::request::{Place, Tokens, Training};
 use crate::exit::Failure;
 

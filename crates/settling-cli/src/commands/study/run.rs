@@ -14,9 +14,8 @@ use super::forecast::{Clock, Planned, print_plan};
 use super::model::Model;
 use super::request::{Place, Request};
 use super::summary::{print_audit, print_summary};
-use crate::commands::Outcome;
 use crate::draw;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::progress::bar;
 use crate::written::Written;
 
