@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = Audit::new().run_on_files(&series)?;
     print!("{report}");
     for finding in &report.findings {
-        println!("{:?} concerns {:?}", finding.severity, finding.steps());
+        println!("{:?}: {finding}", finding.severity);
     }
     if report.verdict() == Verdict::Broken {
         println!("without the findings: {:?}", report.sound_steps());
