@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::workspace::cargo;
 
-/// Licenses that a program under MIT or Apache 2.0 can be distributed with.
-const ALLOWED: [&str; 14] = [
+/// Licenses that a program under MIT or Apache 2.0 can be distributed with. MPL 2.0 asks for
+/// changes to its own files only, and none are made here.
+const ALLOWED: [&str; 15] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -17,6 +18,7 @@ const ALLOWED: [&str; 14] = [
     "ISC",
     "MIT",
     "MIT-0",
+    "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

@@ -19,6 +19,13 @@ pub(crate) fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    PathBuf::from(metadata["target_directory"].as_str().unwrap())
+}
+
 /// A package in `crates/`.
 pub(crate) struct Library {
     pub(crate) name: String,

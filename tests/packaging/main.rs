@@ -10,6 +10,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
+/// Where the workspace is built, which this test is a part of: `target/debug/deps/`.
+fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_path_buf()
+}
+
 /// A crate outside the workspace that asks libtorch for its devices. Its profile is the
 /// workspace's, so that little is built for it.
 fn project(folder: &Path) {
@@ -34,7 +39,7 @@ fn cargo(folder: &Path, command: &str) -> Command {
     cargo
         .args([command, "--offline", "--quiet"])
         .arg("--target-dir")
-        .arg(root().join("target"))
+        .arg(target())
         .current_dir(folder)
         .env_remove("LD_LIBRARY_PATH");
     if std::env::var_os("LIBTORCH").is_none() {
@@ -71,7 +76,7 @@ fn a_crate_outside_the_workspace_links_libtorch_by_one_documented_line() {
     fs::write(folder.path().join("build.rs"), line).unwrap();
     let built = cargo(folder.path(), "build").output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let program = root().join("target/debug/somebody-elses");
+    let program = target().join("debug/somebody-elses");
     speed(Command::new(&program).env_remove("LD_LIBRARY_PATH"));
     fs::remove_file(program).unwrap();
 }

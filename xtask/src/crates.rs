@@ -7,23 +7,22 @@ use std::process::Command;
 use crate::{Result, run};
 
 /// Builds each crate in `crates/` without default features, then with each feature alone, without
-/// what other members of the workspace would switch on; then makes the packages.
+/// what other members of the workspace would switch on, and its pages with default features; then
+/// makes the packages.
 pub(crate) fn check(root: &Path, cargo: fn() -> Command) -> Result<()> {
-    let mut names = Vec::new();
     for (name, manifest) in crates(root)? {
         let alone = ["check", "--quiet", "--package", &name, "--no-default-features"];
         println!("{name}");
         run(cargo().args(alone))?;
+        let pages = ["doc", "--quiet", "--no-deps", "--package", &name];
+        run(cargo().args(pages).env("RUSTDOCFLAGS", "-D warnings"))?;
         for feature in features(&manifest) {
             println!("{name}, {feature}");
             run(cargo().args(alone).args(["--features", &feature]))?;
         }
-        names.push(name);
     }
     println!("packages");
-    let mut package = cargo();
-    package.args(["package", "--quiet", "--no-verify", "--allow-dirty"]);
-    run(package.args(names.iter().flat_map(|name| ["--package", name])))
+    run(cargo().args(["package", "--workspace", "--quiet", "--no-verify", "--allow-dirty"]))
 }
 
 /// The names and manifests of the crates.

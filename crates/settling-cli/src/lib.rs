@@ -13,7 +13,7 @@
 //!
 //! - `hub` (default): models and data sets of the Hugging Face hub, by name.
 //! - `capture`: the commands that run models, through libtorch: `study`, `capture`, `gradients`,
-//!   `gpu-check`. docs/LIBTORCH.md of the repository says where libtorch comes from.
+//!   `gpu-check`. the docs of `settling-capture` say where libtorch comes from.
 //! - `doc-only`: builds and checks `capture` without libtorch; nothing can be linked or run.
 //!
 //! Every build lists every command; one that a build is without says how to get it.

@@ -1,4 +1,5 @@
 //! The program `settling`.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

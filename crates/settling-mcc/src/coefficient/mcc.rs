@@ -129,7 +129,7 @@ impl Contingency {
     /// ```
     /// use settling_mcc::Contingency;
     ///
-    /// // Of six layers one is predicted and three are actual. At best: 1 * 3 / sqrt(1 * 5 * 3 * 3);
+    /// // Of six layers one is predicted, three are actual. At best: 1 * 3 / sqrt(1 * 5 * 3 * 3);
     /// // at worst, its negative.
     /// let table = Contingency {
     ///     true_positives: 1,

@@ -110,7 +110,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 4)]
     reference_memory: usize,
     /// The protocols, separated by commas, in one pass: corrected, published, both, or a file
-    /// FILE.toml (docs/METHOD.md)
+    /// FILE.toml
     #[arg(long, value_delimiter = ',', default_value = "corrected", value_parser = protocols)]
     protocol: Vec<Protocols>,
     /// Token rows in the order of training, for protocols that take gradients on them (published):
