@@ -71,6 +71,7 @@ mod decomposition;
 mod error;
 mod measures;
 mod method;
+mod scaled;
 mod solver;
 mod uncertainty;
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use settling_analysis::{Quantity, Tables};
 
+use super::definitions;
+use super::html::{self, Section};
 use super::numbers::{Numbers, correlation_table, correlations};
-use super::{ReportFigure, Section, definitions, html};
+use super::report_figure::ReportFigure;
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::figures::note::{self, listed};

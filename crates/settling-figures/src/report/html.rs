@@ -1,5 +1,8 @@
 //! Writing HTML: the only place where text from records becomes markup.
 
+/// The id, the title and the markup of a section.
+pub(super) type Section = (String, String, String);
+
 /// `text` with what HTML would read as markup written as characters, fit for content and for quoted
 /// attributes.
 pub(super) fn escape(text: &str) -> String {

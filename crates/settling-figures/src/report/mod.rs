@@ -3,16 +3,19 @@
 use settling_analysis::Tables;
 
 use crate::error::{Error, ErrorKind};
-use crate::figure::Figure;
 use crate::stem::figure_stem;
 
 mod chapter;
 mod definitions;
 mod html;
 mod numbers;
+mod report_figure;
 mod words;
 
+pub use report_figure::ReportFigure;
+
 use chapter::Chapter;
+use html::Section;
 
 /// Everything that the tables of a study say, in one document: tables, every figure, definitions,
 /// and what the numbers do and do not support.
@@ -55,18 +58,6 @@ pub struct Report<'a> {
     pub audit: Option<&'a str>,
     /// Figures that are not drawn from these tables, such as [spectra](crate::spectra_figure).
     pub more: &'a [ReportFigure],
-}
-
-/// A figure of a [`Report`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ReportFigure {
-    /// Fit for the name of a file, without an extension: ASCII letters, digits, `-`, `_` and `.`,
-    /// where the report made it.
-    pub name: String,
-    /// What it shows, as plain text.
-    pub caption: String,
-    /// The picture.
-    pub figure: Figure,
 }
 
 impl Report<'_> {
@@ -155,9 +146,6 @@ impl Report<'_> {
 fn suffix(tables: &Tables, protocols: &[&str]) -> String {
     figure_stem("", &tables.rules.protocol, protocols)
 }
-
-/// The id, the title and the markup of a section.
-type Section = (String, String, String);
 
 fn overview(chapters: &[Chapter<'_>]) -> Section {
     let body = chapters.iter().map(Chapter::overview).collect();

@@ -28,7 +28,7 @@ use faer::{Accum, Col, Mat, Par};
 
 use crate::arithmetic::sum::sum;
 use crate::decomposition::eigenvalues::GramEigenvalues;
-use crate::decomposition::scaled::Scaled;
+use crate::scaled::Scaled;
 use crate::uncertainty::Uncertainty;
 
 const BLOCK: usize = 256;

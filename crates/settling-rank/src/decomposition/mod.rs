@@ -6,6 +6,5 @@ mod jacobi;
 mod ladder;
 pub(crate) mod product;
 mod qr;
-pub(crate) mod scaled;
 pub(crate) mod spectrum;
 pub(crate) mod svd;

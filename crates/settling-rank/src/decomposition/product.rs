@@ -9,9 +9,9 @@ use crate::arithmetic::scale::{exponent, times_two_to};
 use crate::certified::CertifiedSpectrum;
 use crate::decomposition::ladder::{LADDER, climb};
 use crate::decomposition::qr::triangular_factor;
-use crate::decomposition::scaled::Scaled;
 use crate::decomposition::svd::value_error;
 use crate::error::Error;
+use crate::scaled::Scaled;
 use crate::uncertainty::{Quantity, Uncertainty};
 
 /// The singular values of `left right`, of shapes `(rows, inner)` and `(inner, cols)`, without

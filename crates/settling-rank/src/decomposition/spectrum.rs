@@ -6,10 +6,10 @@ use settling_core::MatView;
 use crate::certified::CertifiedSpectrum;
 use crate::decomposition::gram;
 use crate::decomposition::ladder::LADDER;
-use crate::decomposition::scaled::Scaled;
 use crate::decomposition::svd::svd;
 use crate::error::Error;
 use crate::method::Method;
+use crate::scaled::Scaled;
 
 /// What [`spectrum`] lets the Gram matrix cost: a relative error of the effective rank.
 pub const TOLERANCE: f64 = 1e-9;

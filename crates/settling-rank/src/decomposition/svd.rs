@@ -4,9 +4,9 @@ use settling_core::{MatView, Spectrum};
 
 use crate::certified::CertifiedSpectrum;
 use crate::decomposition::ladder::{LADDER, Rung, climb};
-use crate::decomposition::scaled::Scaled;
 use crate::error::Error;
 use crate::method::Method;
+use crate::scaled::Scaled;
 use crate::uncertainty::{Quantity, Uncertainty};
 
 /// The singular values of `a`, of any shape `(rows, cols)`: `min(rows, cols)` of them, computed in

@@ -4,8 +4,8 @@
 use settling_core::MatView;
 
 use crate::arithmetic::sum::sum;
-use crate::decomposition::scaled::Scaled;
 use crate::error::{Error, Undefined};
+use crate::scaled::Scaled;
 
 /// The Gini coefficient of the magnitudes of the elements: 0 if all are equal, `1 - 1 / n` if one
 /// of n differs from zero. No unit.
