@@ -64,7 +64,7 @@ pub fn spectra_figure(title: &str, spectra: &[(Step, &[f64])]) -> Result<Figure,
     let labels: Vec<String> = drawn.iter().map(|(step, _)| count_label(step.0)).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let mut notes = vec![format!(
-        "Singular values in descending order, each spectrum divided by its largest value; {longest} values a step."
+        "Singular values in descending order, each spectrum divided by its largest value; {longest} values per step."
     )];
     if drawn.len() < spectra.len() {
         let undefined = spectra.len() - drawn.len();

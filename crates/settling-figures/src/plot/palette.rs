@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_models_of_a_figure_have_different_colours() {
+    fn the_models_of_a_figure_have_different_colors() {
         for count in 1..=40 {
             let mut colors: Vec<String> = (0..count).map(|index| color(index, count)).collect();
             colors.sort();

@@ -161,7 +161,7 @@ fn every_layer_has_a_line_in_each_of_six_panels() {
 }
 
 #[test]
-fn a_cell_has_the_colour_of_its_value_or_is_left_out() {
+fn a_cell_has_the_color_of_its_value_or_is_left_out() {
     let mut records = records(&["m"], &STEPS);
     records.retain(|record| record.estimator == "debiased");
     for record in &mut records {

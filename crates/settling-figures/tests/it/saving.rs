@@ -46,7 +46,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn the_png_has_the_size_and_the_colours_of_the_figure() {
+fn the_png_has_the_size_and_the_colors_of_the_figure() {
     let names = ["a", "b", "c", "d", "e", "f", "g"];
     let figure = main_figure(&tables(&records(&names, &STEPS))).expect("a figure");
     let svg = parse(&figure);

@@ -156,8 +156,8 @@ fn spectra_are_divided_by_their_largest_value() {
     let one: [(Step, &[f64]); 2] = [(Step(0), &[4.0, 2.0, 0.1]), (Step(8), &[8.0, 4.0, 0.2])];
     let figure = spectra_figure("w", &one).expect("a figure");
     let svg = parse(&figure);
-    let [first] = curves(&svg, "step 0")[..] else { panic!("one line a step") };
-    let [second] = curves(&svg, "step 8")[..] else { panic!("one line a step") };
+    let [first] = curves(&svg, "step 0")[..] else { panic!("one line per step") };
+    let [second] = curves(&svg, "step 8")[..] else { panic!("one line per step") };
     assert_eq!(line(first), line(second), "they have the same shape");
     assert_eq!(line(first).matches(['M', 'L']).count(), 3);
 }

@@ -15,8 +15,8 @@ pub enum Pooling {
     Stratified,
 }
 
-/// The association within tables, such as one a model, as one coefficient: a mean of their MCCs, in
-/// the manner of Mantel and Haenszel.
+/// The association within tables, such as one per model, as one coefficient: a mean of their MCCs,
+/// in the manner of Mantel and Haenszel.
 ///
 /// `None` if every table has an empty margin.
 ///
