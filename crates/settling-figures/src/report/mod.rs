@@ -108,7 +108,7 @@ impl Report<'_> {
         Ok(html::document(title, &body))
     }
 
-    /// The figures of the document in their order, to be [saved](Figure::save) beside it.
+    /// The figures of the document in their order, to be [saved](crate::Figure::save) beside it.
     ///
     /// # Errors
     ///
