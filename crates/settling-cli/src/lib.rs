@@ -26,6 +26,8 @@ mod print;
 
 mod commands;
 mod draw;
+#[cfg(feature = "capture")]
+mod engine;
 mod exit;
 #[cfg(feature = "hub")]
 mod hub;

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use settling::capture::{Device, Engine, Options, Precision};
+use settling::capture::Options;
 use settling::checkpoint::{Checkpoint, StepDirectories, content_hash};
 use settling::core::{CheckpointSeries, Step, TokenBatch, TokenSource};
 use settling::tokens::{MegatronTokens, NpyTokens, Tokenizer, read_text_files};
 
+use crate::engine::EngineArgs;
 use crate::exit::Failure;
 
 /// Which model, on which tokens, run how.
@@ -37,16 +38,8 @@ pub(crate) struct Subject {
     /// How many token rows to use, from the first on [default: all]
     #[arg(long)]
     sequences: Option<usize>,
-    /// Where the model runs: auto, cpu, cuda:N or mps
-    #[arg(long, default_value = "auto")]
-    device: Device,
-    /// Its arithmetic: f32, f64, bf16 or f16
-    #[arg(long, default_value = "f32")]
-    precision: Precision,
-    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what
-    /// suits the device]
-    #[arg(long)]
-    micro_batch: Option<usize>,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Subject {
@@ -58,14 +51,9 @@ impl Subject {
         })
     }
 
-    /// What the model runs on and in.
-    fn engine(&self) -> Engine {
-        Engine { device: self.device, precision: self.precision, micro_batch: self.micro_batch }
-    }
-
     /// Options with this engine; the rest is for each command to choose.
     pub(crate) fn options(&self) -> Options {
-        Options { engine: self.engine(), ..Options::default() }
+        Options { engine: self.engine.engine(), ..Options::default() }
     }
 
     /// The token rows for a model of this context.
@@ -95,14 +83,15 @@ impl Subject {
         batch: &TokenBatch,
     ) -> Result<Vec<(&'static str, String)>, Box<dyn Error>> {
         let source = self.tokens.as_ref().or(self.text.as_ref());
+        let engine = self.engine.engine();
         Ok(vec![
             ("model", checkpoint.folder().display().to_string()),
             ("model_sha256", content_hash(checkpoint)?),
             ("tokens", source.map(|path| path.display().to_string()).unwrap_or_default()),
             ("sequences", batch.rows().to_string()),
             ("tokens_per_sequence", batch.width().to_string()),
-            ("precision", self.precision.to_string()),
-            ("engine", self.engine().to_string()),
+            ("precision", engine.precision.to_string()),
+            ("engine", engine.to_string()),
         ])
     }
 }

@@ -64,7 +64,7 @@ pub struct Plan<'a, C, A> {
     pub(crate) series: &'a C,
     pub(crate) adapter: &'a A,
     /// What the adapter says of itself.
-    engine: String,
+    pub(crate) engine: String,
     /// The protocols on their rows.
     pub(crate) runs: Vec<ProtocolRun<'a>>,
     /// The steps that this process computes, ascending.

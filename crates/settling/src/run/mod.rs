@@ -67,7 +67,7 @@ where
         let (steps, records): (Vec<_>, Vec<_>) = done.into_values().unzip();
         Ok(ModelStudy {
             model: model.to_owned(),
-            engine: self.adapter.engine(),
+            engine: self.engine.clone(),
             steps,
             missing,
             rows: self.rows(),

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use settling::capture::{Device, Engine, Precision};
 use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
 use settling::{Protocol, Shard};
 
 use super::request::{Request, Training};
+use crate::engine::EngineArgs;
 use crate::exit::Failure;
 
 const HELP: &str = "\
@@ -95,16 +95,8 @@ pub(crate) struct Args {
     /// Show nothing but warnings and errors
     #[arg(long, short)]
     quiet: bool,
-    /// Where the model runs: auto, cpu, cuda:N or mps
-    #[arg(long, default_value = "auto")]
-    device: Device,
-    /// Its arithmetic: f32, f64, bf16 or f16
-    #[arg(long, default_value = "f32")]
-    precision: Precision,
-    /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what
-    /// suits the device]
-    #[arg(long)]
-    micro_batch: Option<usize>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// GiB that the activations of the last checkpoint may take. If they take more, it runs again
     /// beside every other checkpoint: slower, with the same numbers
     #[arg(long, default_value_t = 4)]
@@ -159,11 +151,7 @@ impl Args {
             only_plan: self.plan,
             shard: if self.merge { Shard::Merge } else { self.shard.unwrap_or_default() },
             allow: self.allow,
-            engine: Engine {
-                device: self.device,
-                precision: self.precision,
-                micro_batch: self.micro_batch,
-            },
+            engine: self.engine.engine(),
             reference_memory: self.reference_memory.saturating_mul(1 << 30),
             protocols,
             training,
