@@ -32,7 +32,15 @@
 //! | [`Capture`] | what does the model write? | `settling-capture` |
 //! | [`CaptureSink`] | what takes the captured rows? | any closure, [`Activations`] |
 //!
-//! Matrices are row-major with rows as observations everywhere: [`MatView`].
+//! Matrices are row-major with rows as observations everywhere: [`MatView`]. Matrices of ndarray,
+//! nalgebra, faer, candle and tch become one in a line each:
+//! [from other libraries](MatView#from-other-libraries).
+//!
+//! # Features
+//!
+//! `serde` (off by default): [`Step`] as a number; [`Component`], [`Signal`], [`View`], [`Site`] and
+//! [`Positions`] as the text they display as; [`Spectrum`] as the list of its values, checked when
+//! it is read.
 #![forbid(unsafe_code)]
 
 mod activations;
@@ -40,7 +48,10 @@ mod capture;
 mod error;
 mod loss;
 mod mat;
+mod owned;
 mod ranges;
+#[cfg(feature = "serde")]
+mod serialize;
 mod series;
 mod site;
 mod spectrum;
@@ -53,6 +64,7 @@ pub use capture::{Capture, CaptureSink};
 pub use error::{BoxError, Error, ErrorKind};
 pub use loss::LossReduction;
 pub use mat::MatView;
+pub use owned::Mat;
 pub use ranges::{LocalFile, ReadRange};
 pub use series::CheckpointSeries;
 pub use site::{Component, Positions, Signal, Site, View};

@@ -18,6 +18,49 @@ use std::ops::Range;
 /// assert_eq!(left.row(1), [4.0, 5.0]);
 /// assert_eq!(left.iter_rows().map(|row| row[0]).sum::<f32>(), 5.0);
 /// ```
+///
+/// # From other libraries
+///
+/// A buffer has no order written on it: a column-major buffer of the right length is taken for a
+/// row-major one, and every number that is computed from it is wrong. **nalgebra and faer are
+/// column-major**, ndarray and tch can be either. The safe way for any of them is
+/// [`Mat::from_fn`](crate::Mat::from_fn), which asks for elements by row and column and so works
+/// with every library in every version; it copies.
+///
+/// ```
+/// use settling_core::{Mat, MatView};
+///
+/// // The same 2 x 3 matrix everywhere.
+/// let expected = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+///
+/// // ndarray, any order and any slice; `as_slice` has values only where they are row-major.
+/// let m = ndarray::array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+/// assert_eq!(Mat::from_fn(m.nrows(), m.ncols(), |row, col| m[[row, col]]).values(), expected);
+/// let view = MatView::new(m.as_slice().expect("row-major"), m.nrows(), m.ncols());
+/// assert_eq!(view.to_vec(), expected);
+/// let transposed = m.t();
+/// assert!(transposed.as_slice().is_none());
+///
+/// // nalgebra: column-major, so never `MatView::new(m.as_slice(), ..)`.
+/// let m = nalgebra::Matrix2x3::new(1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
+/// assert_eq!(Mat::from_columns(m.as_slice(), m.nrows(), m.ncols()).values(), expected);
+/// assert_eq!(Mat::from_fn(m.nrows(), m.ncols(), |row, col| m[(row, col)]).values(), expected);
+///
+/// // faer: column-major, with room between columns.
+/// let m = faer::mat![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+/// assert_eq!(Mat::from_fn(m.nrows(), m.ncols(), |row, col| m[(row, col)]).values(), expected);
+/// ```
+///
+/// tch and candle copy a tensor's values out in row-major order, whatever its strides are:
+///
+/// ```ignore
+/// // tch, a tensor of shape (rows, cols)
+/// let values = Vec::<f32>::try_from(tensor.contiguous().view(-1))?;
+/// // candle
+/// let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+///
+/// let view = MatView::new(&values, rows, cols);
+/// ```
 #[derive(Clone, Copy)]
 pub struct MatView<'a, T = f32> {
     data: &'a [T],
@@ -27,7 +70,10 @@ pub struct MatView<'a, T = f32> {
 }
 
 impl<'a, T> MatView<'a, T> {
-    /// A view of a contiguous buffer: element `(r, c)` is `data[r * cols + c]`.
+    /// A view of a contiguous row-major buffer: element `(r, c)` is `data[r * cols + c]`.
+    ///
+    /// Buffers of nalgebra and faer are column-major: see [from other
+    /// libraries](Self#from-other-libraries).
     ///
     /// # Panics
     ///

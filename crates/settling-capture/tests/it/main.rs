@@ -9,3 +9,4 @@ mod precision;
 mod selection;
 mod settings;
 mod support;
+mod tensors;
