@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::workspace::{cargo, libraries};
+use crate::workspace::{Library, cargo, libraries};
 
 /// Which crates of the workspace each crate may depend on.
 const EDGES: [(&str, &[&str]); 14] = [
@@ -95,8 +95,11 @@ fn crates_depend_on_each_other_only_where_allowed() {
 fn the_vocabulary_and_the_smallest_crate_depend_on_nothing() {
     let libraries = libraries();
     for name in ["settling-core", "settling-mcc"] {
-        let dependencies = &libraries[name].dependencies;
-        assert!(dependencies.is_empty(), "{name} depends on {dependencies:?}");
+        let Library { dependencies, optional, .. } = &libraries[name];
+        assert_eq!(dependencies, optional, "{name} depends on more than its features ask for");
+        assert!(optional.iter().all(|one| one == "serde"), "{name} may depend on {optional:?}");
+        // And no feature is on by default.
+        assert_eq!(tree(&["--package", name]), BTreeSet::from([name.to_owned()]));
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Library {
     pub(crate) name: String,
     /// Direct dependencies, not those of its tests.
     pub(crate) dependencies: BTreeSet<String>,
+    /// Those of them that only a feature switches on.
+    pub(crate) optional: BTreeSet<String>,
     pub(crate) folder: PathBuf,
 }
 
@@ -40,11 +42,13 @@ pub(crate) fn libraries() -> BTreeMap<String, Library> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let library = |package: &Value| {
         let dependencies = package["dependencies"].as_array().unwrap().iter();
-        let direct = dependencies.filter(|one| one["kind"] != "dev").map(|one| text(&one["name"]));
+        let direct: Vec<_> = dependencies.filter(|one| one["kind"] != "dev").collect();
+        let optional = direct.iter().filter(|one| one["optional"] == true);
         let manifest = PathBuf::from(text(&package["manifest_path"]));
         Library {
             name: text(&package["name"]),
-            dependencies: direct.collect(),
+            dependencies: direct.iter().map(|one| text(&one["name"])).collect(),
+            optional: optional.map(|one| text(&one["name"])).collect(),
             folder: manifest.parent().unwrap().to_path_buf(),
         }
     };
