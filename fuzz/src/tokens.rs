@@ -4,15 +4,23 @@
 use settling_core::TokenSource;
 #[cfg(feature = "parquet")]
 use settling_tokens::ParquetTokens;
-use settling_tokens::{Error, MegatronTokens, NpyTokens};
+use settling_tokens::{Error, MegatronTokens, NpyMatrix, NpyTokens};
 
 /// Rows read at a time: all, and each alone if there are not too many.
 const MOST_ROWS: usize = 64;
 
-/// As a `.npy` file.
+/// As a `.npy` file: of numbers first, since what has tokens is a matrix too.
 pub fn npy(bytes: &[u8]) -> Option<usize> {
+    let matrix = opened(NpyMatrix::new(bytes.to_vec()));
+    if let Some(matrix) = &matrix {
+        assert!(matrix.rows() * matrix.columns() <= bytes.len());
+        if let Some(all) = opened(matrix.read()) {
+            assert_eq!(all.len(), matrix.rows() * matrix.columns());
+        }
+    }
     let tokens = opened(NpyTokens::new(bytes.to_vec()))?;
-    assert!(tokens.rows() * tokens.width() <= bytes.len());
+    let shape = matrix.map(|matrix| (matrix.rows(), matrix.columns()));
+    assert_eq!(shape, Some((tokens.rows(), tokens.width())));
     read_all(&tokens, tokens.width())
 }
 

@@ -39,7 +39,7 @@ mod text;
 
 pub use error::{Error, ErrorKind};
 pub use megatron::{MegatronTokens, TokenType};
-pub use npy::{NpyTokens, write_npy};
+pub use npy::{NpyMatrix, NpyTokens, write_npy};
 #[cfg(feature = "parquet")]
 pub use parquet_rows::{ParquetStep, ParquetTokens};
 pub use ranges::Shards;

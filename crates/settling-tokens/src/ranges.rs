@@ -31,6 +31,31 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
     Ok(read)
 }
 
+/// What a file is by its first bytes, where that is neither of the formats read here: for messages.
+pub(crate) fn format_of(start: &[u8]) -> Option<&'static str> {
+    let known: [(&[u8], &str); 13] = [
+        (b"PK\x03\x04", "a zip archive, such as an .npz: save one array with numpy.save"),
+        (b"PAR1", "Parquet"),
+        (b"\x93NUMPY", "a .npy file"),
+        (b"MMIDIDX\0\0", "the .idx of a Megatron data set"),
+        (b"TNTIDX\0\0", "an index of Megatron's older formats, lazy and cached"),
+        (b"\x89HDF\r\n", "HDF5"),
+        (b"ARROW1", "Arrow IPC (Feather)"),
+        (b"\x1f\x8b", "compressed by gzip"),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+        (b"BZh", "compressed by bzip2"),
+        (b"\xfd7zXZ\0", "compressed by xz"),
+        (b"version https://git-lfs", "a pointer of Git LFS: fetch the file itself"),
+        (b"\x80", "a Python pickle: load it and save it with numpy.save"),
+    ];
+    let is = |(mark, _): &&(&[u8], &str)| start.starts_with(mark);
+    if let Some((_, format)) = known.iter().find(is) {
+        return Some(format);
+    }
+    let text = start.trim_ascii_start();
+    (text.starts_with(b"<!") || text.starts_with(b"<html")).then_some("a web page")
+}
+
 /// Parts whose bytes, one after the other, are the whole: a range may reach over any number of
 /// them.
 ///

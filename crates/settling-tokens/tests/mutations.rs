@@ -26,8 +26,12 @@ fn index() -> Vec<u8> {
 fn what_is_changed_is_good_before() {
     assert_eq!(targets::megatron_index(&index()), Some(12));
     assert_eq!(targets::npy(&golden("uint16.npy")), Some(12));
+    assert_eq!(targets::npy(&golden("fortran.npy")), Some(12));
+    assert_eq!(targets::npy(&golden("matrix-float16.npy")), None, "floats are no tokens");
     #[cfg(feature = "parquet")]
     assert_eq!(targets::parquet(&golden("u16.parquet")), Some(36));
+    #[cfg(feature = "parquet")]
+    assert_eq!(targets::parquet(&golden("pages-v1-plain-none.parquet")), Some(360));
 }
 
 proptest! {
@@ -35,7 +39,7 @@ proptest! {
 
     #[test]
     fn npy(changes in changes()) {
-        for name in ["uint16.npy", "big-i4.npy", "int64.npy"] {
+        for name in ["uint16.npy", "big-i4.npy", "int64.npy", "fortran.npy", "matrix-float16.npy"] {
             targets::npy(&changed(golden(name), &changes));
         }
     }
@@ -52,7 +56,7 @@ proptest! {
 
     #[test]
     fn parquet(changes in changes()) {
-        for name in ["u16.parquet", "plain.parquet", "unsorted.parquet"] {
+        for name in ["u16.parquet", "plain.parquet", "unsorted.parquet", "pages-v1-plain-none.parquet"] {
             targets::parquet(&changed(golden(name), &changes));
         }
     }

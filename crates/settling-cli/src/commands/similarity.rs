@@ -1,21 +1,20 @@
 //! `settling similarity`: two sets of features of the same rows, by every similarity.
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::BufReader;
 
 use settling::checkpoint::Checkpoint;
 use settling::cka::{
     Bandwidth, Procrustes, Pwcca, RbfCka, Similarity, Svcca, bootstrap, permutation_null,
 };
 use settling::core::{MatView, TensorSource};
+use settling::tokens::NpyMatrix;
 
 use crate::exit::{Exit, Failure, Outcome};
 
 /// Compares two sets of features of the same rows.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Needs: two matrices, rows x features, with as many rows: .npy (f32 or f64, C order) or
+Needs: two matrices, rows x features, with as many rows: .npy (floats or integers) or
        .safetensors (FILE with one matrix, or FILE:NAME), as `settling capture` writes it.
 Gives: a table: CKA with its floor, a permutation null and a bootstrap interval, and every other
        similarity. Rows that are positions of the same texts are not independent: the null and the
@@ -101,31 +100,16 @@ fn show<E: std::fmt::Display>(name: &str, value: Result<f64, E>) {
 }
 
 fn read(path: &str) -> Result<Matrix, Box<dyn Error>> {
-    let read = if path.ends_with(".npy") { read_npy(path) } else { read_safetensors(path) };
-    read.map_err(|error| Failure::input(format!("{path}: {error}")).into())
+    if path.ends_with(".npy") {
+        // Its errors name the file.
+        return Ok(read_npy(path).map_err(|error| Failure::input(error.to_string()))?);
+    }
+    read_safetensors(path).map_err(|error| Failure::input(format!("{path}: {error}")).into())
 }
 
-fn read_npy(path: &str) -> Result<Matrix, Box<dyn Error>> {
-    let size = fs::metadata(path)?.len();
-    let npy = npyz::NpyFile::new(BufReader::new(File::open(path)?))?;
-    let &[rows, cols] = npy.shape() else {
-        return Err(format!("expected rows x features, found the shape {:?}", npy.shape()).into());
-    };
-    if npy.order() != npyz::Order::C {
-        return Err("expected C order: save numpy.ascontiguousarray(...)".into());
-    }
-    // A header may claim anything.
-    if rows.checked_mul(cols).is_none_or(|elements| elements > size) {
-        return Err(format!("{rows} x {cols} elements do not fit {size} bytes").into());
-    }
-    let (rows, cols) = (rows.try_into()?, cols.try_into()?);
-    let kind = npy.dtype().descr();
-    let values = match kind.trim_matches('\'') {
-        "<f4" => npy.into_vec::<f32>()?.into_iter().map(f64::from).collect(),
-        "<f8" => npy.into_vec::<f64>()?,
-        _ => return Err(format!("expected elements of <f4 or <f8, found {kind}").into()),
-    };
-    Ok(Matrix { values, rows, cols })
+fn read_npy(path: &str) -> Result<Matrix, settling::tokens::Error> {
+    let npy = NpyMatrix::open(path)?;
+    Ok(Matrix { values: npy.read()?, rows: npy.rows(), cols: npy.columns() })
 }
 
 fn read_safetensors(path: &str) -> Result<Matrix, Box<dyn Error>> {

@@ -1,7 +1,7 @@
 //! Columns of integers and of lists of them.
 
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::DataType;
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -9,6 +9,7 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::chunks::Chunks;
 use super::fault::Fault;
+use super::pages::Pages;
 
 /// How many rows of tokens are decoded at a time.
 pub(super) const ROWS_AT_ONCE: usize = 256;
@@ -85,10 +86,11 @@ impl Column {
         group: usize,
         leaf: usize,
     ) -> Result<Self, Fault> {
-        let schema = file.metadata().file_metadata().schema_descr();
-        let signed = integer_sign(&schema.column(leaf)).unwrap_or(true);
-        let defined = schema.column(leaf).max_def_level();
-        Ok(Self { reader: file.get_row_group(group)?.get_column_reader(leaf)?, signed, defined })
+        let column = file.metadata().file_metadata().schema_descr().column(leaf);
+        let signed = integer_sign(&column).unwrap_or(true);
+        let defined = column.max_def_level();
+        let pages = Pages::new(file.get_row_group(group)?.get_column_page_reader(leaf)?);
+        Ok(Self { reader: get_column_reader(column, Box::new(pages)), signed, defined })
     }
 
     pub(super) fn skip(&mut self, rows: usize) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 mod chunks;
 mod columns;
 mod fault;
+mod pages;
 mod thrift;
 
 use std::fmt;

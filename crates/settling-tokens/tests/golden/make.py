@@ -1,9 +1,10 @@
-"""Writes the files that the tests beside read:  pip install numpy pyarrow; python make.py"""
+"""Writes the files that the tests beside read:  pip install numpy pyarrow pandas polars; python make.py"""
 
 import pathlib
 import struct
 
 import numpy as np
+import pages
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -12,7 +13,51 @@ rows = np.array([[0, 1, 2, 50276], [7, 6, 5, 4], [65535, 0, 300, 1]])
 for dtype in ["int32", "int64", "uint16", ">i4", "uint32"]:
     np.save(HERE / f"{dtype.replace('>', 'big-')}.npy", rows.astype(dtype))
 np.save(HERE / "fortran.npy", np.asfortranarray(rows.astype("int32")))
+np.save(HERE / "fortran-big.npy", np.asfortranarray(rows.astype(">u8")))
+for dtype in ["int8", "uint8"]:
+    np.save(HERE / f"{dtype}.npy", (rows % 128).astype(dtype))
+for version in [(2, 0), (3, 0)]:
+    with open(HERE / f"version-{version[0]}.npy", "wb") as file:
+        np.lib.format.write_array(file, rows.astype("uint16"), version)
 np.save(HERE / "flat.npy", rows.astype("int32").ravel())
+np.save(HERE / "number.npy", np.int32(7))
+np.save(HERE / "cube.npy", rows.astype("int32").reshape(3, 2, 2))
+np.save(HERE / "narrow.npy", np.zeros((4, 0), "int32"))
+np.save(HERE / "truth.npy", rows > 4)
+np.save(HERE / "complex.npy", rows.astype("complex64"))
+np.save(HERE / "text.npy", rows.astype("U5"))
+np.save(HERE / "fields.npy", np.zeros((3, 4), [("id", "<i4")]))
+np.savez(HERE / "archive.npz", rows=rows)
+with open(HERE / "two.npy", "wb") as file:
+    np.save(file, rows.astype("int32"))
+    np.save(file, rows.astype("int32"))
+
+
+def written_by_hand(name, header, data):
+    """What other writers than this NumPy write, and this one reads."""
+    header = header.encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    path = HERE / f"{name}.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+    return np.load(path)
+
+
+# Python 2 on Windows; other libraries.
+for name, descr, header in [
+    ("python-2", "<i8", "{'descr': '<i8', 'fortran_order': False, 'shape': (3L, 4L), }"),
+    ("quotes", "<i4", '{"shape": (3,4), "fortran_order": False, "descr": "i4"}'),
+    ("names", "<u2", "{'descr': 'uint16', 'fortran_order': False, 'shape': (3, 4)}"),
+]:
+    assert np.array_equal(written_by_hand(name, header, rows.astype(descr).tobytes()), rows)
+
+# Matrices: every value is exact in half precision.
+values = np.array([[0.5, -2.0, 1024.0], [6.103515625e-05, 5.960464477539063e-08, -0.0]])
+for dtype in ["float16", "float32", "float64", ">f2", ">f4", ">f8"]:
+    np.save(HERE / f"matrix-{dtype.replace('>', 'big-')}.npy", values.astype(dtype))
+np.save(HERE / "matrix-fortran.npy", np.asfortranarray(values.astype("float16")))
+np.save(HERE / "matrix-int8.npy", np.array([[-128, 127, 0], [1, 2, 3]], "int8"))
+np.save(HERE / "matrix-exact.npy", np.array([[1, 2**53 + 1]], "int64"))
+np.save(HERE / "matrix-nan.npy", np.array([[np.nan, np.inf], [-np.inf, 1.0]], "float16"))
 np.save(HERE / "float.npy", rows.astype("float32"))
 np.save(HERE / "empty.npy", np.zeros((0, 4), "int32"))
 np.save(HERE / "negative.npy", np.array([[1, 2], [3, -1]], "int64"))
@@ -77,3 +122,17 @@ parquet("nested-ids", pa.array([[row] for row in ids]), steps)
 parquet("text-step", ids, [str(step) for step in steps], step_type=pa.string())
 parquet("no-step", ids, steps, names=("ids", "steps"))
 parquet("zstd", ids, steps, compression="zstd")
+
+# Many pages in each column chunk.
+for version in ["1.0", "2.0"]:
+    for dictionary in [False, True]:
+        for compression in ["none", "snappy"]:
+            name = f"pages-v{version[0]}-{'dictionary' if dictionary else 'plain'}-{compression}"
+            pages.by_pyarrow(
+                HERE / f"{name}.parquet",
+                data_page_version=version,
+                use_dictionary=dictionary,
+                compression=compression,
+            )
+pages.by_polars(HERE / "pages-polars.parquet")
+pages.by_pandas(HERE / "pages-pandas.parquet")

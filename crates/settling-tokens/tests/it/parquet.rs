@@ -52,6 +52,33 @@ fn files_read_as_pyarrow_wrote_them() {
     }
 }
 
+/// Files of pages.py: 40 rows of 9 ids, 8 of each step, in many pages.
+#[test]
+fn columns_of_many_pages_read_as_others_wrote_them() {
+    let right = |row: usize| (0..9).map(move |at| ((row * 7919 + at * 104_729) % 50_277) as u32);
+    let all: Vec<u32> = (0..40).flat_map(right).collect();
+    let mut names: Vec<String> = vec!["pages-polars".to_owned(), "pages-pandas".to_owned()];
+    for version in ["1", "2"] {
+        for coding in ["plain", "dictionary"] {
+            for codec in ["none", "snappy"] {
+                names.push(format!("pages-v{version}-{coding}-{codec}"));
+            }
+        }
+    }
+    for name in names {
+        let file = ParquetTokens::open(golden(&name)).unwrap();
+        assert_eq!((file.rows(), file.width()), (40, 9), "{name}");
+        assert_eq!(file.steps().collect::<Vec<_>>(), [0, 1, 2, 3, 4].map(Step), "{name}");
+        assert_eq!(file.read_rows(0..40).unwrap().ids(), all, "{name}");
+        for row in 0..40 {
+            let found = file.read_rows(row..row + 1).unwrap();
+            assert_eq!(found.ids(), &all[9 * row..9 * row + 9], "{name} {row}");
+        }
+        let third = file.step(Step(3)).unwrap().read_rows(0..8).unwrap();
+        assert_eq!(third.ids(), &all[9 * 24..9 * 32], "{name}");
+    }
+}
+
 #[test]
 fn rows_are_found_by_their_step_wherever_they_lie() {
     for name in ["u16", "i64", "unsorted"] {
