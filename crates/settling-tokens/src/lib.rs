@@ -45,9 +45,7 @@ pub use parquet_rows::{ParquetStep, ParquetTokens};
 pub use ranges::Shards;
 // What the constructors here take.
 pub use settling_core::{LocalFile, ReadRange};
-pub use text::{
-    Document, END_OF_TEXT, Tokenizer, check_vocabulary, read_json_lines, read_text_files,
-};
+pub use text::{Document, Tokenizer, check_vocabulary, read_json_lines, read_text_files};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

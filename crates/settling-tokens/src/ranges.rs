@@ -18,6 +18,10 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
     let name = bytes.name();
     let path = Path::new(&name);
     let expected = range.end.saturating_sub(range.start);
+    if expected == 0 {
+        // Nobody need answer this.
+        return Ok(Vec::new());
+    }
     let read = bytes.read_range(range.clone()).map_err(|error| Error::io("read", path, error))?;
     if read.len() as u64 != expected {
         let message = format!(
@@ -33,7 +37,7 @@ pub(crate) fn read_exactly(bytes: &dyn ReadRange, range: Range<u64>) -> Result<V
 
 /// What a file is by its first bytes, where that is neither of the formats read here: for messages.
 pub(crate) fn format_of(start: &[u8]) -> Option<&'static str> {
-    let known: [(&[u8], &str); 13] = [
+    let known: [(&[u8], &str); 14] = [
         (b"PK\x03\x04", "a zip archive, such as an .npz: save one array with numpy.save"),
         (b"PAR1", "Parquet"),
         (b"\x93NUMPY", "a .npy file"),
@@ -45,12 +49,16 @@ pub(crate) fn format_of(start: &[u8]) -> Option<&'static str> {
         (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
         (b"BZh", "compressed by bzip2"),
         (b"\xfd7zXZ\0", "compressed by xz"),
+        (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
+        (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
         (b"version https://git-lfs", "a pointer of Git LFS: fetch the file itself"),
-        (b"\x80", "a Python pickle: load it and save it with numpy.save"),
     ];
     let is = |(mark, _): &&(&[u8], &str)| start.starts_with(mark);
     if let Some((_, format)) = known.iter().find(is) {
         return Some(format);
+    }
+    if let [0x80, 2..=5, ..] = start {
+        return Some("a Python pickle: load it and save what is in it with numpy.save");
     }
     let text = start.trim_ascii_start();
     (text.starts_with(b"<!") || text.starts_with(b"<html")).then_some("a web page")

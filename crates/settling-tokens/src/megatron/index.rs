@@ -18,7 +18,7 @@ use settling_core::ReadRange;
 
 use super::token_type::TokenType;
 use crate::error::{Error, ErrorKind};
-use crate::ranges::read_exactly;
+use crate::ranges::{format_of, read_exactly};
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
 const HEADER: u64 = 34;
@@ -40,11 +40,16 @@ impl Index {
         let name = bytes.name();
         let fault = |message: String| Error::at(ErrorKind::Format, Path::new(&name), message);
         let length = bytes.len();
+        let header = read_exactly(&*bytes, 0..length.min(HEADER))?;
+        if let Some(format) = format_of(&header).filter(|_| !header.starts_with(MAGIC)) {
+            return Err(fault(format!(
+                "is not the .idx file of a Megatron data set: it is {format}"
+            )));
+        }
         if length < HEADER {
             let message = format!("{length} bytes are no .idx file: its header alone has {HEADER}");
             return Err(fault(message));
         }
-        let header = read_exactly(&*bytes, 0..HEADER)?;
         if !header.starts_with(MAGIC) {
             return Err(fault("is not the .idx file of a Megatron data set: bad magic".into()));
         }
@@ -54,12 +59,21 @@ impl Index {
             return Err(fault(format!("byte 9: expected version 1, found {version}")));
         }
         let element = TokenType::from_code(code).ok_or_else(|| {
-            fault(format!("byte 17: expected a type of tokens (3, 4, 5 or 8), found code {code}"))
+            let name = TokenType::name_of_another(code);
+            fault(format!(
+                "byte 17: expected a type of tokens (3, 4, 5 or 8), found code {code}{name}: save the rows as .npy with integers that NumPy reads"
+            ))
         })?;
         let expected = sequences
             .checked_mul(12)
             .and_then(|arrays| arrays.checked_add(boundaries.checked_mul(8)?))
             .and_then(|arrays| arrays.checked_add(HEADER));
+        if sequences > 0 && expected.and_then(|bytes| bytes.checked_add(sequences)) == Some(length)
+        {
+            return Err(fault(format!(
+                "is the index of a multimodal data set: after {sequences} sequences and {boundaries} document boundaries come {sequences} modes, a byte each. Only text is read: save its rows as .npy"
+            )));
+        }
         if expected != Some(length) {
             let expected = expected.map_or("more than 2^64".to_owned(), |bytes| bytes.to_string());
             return Err(fault(format!(

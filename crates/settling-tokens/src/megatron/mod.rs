@@ -1,14 +1,17 @@
 //! Megatron's data sets: `.bin` and `.idx`.
 
 mod index;
+mod llm_c;
 mod token_type;
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use settling_core::{ReadRange, Step, TokenBatch, TokenSource};
+use settling_core::{LocalFile, ReadRange, Step, TokenBatch, TokenSource};
 
 use self::index::Index;
+use self::llm_c::is_llm_c;
 use crate::error::{Error, ErrorKind, check_rows};
 use crate::ranges::{Shards, open_file, read_exactly};
 
@@ -75,7 +78,21 @@ impl MegatronTokens {
             let message = "is an index: name the .bin beside it";
             return Err(Error::at(ErrorKind::Format, bin, message));
         }
-        Self::open_with_index(bin, bin.with_extension("idx"))
+        let (bytes, index) = (open_file(bin)?, bin.with_extension("idx"));
+        let index = LocalFile::open(&index).map_err(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Error::io("open", &index, error);
+            }
+            if let Err(error) = open_bare(bin) {
+                return error;
+            }
+            let message = format!(
+                "has no {} beside it, so nobody says how long its rows are. If it is nothing but tokens, as nanoGPT's train.bin of uint16, cut rows and save them as .npy: ids = numpy.fromfile(BIN, \"uint16\"); numpy.save(\"rows.npy\", ids[:len(ids) // T * T].reshape(-1, T))",
+                index.display()
+            );
+            Error::at(ErrorKind::Io, bin, message)
+        })?;
+        Self::with_index(bytes, index)
     }
 
     /// Opens a `.bin` and an `.idx` that lies elsewhere: as [`open`](Self::open).
@@ -98,7 +115,7 @@ impl MegatronTokens {
         width: usize,
         element: TokenType,
     ) -> Result<Self, Error> {
-        Self::new(open_file(path.as_ref())?, width, element)
+        Self::new(open_bare(path.as_ref())?, width, element)
     }
 
     /// Opens the shards of a `.bin`, in their order. A row may begin in one and end in the next.
@@ -115,7 +132,7 @@ impl MegatronTokens {
         for (place, path) in paths.iter().enumerate() {
             check_shard_name(path.as_ref(), place, paths.len())?;
         }
-        let parts: Result<Vec<_>, _> = paths.iter().map(|path| open_file(path.as_ref())).collect();
+        let parts: Result<Vec<_>, _> = paths.iter().map(|path| open_bare(path.as_ref())).collect();
         Self::new(Shards::new(parts?)?, width, element)
     }
 
@@ -266,6 +283,17 @@ impl TokenSource for MegatronTokens {
         TokenBatch::new(ids, self.width)
             .map_err(|error| self.fault(ErrorKind::Format, error.to_string()))
     }
+}
+
+/// Opens a file of nothing but tokens; of one that is known to begin with a header, the header
+/// would be taken for tokens too.
+fn open_bare(path: &Path) -> Result<LocalFile, Error> {
+    let bytes = open_file(path)?;
+    let Some(element) = is_llm_c(&bytes)? else { return Ok(bytes) };
+    let message = format!(
+        "is a data file of llm.c: a header of 1,024 bytes before {element} tokens. Cut rows and save them as .npy: ids = numpy.fromfile(BIN, \"{element}\", offset=1024); numpy.save(\"rows.npy\", ids[:len(ids) // T * T].reshape(-1, T))"
+    );
+    Err(Error::at(ErrorKind::Format, path, message))
 }
 
 /// A name such as `document-00003-of-00020.bin` tells the place of a shard; any other name tells

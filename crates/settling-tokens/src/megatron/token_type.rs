@@ -39,6 +39,16 @@ impl TokenType {
         }
     }
 
+    /// What a code that is none of tokens stands for, for messages.
+    pub(super) fn name_of_another(code: u8) -> &'static str {
+        match code {
+            1 => " (uint8: bytes, as of a byte-level model or of images)",
+            2 => " (int8: bytes)",
+            6 | 7 => " (floating point)",
+            _ => "",
+        }
+    }
+
     /// The number in `size()` bytes.
     pub(super) fn number(self, bytes: &[u8]) -> i64 {
         let mut word = [0; 8];

@@ -7,6 +7,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
+use crate::ranges::format_of;
+
+/// How many characters of a field's name a message shows.
+const LONGEST_NAME: usize = 40;
 
 /// A text and where it is from; [`Tokenizer::pack`](crate::Tokenizer::pack) takes documents as they
 /// are.
@@ -36,11 +40,13 @@ pub fn read_text_files<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Document>, Err
 
 fn read_text_file(path: &Path) -> Result<Document, Error> {
     let content = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let text = String::from_utf8(content).map_err(|error| {
-        let place = error.utf8_error().valid_up_to();
-        Error::at(ErrorKind::Format, path, format!("byte {place} is not UTF-8"))
+    let text = std::str::from_utf8(without_mark(&content)).map_err(|error| {
+        let place = error.valid_up_to() + content.len() - without_mark(&content).len();
+        let cause = format_of(&content).map(|format| format!(": it is {format}"));
+        let message = format!("byte {place} is not UTF-8{}", cause.unwrap_or_default());
+        Error::at(ErrorKind::Format, path, message)
     })?;
-    Ok(Document { name: path.display().to_string(), text: without_mark(text) })
+    Ok(Document { name: path.display().to_string(), text: text.to_owned() })
 }
 
 /// Reads JSON lines: one object per line, whose string in `field` is a document. Empty lines are
@@ -84,20 +90,21 @@ fn read_lines(path: &Path, field: &str) -> Result<Vec<Document>, Error> {
         if read == 0 {
             break;
         }
-        let line = match number {
-            1 => bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(&bytes),
-            _ => &bytes,
-        };
+        let line = if number == 1 { without_mark(&bytes) } else { &bytes };
         if line.trim_ascii().is_empty() {
             continue;
         }
         let fault = |message: String| {
             Error::at(ErrorKind::Format, path, format!("line {number}: {message}"))
         };
-        let value: Value = serde_json::from_slice(line)
-            .map_err(|error| fault(format!("expected a JSON object, found {error}")))?;
+        let value: Value = serde_json::from_slice(line).map_err(|error| {
+            let cause = format_of(line).filter(|_| number == 1);
+            let cause = cause.map_or(String::new(), |format| format!(": the file is {format}"));
+            fault(format!("expected a JSON object, found {error}{cause}"))
+        })?;
         let Value::Object(mut object) = value else {
-            return Err(fault(format!("expected a JSON object, found {}", kind(&value))));
+            let found = kind(&value);
+            return Err(fault(format!("expected a JSON object, found {found}: one on each line")));
         };
         let text = match object.remove(field) {
             Some(Value::String(text)) => text,
@@ -106,7 +113,8 @@ fn read_lines(path: &Path, field: &str) -> Result<Vec<Document>, Error> {
                 return Err(fault(format!("expected a string in `{field}`, found {found}")));
             }
             None => {
-                let fields: Vec<_> = object.keys().take(8).map(String::as_str).collect();
+                let short = |key: &String| key.chars().take(LONGEST_NAME).collect();
+                let fields: Vec<String> = object.keys().take(8).map(short).collect();
                 let found = fields.join("`, `");
                 return Err(fault(format!("no field `{field}`: found `{found}`")));
             }
@@ -127,12 +135,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 /// Some editors begin a file with a mark that is no text.
-fn without_mark(text: String) -> String {
-    match text.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    }
+pub(super) fn without_mark(content: &[u8]) -> &[u8] {
+    content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content)
 }

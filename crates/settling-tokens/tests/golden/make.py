@@ -89,6 +89,11 @@ for dtype in ["int16", "int32", "int64"]:
 megatron("megatron-float32", small, "float32")
 megatron("megatron-ragged", [[1, 2, 3], [4, 5, 6], [7, 8], [9, 10, 11]], "uint16")
 megatron("megatron-negative", [[1, 2], [3, -15260]], "int16")
+megatron("megatron-uint8", small % 256, "uint8")
+megatron("megatron-multimodal", rows, "uint16")
+with open(HERE / "megatron-multimodal.idx", "ab") as idx:
+    # Of text and of an image; megatron.core.datasets.indexed_dataset writes them behind all else.
+    idx.write(np.array([0, 1, 0], "int8").tobytes())
 
 # Parquet as the data set of the paper has it: a list of ids and the step of its batch, a row each.
 ids = [[step * 10 + row, row, 65535, step] for step in (0, 2, 7) for row in range(3)]

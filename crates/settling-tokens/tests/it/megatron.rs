@@ -134,6 +134,8 @@ fn a_header_that_cannot_be_true_is_refused() {
         ("version", index_with(9, &[2]), "expected version 1, found 2"),
         ("code 6", index_with(17, &[6]), "found code 6"),
         ("code 0", index_with(17, &[0]), "found code 0"),
+        ("code 1", index_with(17, &[1]), "found code 1 (uint8: bytes"),
+        ("older", index_with(0, b"TNTIDX\0\0"), "an index of Megatron's older formats"),
         ("2^63 sequences", index_with(18, &huge), "more than 2^64 bytes"),
         ("2^63 documents", index_with(26, &huge), "more than 2^64 bytes"),
         ("2^60 sequences", index_with(18, &(1_u64 << 60).to_le_bytes()), "the file is cut"),
@@ -189,6 +191,47 @@ fn an_index_that_does_not_fit_its_data_names_the_sequence() {
     }
     let error = self::open("megatron-ragged").unwrap_err();
     assert!(error.to_string().contains("sequence 2 has 2 tokens, sequence 0 has 3"), "{error}");
+}
+
+#[test]
+fn what_else_is_called_bin_and_idx_is_named() {
+    // As megatron.core.datasets.indexed_dataset writes of text and images: a mode of each sequence.
+    let error = open("megatron-multimodal").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format);
+    assert!(
+        error.to_string().contains("multimodal") && error.to_string().contains(".npy"),
+        "{error}"
+    );
+    let error = open("megatron-uint8").unwrap_err();
+    assert!(error.to_string().contains("uint8") && error.to_string().contains(".npy"), "{error}");
+
+    // nanoGPT's: tokens and nothing else.
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("train.bin");
+    std::fs::copy(golden("megatron-u16.bin"), &bin).unwrap();
+    let error = MegatronTokens::open(&bin).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    for part in ["train.bin: has no ", "train.idx", "nanoGPT", "numpy.fromfile(BIN, \"uint16\")"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+
+    // llm.c's: a header, which must not be taken for tokens.
+    for (mark, element, size) in [(20_240_520_u32, "uint16", 2), (20_240_801, "uint32", 4)] {
+        let mut bytes = [mark, 1, 100].map(u32::to_le_bytes).concat();
+        bytes.resize(1024 + 100 * size, 0);
+        std::fs::write(&bin, &bytes).unwrap();
+        for error in [
+            MegatronTokens::open(&bin).unwrap_err(),
+            MegatronTokens::open_bin(&bin, 2, TokenType::U16).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Format);
+            let offset = format!("numpy.fromfile(BIN, \"{element}\", offset=1024)");
+            assert!(error.to_string().contains("llm.c"), "{error}");
+            assert!(error.to_string().contains(&offset), "{error}");
+        }
+        // Of another length it is none.
+        MegatronTokens::new(Memory::new(&bytes[..1026]), 1, TokenType::U16).unwrap();
+    }
 }
 
 /// Row 44 of the fault matrix.

@@ -62,6 +62,44 @@ fn a_line_that_is_no_document_is_named() {
 }
 
 #[test]
+fn files_that_are_no_text_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines.jsonl");
+    let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, part) in [
+        (&utf16[..], "UTF-16: save it as UTF-8"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "compressed by gzip"),
+        (b"\x28\xb5\x2f\xfd\x04\0", "compressed by zstd"),
+        (b"PAR1\x15\xff", "Parquet"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        for error in [read_json_lines(&path, "text").err(), read_text_files(&[&path]).err()] {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), ErrorKind::Format);
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    // One array instead of lines.
+    std::fs::write(&path, b"[\n{\"text\": \"a\"}\n]\n").unwrap();
+    let error = read_json_lines(&path, "text").unwrap_err().to_string();
+    assert!(error.contains("line 1: expected a JSON object"), "{error}");
+}
+
+#[test]
+fn long_lines_and_long_names_cost_what_they_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines.jsonl");
+    let long = "x".repeat(3 << 20);
+    std::fs::write(&path, format!("{{\"text\": \"{long}\"}}\r\n{{\"text\": \"\"}}\r\n").as_bytes())
+        .unwrap();
+    let found = read_json_lines(&path, "text").unwrap();
+    assert_eq!((found[0].text.len(), found[1].text.len(), found.len()), (3 << 20, 0, 2));
+    std::fs::write(&path, format!("{{\"{long}\": \"\"}}").as_bytes()).unwrap();
+    let error = read_json_lines(&path, "text").unwrap_err().to_string();
+    assert!(error.contains("no field `text`: found `xxx") && error.len() < 500, "{}", error.len());
+}
+
+#[test]
 fn cut_or_changed_lines_are_documents_or_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lines.jsonl");
