@@ -28,7 +28,7 @@ struct Args {
     /// The second
     #[arg(long)]
     b: PathBuf,
-    /// Token rows for both: .npy, int32, int64 or uint16
+    /// Token rows for both: .npy of any integers
     #[arg(long)]
     tokens: PathBuf,
     /// Where the pictures go: the start of their names

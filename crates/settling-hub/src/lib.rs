@@ -6,8 +6,9 @@
 //! published: revisions are resolved to commits, downloads verified and resumed, and what is too
 //! large to download is read by byte ranges. The `hf-hub` crate does the talking below; use it
 //! itself to upload, to search, or where one file of one model is all you want. This crate is the
-//! heaviest of its workspace: some 290 packages, a C compiler (for TLS), and minutes of a first
-//! build. For checkpoints that are on disk, use `settling-checkpoint` alone.
+//! heaviest of its workspace: some 260 packages, most of them for Xet, the hub's storage protocol,
+//! which hf-hub cannot be built without; a C compiler (for TLS); and minutes of a first build. For
+//! checkpoints that are on disk, use `settling-checkpoint` alone.
 //!
 //! | you want | use |
 //! |---|---|

@@ -9,7 +9,7 @@
 //!
 //! | you have | use |
 //! |---|---|
-//! | an array of NumPy | [`NpyTokens`] |
+//! | an array of NumPy | [`NpyTokens`]; of activations, no tokens: [`NpyMatrix`] |
 //! | training data of Pythia or another Megatron run: `.bin` and `.idx`, whole or in shards | [`MegatronTokens`] |
 //! | batches by training step in Parquet | `ParquetTokens`, with the feature `parquet` |
 //! | text files, JSON lines | [`read_text_files`], [`read_json_lines`] and [`Tokenizer::pack`] |
@@ -18,8 +18,22 @@
 //! For tokenization at scale use the `tokenizers` crate itself, and save an array from NumPy. Call
 //! [`check_vocabulary`] on rows from elsewhere before a model sees them.
 //!
-//! A row of T + 1 tokens for a context of T has T inputs and T targets; its last token is a target
-//! only.
+//! # What rows are
+//!
+//! Token ids, one sequence per row, all rows equally long. A row of T + 1 tokens for a context of T
+//! has T inputs and T targets; its last token is a target only. A `.npy` file of them holds one array
+//! of shape (rows, T) or (rows, T + 1), in integers of any type. In Python:
+//!
+//! ```python
+//! import numpy, transformers
+//! tokenizer = transformers.AutoTokenizer.from_pretrained("EleutherAI/pythia-70m")
+//! ids = tokenizer(open("text.txt").read(), add_special_tokens=False).input_ids
+//! T = 2048
+//! ids = numpy.array(ids[: len(ids) // (T + 1) * (T + 1)], "int32")
+//! numpy.save("rows.npy", ids.reshape(-1, T + 1))
+//! ```
+//!
+//! In Rust: [`Tokenizer::pack`] and [`write_npy`], which the example `rows_of_text` puts together.
 //!
 //! # Crate features
 //!

@@ -105,6 +105,50 @@ fn similarity_is_one_of_a_matrix_with_itself() {
     assert_eq!(code, 3, "{stderr}");
 }
 
+/// A `.npy` file with this text as its header.
+fn npy(path: &Path, header: &str, data: &[u8]) {
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    fs::write(path, [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), data].concat()).unwrap();
+}
+
+#[test]
+fn similarity_reads_matrices_of_numpy() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let value = |row: usize, column: usize| ((row * row + 3 * column * row) % 17) as f64;
+    let (rows, columns) = (12, 5);
+    let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column)));
+    let wide: Vec<u8> = cells.flat_map(f64::to_le_bytes).collect();
+    npy(&at("c.npy"), "{'descr': '<f8', 'fortran_order': False, 'shape': (12, 5), }", &wide);
+    let cells = (0..columns).flat_map(|column| (0..rows).map(move |row| value(row, column)));
+    let whole: Vec<u8> = cells.flat_map(|value| (value as i16).to_be_bytes()).collect();
+    npy(&at("f.npy"), "{'descr': '>i2', 'fortran_order': True, 'shape': (12L, 5L), }", &whole);
+    let draws = ["--permutations", "19", "--samples", "19"];
+    let files = [at("c.npy"), at("f.npy")];
+    let arguments = [&[text(&files[0]), text(&files[1])], &draws[..]].concat();
+    let table = succeed(&mut settling("similarity", &arguments));
+    for (name, end) in [("debiased CKA", "1.0000"), ("Procrustes", "1.0000"), ("features", "5")] {
+        let line = table.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.ends_with(end), "{table}");
+    }
+
+    npy(&at("nested.npy"), &"[".repeat(22), &wide);
+    npy(&at("short.npy"), "{'descr': '<f8', 'fortran_order': False, 'shape': (12, 6), }", &wide);
+    npy(&at("flat.npy"), "{'descr': '<f8', 'fortran_order': False, 'shape': (60,), }", &wide);
+    for (name, part) in [
+        ("nested.npy", "expected a dictionary"),
+        ("short.npy", "take 576 bytes, found 480"),
+        ("flat.npy", "expected the shape (rows, columns), found (60,)"),
+    ] {
+        let begin = std::time::Instant::now();
+        let (code, _, stderr) =
+            run(&mut settling("similarity", &[text(&files[0]), text(&at(name))]));
+        assert_eq!(code, 3, "{stderr}");
+        assert!(stderr.contains(part) && stderr.matches(name).count() == 1, "{stderr}");
+        assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+    }
+}
+
 #[test]
 fn an_audit_tells_a_sound_run_from_a_broken_one() {
     let folder = TempDir::new().unwrap();

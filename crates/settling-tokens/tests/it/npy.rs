@@ -138,6 +138,22 @@ fn what_is_no_table_of_tokens_is_named() {
     }
 }
 
+#[test]
+fn a_cut_or_changed_matrix_gives_as_many_numbers_or_an_error() {
+    for name in ["matrix-float16.npy", "matrix-fortran.npy", "python-2.npy"] {
+        let whole = std::fs::read(golden(name)).unwrap();
+        let read = |bytes: &[u8]| NpyMatrix::new(bytes.to_vec())?.read();
+        let right = read(&whole).unwrap();
+        every_cut(&whole, |cut, what| {
+            assert_eq!(read(cut).unwrap_err().kind(), ErrorKind::Format, "{name} {what}");
+        });
+        every_change(&whole, |changed, what| match read(changed) {
+            Ok(found) => assert_eq!(found.len(), right.len(), "{name} {what}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Format, "{name} {what}: {error}"),
+        });
+    }
+}
+
 /// Row 46 of the fault matrix.
 #[test]
 fn a_cut_or_changed_file_gives_as_many_tokens_or_an_error() {

@@ -194,7 +194,7 @@ fn a_cut_or_changed_file_gives_tokens_or_an_error() {
         }
     }));
     let before = peak();
-    for name in ["u16", "plain", "i64"] {
+    for name in ["u16", "plain", "i64", "pages-v1-plain-snappy"] {
         let whole = std::fs::read(golden(name)).unwrap();
         let right = read_all(&whole).unwrap();
         every_cut(&whole, |cut, what| {

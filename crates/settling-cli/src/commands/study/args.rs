@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// suite what tells them apart (70m)
     #[arg(long, value_delimiter = ',', required = true)]
     pub(super) models: Vec<String>,
-    /// Token rows: .npy, int32, int64 or uint16, T or T+1 tokens per row (the last of T+1 is a
+    /// Token rows: .npy of any integers, T or T+1 tokens per row (the last of T+1 is a
     /// target only) [default: of Pythia, the first 128 of the last batch it was trained on, as the
     /// paper took them]
     #[arg(long)]
