@@ -42,6 +42,7 @@
 //! * **parquet**: `ParquetTokens`, through the `parquet` crate without Arrow. Adds about a minute
 //!   to a first build.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 mod megatron;
