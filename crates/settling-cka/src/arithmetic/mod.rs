@@ -5,3 +5,4 @@ pub(crate) mod moments;
 pub(crate) mod product;
 pub(crate) mod random;
 pub(crate) mod svd;
+pub(crate) mod unit;

@@ -1,8 +1,12 @@
 //! The permutation null and the bootstrap.
 
-use settling_cka::{ErrorKind, LinearCka, Undefined, bootstrap, permutation_null};
+use settling_cka::{ErrorKind, LinearCka, Resampling, Undefined, bootstrap, permutation_null};
 
 use crate::data::{Mat, cka};
+
+fn draws(draws: usize, seed: u64) -> Resampling {
+    Resampling { draws, seed }
+}
 
 /// `y` is `share` of `x` and noise.
 fn related(seed: u64, rows: usize, cols: usize, share: f64) -> (Mat, Mat) {
@@ -19,9 +23,10 @@ fn related(seed: u64, rows: usize, cols: usize, share: f64) -> (Mat, Mat) {
 fn draws_scatter_about_the_floor() {
     for (rows, cols) in [(30, 40), (200, 5), (3000, 4)] {
         let (x, y) = related(1, rows, cols, 0.5);
-        let mut all = LinearCka::new().with_null(200, 7);
+        let mut all = LinearCka::new().with_null(draws(200, 7));
         all.update(x.view(), y.view()).unwrap();
-        for null in [all.finish_with_null(), permutation_null(x.view(), y.view(), 200, 7).unwrap()]
+        for null in
+            [all.finish_with_null(), permutation_null(x.view(), y.view(), draws(200, 7)).unwrap()]
         {
             assert_eq!(null.draws().len(), 200);
             assert_eq!(null.observed().biased(), null.summary(|c| c.biased()).map(|s| s.observed));
@@ -40,7 +45,7 @@ fn draws_scatter_about_the_floor() {
 fn a_draw_is_the_value_of_rows_in_another_order() {
     // All 6 orders of 3 rows turn up in 60 draws, and nothing else.
     let (x, y) = related(3, 3, 2, 1.0);
-    let null = permutation_null(x.view(), y.view(), 60, 5).unwrap();
+    let null = permutation_null(x.view(), y.view(), draws(60, 5)).unwrap();
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let values = orders.map(|order| cka(&x, &y.permuted(&order)).biased().unwrap());
     let mut seen = [false; 6];
@@ -58,7 +63,7 @@ fn unrelated_rows_have_even_p_values() {
     let mut tenths = [0; 10];
     for seed in 0..200 {
         let (x, y) = related(1000 + seed, 16, 3, 0.0);
-        let null = permutation_null(x.view(), y.view(), 99, seed).unwrap();
+        let null = permutation_null(x.view(), y.view(), draws(99, seed)).unwrap();
         let p = null.summary(|cka| cka.debiased()).unwrap().p_value;
         tenths[((p * 10.0).ceil() as usize - 1).min(9)] += 1;
     }
@@ -69,7 +74,7 @@ fn unrelated_rows_have_even_p_values() {
 fn batches_and_seeds_of_a_null() {
     let (x, y) = related(4, 2500, 3, 0.2);
     let stream = |batch: usize, seed| {
-        let mut all = LinearCka::new().with_null(5, seed);
+        let mut all = LinearCka::new().with_null(draws(5, seed));
         for start in (0..2500).step_by(batch) {
             let end = 2500.min(start + batch);
             all.update(x.view().slice_rows(start..end), y.view().slice_rows(start..end)).unwrap();
@@ -91,14 +96,15 @@ fn batches_and_seeds_of_a_null() {
 #[test]
 fn nulls_without_a_value_say_why() {
     let constant = Mat { values: vec![0.1; 10], rows: 10, cols: 1 };
-    let null = permutation_null(constant.view(), Mat::normal(1, 10, 1).view(), 9, 1).unwrap();
+    let null =
+        permutation_null(constant.view(), Mat::normal(1, 10, 1).view(), draws(9, 1)).unwrap();
     let undefined = null.summary(|cka| cka.biased());
     assert_eq!(undefined, Err(Undefined::ZeroVariance(settling_cka::Side::X)));
     let empty = Mat { values: vec![], rows: 0, cols: 2 };
-    let null = permutation_null(empty.view(), empty.view(), 9, 1).unwrap();
+    let null = permutation_null(empty.view(), empty.view(), draws(9, 1)).unwrap();
     assert!(null.summary(|cka| cka.biased()).is_err());
     let (x, y) = related(1, 10, 2, 1.0);
-    let none = permutation_null(x.view(), y.view(), 0, 1).unwrap();
+    let none = permutation_null(x.view(), y.view(), draws(0, 1)).unwrap();
     assert_eq!(none.summary(|cka| cka.biased()).unwrap().p_value, 1.0);
 }
 
@@ -113,7 +119,8 @@ fn intervals_cover_the_value_of_the_population() {
     let (mut covered, mut errors, mut values) = (0, Vec::new(), Vec::new());
     for seed in 0..60 {
         let (x, y) = related(500 + seed, 60, 4, 0.7);
-        let interval = bootstrap(x.view(), y.view(), 200, seed).unwrap().interval(0.9).unwrap();
+        let interval =
+            bootstrap(x.view(), y.view(), draws(200, seed)).unwrap().interval(0.9).unwrap();
         assert!(interval.low < interval.observed && interval.observed < interval.high);
         covered += i32::from(interval.low <= population && population <= interval.high);
         errors.push(interval.standard_error);
@@ -133,11 +140,11 @@ fn bootstraps_do_not_depend_on_threads_and_refuse_too_few_rows() {
     let (x, y) = related(1, 30, 3, 1.0);
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| bootstrap(x.view(), y.view(), 20, 3).unwrap())
+        pool.install(|| bootstrap(x.view(), y.view(), draws(20, 3)).unwrap())
     };
     assert_eq!(with(1), with(4));
     let (x, y) = related(1, 3, 2, 1.0);
-    let few = bootstrap(x.view(), y.view(), 5, 1).unwrap();
+    let few = bootstrap(x.view(), y.view(), draws(5, 1)).unwrap();
     assert!(few.draws().iter().all(Result::is_err));
     assert!(few.interval(0.9).is_err());
 }
@@ -146,7 +153,7 @@ fn bootstraps_do_not_depend_on_threads_and_refuse_too_few_rows() {
 #[test]
 fn equal_draws_count_whatever_rounding_does_to_them() {
     let x = Mat::normal(1, 4, 1);
-    let null = permutation_null(x.view(), x.view(), 500, 1).unwrap();
+    let null = permutation_null(x.view(), x.view(), draws(500, 1)).unwrap();
     for shift in [0.0, 1e-17, -1e-17] {
         let seen = std::cell::Cell::new(0_u32);
         let value = |_: &settling_cka::Cka| {
