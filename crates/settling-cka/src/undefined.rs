@@ -49,8 +49,8 @@ pub enum Undefined {
     VarianceTooSmall(Side),
     /// The denominator of the debiased value is not positive, or not known to three digits.
     #[error(
-        "the debiased self-similarity of {0} is not positive beyond rounding: its rows are equally far from each other, or one of them \
-         is millions of times farther away than the others"
+        "the debiased self-similarity of {0} is not positive beyond rounding: its rows are equally far from each other, or all but one of \
+         them are equal, or one is millions of times farther away than the others"
     )]
     SelfTermNotPositive(Side),
     /// The numerator of the debiased value is not known to three digits of the denominator.
@@ -58,11 +58,11 @@ pub enum Undefined {
         "the debiased similarity is lost in rounding: some rows of x and of y are millions of times farther away than the others"
     )]
     CrossTermUnknown,
-    /// What varies in a given Gram matrix is no more than the rounding of its elements: they are
-    /// one constant, large beside all differences.
+    /// Nothing varies in a given Gram matrix, or no more than the rounding of its elements, which
+    /// are one constant, large beside all differences.
     #[error(
-        "the Gram matrix of {0} is constant but for rounding: center the features before it is formed, or take rbf_cka for a \
-         wide kernel"
+        "the Gram matrix of {0} is constant but for rounding: all its rows are equal, or its features lie too far from zero or its kernel \
+         is too wide for the digits of f64; center the features before it is formed, or take rbf_cka"
     )]
     KernelLost(Side),
     /// PWCCA weights the canonical variates, and of equal correlations the variates are any basis

@@ -2,8 +2,7 @@
 
 use settling_core::MatView;
 
-use crate::arithmetic::block::Centered;
-use crate::arithmetic::product::gram_of_rows;
+use crate::arithmetic::distances::distances;
 use crate::check::{check, check_pair};
 use crate::cka::{Cka, SideSums};
 use crate::error::{Error, ErrorKind};
@@ -35,7 +34,7 @@ pub enum Bandwidth {
 /// distance below zero or more off its diagonal than on it
 /// ([`NotAKernel`](crate::ErrorKind::NotAKernel)), or an element is not finite or beyond ±2^900.
 /// Not every matrix that passes is that of a kernel. [`Undefined`](crate::ErrorKind::Undefined)
-/// with [`KernelLost`](Undefined::KernelLost) where what varies in a matrix is no more than the
+/// with [`KernelLost`](Undefined::KernelLost) where nothing varies in a matrix, or no more than the
 /// rounding of its elements.
 ///
 /// # Example
@@ -154,39 +153,6 @@ fn rbf<T: Copy + Into<f64>>(
     Ok(Gram::of_kernel(k, rows, 0.0).0)
 }
 
-/// All `(n, n)` distances between rows.
-fn distances<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Vec<f64> {
-    let rows = m.rows();
-    let (block, unit) = Centered::all(m);
-    let mut k = gram_of_rows(&block.columns);
-    let norms: Vec<f64> = (0..rows).map(|row| k[row * (rows + 1)]).collect();
-    for i in 0..rows {
-        for j in 0..=i {
-            let (squared, norms) =
-                (norms[i] + norms[j] - 2.0 * k[i * rows + j], norms[i] + norms[j]);
-            // Near each other and far from the mean, three digits or more have cancelled; much
-            // nearer to the mean than others, they have vanished.
-            let distance = if squared < 1e-3 * norms || norms < 1e-200 {
-                distance(m.row(i), m.row(j))
-            } else {
-                squared.sqrt() * unit.value()
-            };
-            (k[i * rows + j], k[j * rows + i]) = (distance, distance);
-        }
-    }
-    k
-}
-
-fn distance<T: Copy + Into<f64>>(a: &[T], b: &[T]) -> f64 {
-    let differences = || a.iter().zip(b).map(|(&a, &b)| (a.into() - b.into()).abs());
-    let largest = differences().fold(0.0, f64::max);
-    if largest == 0.0 {
-        return 0.0;
-    }
-    let squares = differences().map(|difference| (difference / largest) * (difference / largest));
-    largest * squares.sum::<f64>().sqrt()
-}
-
 /// The root of the median of the squares; of an even number of them, of the mean of the middle two.
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
@@ -222,7 +188,6 @@ fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Err
             (values[row * rows + col], values[col * rows + row]) = (mean, mean);
         }
     }
-    let constant = values.iter().all(|&value| value == values[0]);
     // Elements are rounded: by half a unit of the largest, at most.
     let rounding = 0.5 * f64::EPSILON * largest;
     let (gram, scale) = Gram::of_kernel(values, rows, rounding);
@@ -237,7 +202,7 @@ fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Err
     }
     let SideSums { trace, frobenius_squared, .. } = gram.sums();
     let norm = frobenius_squared.sqrt();
-    if !constant && norm * scale < 1024.0 * rows as f64 * rounding {
+    if rows > 1 && norm * scale <= 1024.0 * rows as f64 * rounding {
         return Err(Undefined::KernelLost(side).into());
     }
     // The trace is the sum of the eigenvalues, the norm the root of the sum of their squares.

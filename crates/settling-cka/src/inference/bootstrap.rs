@@ -5,6 +5,8 @@ use std::fmt;
 use rayon::prelude::*;
 use settling_core::MatView;
 
+use crate::arithmetic::distances::{LOST, distances};
+use crate::arithmetic::product::dot;
 use crate::arithmetic::random::Random;
 use crate::check::check_pair;
 use crate::cka::Cka;
@@ -59,8 +61,8 @@ impl BootstrapInterval {
 /// The rounding that values near 1 differ by, to be on the safe side.
 const DEGENERATE: f64 = 1e-12;
 
-/// The draws of a bootstrap that have no value. Shown as "3 of 999 draws have no value, because
-/// ...".
+/// The draws of a bootstrap that have no value. Shown as "3 of 999 draws have no value, because of
+/// the rows drawn: ...".
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct UndefinedDraws {
@@ -68,15 +70,21 @@ pub struct UndefinedDraws {
     pub count: usize,
     /// Of so many.
     pub draws: usize,
-    /// Why the first of them has none; in this reason "rows" are the rows that were drawn.
+    /// The most frequent reason; "rows" in it are the rows that were drawn.
     pub reason: Undefined,
+    /// How many have this reason.
+    pub with_reason: usize,
 }
 
 impl fmt::Display for UndefinedDraws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { count, draws, reason } = self;
+        let Self { count, draws, reason, with_reason } = self;
         let verb = if *count == 1 { "has" } else { "have" };
-        write!(f, "{count} of {draws} draws {verb} no value, because of the rows drawn: {reason}")
+        write!(f, "{count} of {draws} draws {verb} no value, because of the rows drawn")?;
+        if with_reason < count {
+            write!(f, " ({with_reason} of them for this reason)")?;
+        }
+        write!(f, ": {reason}")
     }
 }
 
@@ -95,9 +103,16 @@ impl BootstrapDraws {
     /// The draws without a value, if there are any.
     #[must_use]
     pub fn undefined(&self) -> Option<UndefinedDraws> {
-        let mut reasons = self.draws.iter().filter_map(|draw| draw.err());
-        let reason = reasons.next()?;
-        Some(UndefinedDraws { count: 1 + reasons.count(), draws: self.draws.len(), reason })
+        let reasons: Vec<Undefined> = self.draws.iter().filter_map(|draw| draw.err()).collect();
+        let frequency = |reason| reasons.iter().filter(|&other| *other == reason).count();
+        // Of as many the first one.
+        let reason = *reasons.iter().rev().max_by_key(|reason| frequency(**reason))?;
+        Some(UndefinedDraws {
+            count: reasons.len(),
+            draws: self.draws.len(),
+            reason,
+            with_reason: frequency(reason),
+        })
     }
 
     /// The interval between the quantiles `(1 - level) / 2` and `(1 + level) / 2` of the draws that
@@ -183,12 +198,11 @@ pub fn bootstrap<T: Copy + Into<f64>, U: Copy + Into<f64>>(
         let too_few = Err(Undefined::TooFewRows { needed: 4, found: 0 });
         return Ok(BootstrapDraws { observed: Cka::default(), draws: vec![too_few; draws] });
     }
-    let (k, l) = (Gram::of_rows(x), Gram::of_rows(y));
-    let observed = k.cka(&l);
+    let observed = Gram::of_rows(x).cka(&Gram::of_rows(y));
     if let Err(reason) = observed.debiased() {
         return Ok(BootstrapDraws { observed, draws: vec![Err(reason); draws] });
     }
-    let sides = [Sampled::new(&k, kinds(x)), Sampled::new(&l, kinds(y))];
+    let sides = [Sampled::new(x), Sampled::new(y)];
     let draw = |draw: usize| {
         let mut random = Random::new(seed, [draw as u64, 0]);
         let mut weights = vec![0.0; rows];
@@ -200,62 +214,59 @@ pub fn bootstrap<T: Copy + Into<f64>, U: Copy + Into<f64>>(
 
 /// One side of the rows that are drawn from.
 struct Sampled {
-    /// The centered Gram matrix, `(rows, rows)`.
-    k: Vec<f64>,
-    /// Equal rows have equal numbers.
-    kinds: Vec<usize>,
-    /// How far an element is off, over the lengths of its two rows.
+    rows: usize,
+    /// `(rows, rows)`
+    distances: Vec<f64>,
+    /// By how much of themselves the squared distances are off.
     rounding: f64,
 }
 
 impl Sampled {
-    fn new(gram: &Gram, kinds: Vec<usize>) -> Self {
-        let (rows, lower) = (gram.rows(), gram.values());
-        let mut k = vec![0.0; rows * rows];
-        for i in 0..rows {
-            for j in 0..=i {
-                (k[i * rows + j], k[j * rows + i]) = (lower[i * rows + j], lower[i * rows + j]);
-            }
-        }
-        Self { k, kinds, rounding: (rows + gram.sums().features) as f64 * f64::EPSILON }
+    fn new<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
+        let rounding = LOST * (m.rows() + m.cols()) as f64 * f64::EPSILON;
+        Self { rows: m.rows(), distances: distances(m), rounding }
     }
 
-    /// The matrix of the rows `drawn`, about their mean with weights `w`, without its diagonal; and
-    /// how far its elements are off, in the root of the mean square.
-    fn draw(&self, drawn: &[usize], w: &[f64]) -> (Vec<f64>, f64) {
-        let (all, rows) = (self.kinds.len(), drawn.len());
+    /// The Gram matrix of the rows `drawn`, centered with weights `w` and in a unit of its own,
+    /// without its diagonal; and how far its elements are off, in the root of the mean square. None
+    /// if all rows are equal.
+    ///
+    /// From distances, since `-|a - b|² / 2` is `a · b` but for a term of either row: an outlier
+    /// that is not drawn takes no digits with it.
+    fn draw(&self, drawn: &[usize], w: &[f64]) -> Option<(Vec<f64>, f64)> {
+        let rows = drawn.len();
+        let row = |i: usize| drawn.iter().map(move |&j| self.distances[drawn[i] * self.rows + j]);
+        let largest = (0..rows).flat_map(row).fold(0.0, f64::max);
+        if largest == 0.0 {
+            return None;
+        }
+        let product = |distance: f64| -0.5 * (distance / largest) * (distance / largest);
+        let mut k: Vec<f64> = (0..rows).flat_map(row).map(product).collect();
         let total: f64 = w.iter().sum();
-        let weighted = |values: &mut dyn Iterator<Item = f64>| {
-            values.zip(w).map(|(value, w)| w * value).sum::<f64>() / total
+        let sums: Vec<f64> = k.chunks_exact(rows).map(|row| dot(row, w)).collect();
+        // `t` such that rows of `k_ij - t_i - t_j`, without their diagonals, add up to nothing:
+        // t_i (total - 2 w_i) = sums_i - Σ w t. Where a row is half of the draw, to something.
+        let shares: Vec<f64> = w.iter().map(|w| 1.0 / (total - 2.0 * w).max(0.5)).collect();
+        let weighted = |values: &mut dyn Iterator<Item = f64>| -> f64 {
+            values.zip(w).zip(&shares).map(|((value, w), share)| w * share * value).sum()
         };
-        let row = |i: usize| drawn.iter().map(move |&j| self.k[drawn[i] * all + j]);
-        let means: Vec<f64> = (0..rows).map(|i| weighted(&mut row(i))).collect();
-        let mean = weighted(&mut means.iter().copied());
-        let mut k = Vec::with_capacity(rows * rows);
-        for i in 0..rows {
-            let own = means[i] - mean;
-            k.extend(row(i).zip(&means).map(|(value, other)| value - (own + other)));
-            k[i * rows + i] = 0.0;
+        let one = 1.0 + weighted(&mut std::iter::repeat_n(1.0, rows));
+        let shift = weighted(&mut sums.iter().copied()) / one;
+        let t: Vec<f64> =
+            sums.iter().zip(&shares).map(|(sum, share)| (sum - shift) * share).collect();
+        for (i, row) in k.chunks_exact_mut(rows).enumerate() {
+            row.iter_mut().zip(&t).for_each(|(value, other)| *value -= t[i] + other);
+            row[i] = 0.0;
         }
-        let lengths = weighted(&mut drawn.iter().map(|&i| self.k[i * (all + 1)]));
-        (k, self.rounding * lengths)
+        Some((k, self.rounding * (dot(&sums, w) / (total * total)).abs()))
     }
-}
-
-/// For every row the number of the first that is equal to it.
-fn kinds<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Vec<usize> {
-    let equal = |&(a, b): &(T, T)| a.into() == b.into();
-    let same = |a: usize, b: usize| {
-        m.row(a).iter().copied().zip(m.row(b).iter().copied()).all(|pair| equal(&pair))
-    };
-    (0..m.rows()).map(|row| (0..row).find(|&other| same(row, other)).unwrap_or(row)).collect()
 }
 
 /// The ratio of weighted averages, over different rows i, j, q, r, of the terms of the unbiased
 /// HSIC `k_ij l_ij + k_ij l_qr - 2 k_ij l_iq`.
 ///
 /// All three terms are averaged over the same four rows, so that adding `f_i + f_j` to `k_ij`
-/// changes nothing, whatever the weights: matrices are about the mean of the draw, where little
+/// changes nothing, whatever the weights: rows of the matrices add up to nothing, and little
 /// cancels. Sums over different rows follow from those over all; with `A_i` and `B_i` the weighted
 /// sums of row i of either matrix,
 ///
@@ -272,12 +283,8 @@ fn weighted(sides: &[Sampled; 2], weights: &[f64]) -> Result<f64, Undefined> {
     if rows < 4 {
         return Err(Undefined::TooFewRows { needed: 4, found: rows });
     }
-    for (side, name) in sides.iter().zip([Side::X, Side::Y]) {
-        if drawn.iter().all(|&row| side.kinds[row] == side.kinds[drawn[0]]) {
-            return Err(Undefined::ZeroVariance(name));
-        }
-    }
-    let [(k, k_error), (l, l_error)] = [0, 1].map(|side: usize| sides[side].draw(&drawn, &w));
+    let draw = |side: &Sampled, name| side.draw(&drawn, &w).ok_or(Undefined::ZeroVariance(name));
+    let ((k, k_error), (l, l_error)) = (draw(&sides[0], Side::X)?, draw(&sides[1], Side::Y)?);
     // Of each row: Σ w k and Σ w² k.
     let row_sums = |k: &[f64]| -> Vec<[f64; 2]> {
         let sums = |row: &[f64]| {
@@ -313,7 +320,7 @@ fn weighted(sides: &[Sampled; 2], weights: &[f64]) -> Result<f64, Undefined> {
     let own = |k: &[f64], sums: &[[f64; 2]], error: f64, side| {
         let (value, magnitude) = hsic(k, k, sums, sums);
         // As `Cka::debiased`: three digits at the least.
-        let rounding = (2.0 * magnitude.sqrt() + error) * error;
+        let rounding = (2.0 * value.max(0.0).sqrt() + error) * error;
         let rounding = rounding.max(rows as f64 * f64::EPSILON * magnitude);
         if value > 1024.0 * rounding {
             Ok(value)
@@ -335,12 +342,14 @@ mod tests {
     fn weights_are_rows_without_the_terms_of_copies() {
         let x: Vec<f64> = (0..14).map(|k| (f64::from(k) * 1.3).sin()).collect();
         let y: Vec<f64> = (0..7).map(|k| (f64::from(k) * 0.9).cos()).collect();
-        let (k, l) = (Gram::of_rows(MatView::new(&x, 7, 2)), Gram::of_rows(MatView::new(&y, 7, 1)));
-        let debiased = k.cka(&l).debiased().unwrap();
-        let sides = [Sampled::new(&k, (0..7).collect()), Sampled::new(&l, (0..7).collect())];
-        let [k, l] = [&sides[0].k, &sides[1].k];
+        let (x, y) = (MatView::new(&x, 7, 2), MatView::new(&y, 7, 1));
+        let debiased = Gram::of_rows(x).cka(&Gram::of_rows(y)).debiased().unwrap();
+        let sides = [Sampled::new(x), Sampled::new(y)];
         assert!((weighted(&sides, &[1.0; 7]).unwrap() - debiased).abs() < 1e-13);
 
+        let product = |m: MatView<'_, f64>, i: usize, j: usize| dot(m.row(i), m.row(j));
+        let gram = |m| -> Vec<f64> { (0..49).map(|at| product(m, at / 7, at % 7)).collect() };
+        let [k, l] = &[gram(x), gram(y)];
         let drawn = [0, 0, 1, 2, 2, 2, 3, 4, 6];
         let mean = |term: &dyn Fn(&[usize]) -> f64| {
             let (mut sum, mut count) = (0.0, 0.0);

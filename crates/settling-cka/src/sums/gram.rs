@@ -77,11 +77,6 @@ impl Gram {
         &self.diagonal
     }
 
-    /// The lower triangle, row-major.
-    pub(crate) fn values(&self) -> &[f64] {
-        &self.values
-    }
-
     pub(crate) fn sums(&self) -> SideSums {
         self.sums
     }

@@ -1,6 +1,8 @@
 //! The permutation null and the bootstrap.
 
-use settling_cka::{ErrorKind, LinearCka, Resampling, Undefined, bootstrap, permutation_null};
+use settling_cka::{
+    ErrorKind, LinearCka, Resampling, Side, Undefined, bootstrap, permutation_null,
+};
 
 use crate::data::{Mat, cka};
 
@@ -99,7 +101,7 @@ fn nulls_without_a_value_say_why() {
     let null =
         permutation_null(constant.view(), Mat::normal(1, 10, 1).view(), draws(9, 1)).unwrap();
     let undefined = null.summary(|cka| cka.biased());
-    assert_eq!(undefined, Err(Undefined::ZeroVariance(settling_cka::Side::X)));
+    assert_eq!(undefined, Err(Undefined::ZeroVariance(Side::X)));
     let empty = Mat { values: vec![], rows: 0, cols: 2 };
     let null = permutation_null(empty.view(), empty.view(), draws(9, 1)).unwrap();
     assert!(null.summary(|cka| cka.biased()).is_err());
@@ -162,4 +164,100 @@ fn equal_draws_count_whatever_rounding_does_to_them() {
         };
         assert_eq!(null.summary(value).unwrap().p_value, 1.0);
     }
+}
+
+/// Eight of twelve rows of x are equal: of some draws all, and of more all but one.
+#[test]
+fn draws_without_a_value_are_counted_and_say_why() {
+    let mut x = Mat { values: vec![0.3; 12], rows: 12, cols: 1 };
+    x.values[2..6].copy_from_slice(&[2.0, -1.0, 0.7, 5.0]);
+    let (_, y) = related(3, 12, 2, 0.0);
+    for (x, y, side) in [(&x, &y, Side::X), (&y, &x, Side::Y)] {
+        let found = bootstrap(x.view(), y.view(), draws(999, 1)).unwrap();
+        let count = found.draws().iter().filter(|draw| draw.is_err()).count();
+        // None of the four: (8/12)^12 is 0.008. One: 4 ((9/12)^12 - (8/12)^12) is 0.096. Together
+        // 104 ± 9.6 draws.
+        assert!((65..=145).contains(&count), "{count}");
+        let with = |reason| found.draws().iter().filter(|&&draw| draw == Err(reason)).count();
+        let constant = with(Undefined::ZeroVariance(side));
+        assert!((1..=20).contains(&constant), "{constant}");
+        assert_eq!(with(Undefined::SelfTermNotPositive(side)), count - constant);
+        let interval = found.interval(0.9).unwrap();
+        let undefined = interval.undefined.unwrap();
+        assert_eq!(Some(undefined), found.undefined());
+        assert_eq!((undefined.count, undefined.draws), (count, 999));
+        let text = undefined.to_string();
+        let start = format!("{count} of 999 draws have no value, because of the rows drawn (");
+        assert!(text.starts_with(&start), "{text}");
+        assert_eq!(undefined.reason, Undefined::SelfTermNotPositive(side));
+        assert_eq!(undefined.with_reason, count - constant);
+        assert!(text.ends_with(&undefined.reason.to_string()), "{text}");
+        // The interval is of the others.
+        let defined: Vec<f64> = found.draws().iter().filter_map(|draw| draw.ok()).collect();
+        let within = defined.iter().filter(|v| (interval.low..=interval.high).contains(*v)).count();
+        assert!((within as f64 / defined.len() as f64 - 0.9).abs() <= 0.01, "{within}");
+    }
+}
+
+/// Two rows of x differ from all others: most draws lack one of them, and an interval of the rest
+/// is no answer.
+#[test]
+fn an_interval_of_a_minority_is_refused_with_the_reason() {
+    let mut x = Mat { values: vec![0.3; 8], rows: 8, cols: 1 };
+    (x.values[2], x.values[3]) = (2.0, -1.0);
+    let y = Mat::normal(1, 8, 2);
+    let all = bootstrap(x.view(), y.view(), draws(999, 2)).unwrap();
+    // 1 - 2 (7/8)^8 + (6/8)^8 = 0.413 of all draws have both.
+    let count = all.undefined().unwrap().count;
+    assert!((500..=670).contains(&count), "{count}");
+    let error = all.interval(0.95).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undefined);
+    assert_eq!(error.undefined(), Some(Undefined::SelfTermNotPositive(Side::X)));
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{count} of 999 draws have no value")), "{text}");
+    assert!(text.contains("all but one of them are equal"), "{text}");
+}
+
+/// What is undefined for the rows themselves is so for that reason, once.
+#[test]
+fn undefined_rows_are_not_resampled() {
+    let constant = Mat { values: vec![0.1; 10], rows: 10, cols: 1 };
+    let y = Mat::normal(1, 10, 2);
+    let found = bootstrap(y.view(), constant.view(), draws(20, 1)).unwrap();
+    let error = found.interval(0.9).unwrap_err();
+    assert_eq!(error.undefined(), Some(Undefined::ZeroVariance(Side::Y)));
+    assert_eq!(error.to_string(), "zero variance: all rows of y are equal");
+    let (x, y) = related(1, 3, 2, 1.0);
+    let error = bootstrap(x.view(), y.view(), draws(5, 1)).unwrap().interval(0.9).unwrap_err();
+    assert_eq!(error.undefined(), Some(Undefined::TooFewRows { needed: 4, found: 3 }));
+}
+
+/// All draws 1, or -1: a point that says nothing.
+#[test]
+fn intervals_without_width_are_marked() {
+    let (x, y) = related(5, 30, 3, 1.0);
+    let own = bootstrap(x.view(), x.view(), draws(200, 1)).unwrap().interval(0.95).unwrap();
+    assert!(own.is_degenerate() && (own.low - 1.0).abs() <= 1e-12, "{own:?}");
+    let scaled = x.clone().scale_cols(|_| 1e-170).offset(|_| 0.0);
+    let own = bootstrap(x.view(), scaled.view(), draws(200, 1)).unwrap().interval(0.95).unwrap();
+    assert!(own.is_degenerate(), "{own:?}");
+    let other = bootstrap(x.view(), y.view(), draws(200, 1)).unwrap().interval(0.95).unwrap();
+    assert!(!other.is_degenerate() && other.undefined.is_none(), "{other:?}");
+}
+
+/// Draws without an outlier have the values of the rows without it: its distance is no offset that
+/// swallows their digits.
+#[test]
+fn an_outlier_costs_draws_without_it_no_digits() {
+    let (near, y) = related(6, 24, 3, 0.5);
+    let mut x = near.clone();
+    (0..3).for_each(|col| x.values[7 * 3 + col] += f64::from(1 << 20));
+    let [near, far] = [&near, &x].map(|m| bootstrap(m.view(), y.view(), draws(300, 4)).unwrap());
+    let mut alike = 0;
+    for (near, far) in near.draws().iter().zip(far.draws()) {
+        let (near, far) = (near.unwrap(), far.unwrap());
+        alike += i32::from((near - far).abs() <= 1e-6);
+    }
+    // (23/24)^24 is 0.360: 108 ± 8.3 draws.
+    assert!((75..=141).contains(&alike), "{alike}");
 }

@@ -213,3 +213,54 @@ fn finished_sums_have_to_be_finite() {
         }
     }
 }
+
+/// Constant in every mini-batch, and not the same constant: nothing varies within batches.
+#[test]
+fn mini_batches_of_equal_rows_say_which() {
+    let y = Mat::normal(1, 8, 2);
+    let value = |values: [f64; 2], swapped: bool| {
+        let mut batches = MinibatchCka::new();
+        let mut more = MinibatchCka::new();
+        for (value, into) in values.into_iter().zip([&mut batches, &mut more]) {
+            let x = Mat { values: vec![value; 8], rows: 8, cols: 1 };
+            let (a, b) = if swapped { (y.view(), x.view()) } else { (x.view(), y.view()) };
+            into.update(a, b).unwrap();
+        }
+        batches.merge(more).unwrap();
+        batches.value().unwrap_err()
+    };
+    assert_eq!(value([0.1, 0.1], false), Undefined::ZeroVariance(Side::X));
+    assert_eq!(value([0.1, 0.1], true), Undefined::ZeroVariance(Side::Y));
+    assert_eq!(value([0.1, 0.2], false), Undefined::ZeroVarianceInBatches(Side::X));
+    let reason = value([0.1, 0.2], true).to_string();
+    assert_eq!(reason, "zero variance: within every mini-batch all rows of y are equal");
+}
+
+/// One element of both sides a million times the others: neither term of its batch may be dropped
+/// without the other.
+#[test]
+fn an_outlier_in_a_mini_batch_keeps_all_three_terms() {
+    let (mut x, mut y) = (Mat::normal(1, 64, 32), Mat::normal(2, 64, 32));
+    let value = |x: &Mat, y: &Mat| {
+        let mut batches = MinibatchCka::new();
+        for start in (0..64).step_by(8) {
+            let [x, y] = [x, y].map(|m| m.view().slice_rows(start..start + 8));
+            batches.update(x, y).unwrap();
+        }
+        batches.value().unwrap()
+    };
+    (x.values[100], y.values[100]) = (1e6, 1e6);
+    let found = value(&x, &y);
+    assert!(found.abs() <= 1.0, "{found}");
+    // By the definition, U-centred matrices of whole numbers of 2^-20: products of up to 2^80 in
+    // f64, where the greatest element of a centred one is 10^6 times what the terms are made of.
+    let mut terms = [0.0; 3];
+    for start in (0..64).step_by(8) {
+        let part =
+            |m: &Mat| Mat { values: m.values[start * 32..][..256].to_vec(), rows: 8, cols: 32 };
+        let sums = crate::data::unbiased_terms(&part(&x), &part(&y));
+        terms.iter_mut().zip(sums).for_each(|(term, sum)| *term += sum);
+    }
+    let expected = terms[0] / (terms[1] * terms[2]).sqrt();
+    assert!((found - expected).abs() <= 1e-8, "{found} {expected}");
+}
