@@ -95,3 +95,31 @@ pub enum Undefined {
     )]
     BoundViolated,
 }
+
+impl Undefined {
+    /// The side whose rows are the reason, if it is one of the two.
+    ///
+    /// ```
+    /// use settling_cka::{Side, Undefined};
+    ///
+    /// assert_eq!(Undefined::ZeroVariance(Side::Y).side(), Some(Side::Y));
+    /// assert_eq!(Undefined::TooFewRows { needed: 4, found: 3 }.side(), None);
+    /// ```
+    #[must_use]
+    pub fn side(&self) -> Option<Side> {
+        match *self {
+            Self::ZeroVariance(side)
+            | Self::ZeroVarianceInBatches(side)
+            | Self::VarianceTooSmall(side)
+            | Self::SelfTermNotPositive(side)
+            | Self::KernelLost(side)
+            | Self::ComponentsCoincide(side)
+            | Self::ZeroBandwidth(side) => Some(side),
+            Self::TooFewRows { .. }
+            | Self::CrossTermUnknown
+            | Self::CorrelationsCoincide(_)
+            | Self::NoConvergence
+            | Self::BoundViolated => None,
+        }
+    }
+}
