@@ -104,10 +104,13 @@ fn show(
         };
         println!("{layer:>3} {}", row.iter().map(value).collect::<String>());
     }
+    let undefined = table.iter().flatten().find_map(|cka| cka.debiased().err());
+    if let Some(reason) = undefined {
+        println!("  -: undefined; the first: {reason}");
+    }
     let names: Vec<String> = (0..table.len().max(columns)).map(|layer| layer.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let values: Vec<Option<f64>> = table.iter().flatten().map(|cka| cka.debiased().ok()).collect();
-    let undefined = table.iter().flatten().find_map(|cka| cka.debiased().err());
     let reason = undefined.map(|reason| format!(" A dash: {reason}.")).unwrap_or_default();
     let figure = heat_map(&HeatMap {
         title: &format!("What {component} writes: CKA, layer by layer"),

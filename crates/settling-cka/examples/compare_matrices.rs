@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
-use settling_cka::{MatView, linear_cka, permutation_null};
+use settling_cka::{MatView, Resampling, linear_cka, permutation_null};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Sixteen rows: four features, and six others of which the first two are made from them.
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("debiased CKA {:.3}  0 on average for independent features", cka.debiased()?);
 
     // The rows of one side in another order have nothing to do with those of the other.
-    let null = permutation_null(x, y, 999, 0)?;
+    let null = permutation_null(x, y, Resampling::default())?;
     let chance = null.summary(|cka| cka.debiased())?;
     println!(
         "by chance    {:.3} ± {:.3}, p = {:.3}",

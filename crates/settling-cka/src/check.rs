@@ -5,10 +5,14 @@ use settling_core::MatView;
 use crate::error::{Error, ErrorKind};
 use crate::undefined::Side;
 
-/// The greatest magnitude of an element. Fourth powers of centered rows are summed and squares of
-/// traces are formed: with rows `n` and features `d` these are at most `16 (n d)² 2^800`, finite
-/// for every `n d < 2^100`.
-const LIMIT: f64 = f64::from_bits((1023 + 200) << 52);
+/// The greatest magnitude of an element: sums of `n < 2^100` elements are finite. What is
+/// multiplied is brought near 1 before.
+const LIMIT: f64 = f64::from_bits((1023 + 900) << 52);
+
+/// What features are made of.
+pub(crate) trait Element: Copy + Into<f64> + Sync {}
+
+impl<T: Copy + Into<f64> + Sync> Element for T {}
 
 /// Checks that every element is finite and within [`LIMIT`].
 pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Result<(), Error> {
@@ -32,8 +36,8 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
             }
             if value.abs() > LIMIT {
                 let message = format!(
-                    "{side} is {value:e} at row {row}, column {col}: expected magnitudes up to 2^200 (1.6e60); \
-                     divide {side} by a power of two, CKA does not depend on it"
+                    "{side} is {value:e} at row {row}, column {col}: expected magnitudes up to 2^900 (8.5e270); \
+                     divide {side} by a power of two, no similarity depends on it"
                 );
                 return Err(Error::new(ErrorKind::TooLarge, message));
             }
@@ -49,7 +53,7 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
 /// # Errors
 ///
 /// If the numbers of rows differ, a width is 0 or not that of `widths`, or an element is not finite
-/// or beyond ±2^200.
+/// or beyond ±2^900.
 ///
 /// # Example
 ///
@@ -64,9 +68,9 @@ pub(crate) fn check<T: Copy + Into<f64>>(m: MatView<'_, T>, side: Side) -> Resul
 /// assert!(error.to_string().contains("y is NaN at row 1, column 0"));
 /// assert_eq!(check_pair(x, x, Some([2, 1])).unwrap_err().kind(), ErrorKind::WidthDiffers);
 /// ```
-pub fn check_pair<T: Copy + Into<f64>>(
+pub fn check_pair<T: Copy + Into<f64>, U: Copy + Into<f64>>(
     x: MatView<'_, T>,
-    y: MatView<'_, T>,
+    y: MatView<'_, U>,
     widths: Option<[usize; 2]>,
 ) -> Result<(), Error> {
     if x.rows() != y.rows() {

@@ -1,5 +1,6 @@
 //! CKA as sums over rows, and the numbers that follow from them.
 
+use crate::arithmetic::unit::Unit;
 use crate::error::Error;
 use crate::undefined::{Side, Undefined};
 
@@ -90,8 +91,72 @@ pub struct CkaSums {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cka {
+    /// In units of powers of two of either side.
     sums: CkaSums,
     errors: Errors,
+    units: [Unit; 2],
+    /// The debiased terms, where they were formed from pairs of rows.
+    debiased: Option<Debiased>,
+}
+
+/// The three terms of a debiased value, `h` of [`Cka::debiased`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Debiased {
+    pub(crate) xy: Term,
+    pub(crate) xx: Term,
+    pub(crate) yy: Term,
+}
+
+/// A number, and a bound of the rounding in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) value: f64,
+    pub(crate) rounding: f64,
+}
+
+impl Term {
+    /// Whether three digits of it are known: below, what remains of a difference may be nothing but
+    /// rounding.
+    fn is_known(self) -> bool {
+        self.value > 1024.0 * self.rounding
+    }
+}
+
+impl Debiased {
+    /// The terms times `weight`, in units that make the rows of either side `factors` as long.
+    pub(crate) fn times(self, weight: f64, [x, y]: [f64; 2]) -> Self {
+        let times = |Term { value, rounding }: Term, factor: f64| {
+            let factor = weight * (factor * factor);
+            Term { value: value * factor, rounding: rounding * factor }
+        };
+        Self { xy: times(self.xy, x * y), xx: times(self.xx, x * x), yy: times(self.yy, y * y) }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let plus =
+            |a: Term, b: Term| Term { value: a.value + b.value, rounding: a.rounding + b.rounding };
+        Self {
+            xy: plus(self.xy, other.xy),
+            xx: plus(self.xx, other.xx),
+            yy: plus(self.yy, other.yy),
+        }
+    }
+
+    pub(crate) fn ratio(self) -> Result<f64, Undefined> {
+        for (own, side) in [(self.xx, Side::X), (self.yy, Side::Y)] {
+            if !own.is_known() {
+                return Err(Undefined::SelfTermNotPositive(side));
+            }
+        }
+        let scale = self.xx.value.sqrt() * self.yy.value.sqrt();
+        // By the Cauchy-Schwarz inequality known where the other two are, but for sums over
+        // batches.
+        if (Term { value: scale, ..self.xy }).is_known() {
+            Ok(self.xy.value / scale)
+        } else {
+            Err(Undefined::CrossTermUnknown)
+        }
+    }
 }
 
 /// What products in f32 may have left in the squared Frobenius norms of [`CkaSums`].
@@ -103,8 +168,13 @@ pub(crate) struct Errors {
 }
 
 impl Cka {
-    pub(crate) fn new(sums: CkaSums, errors: Errors) -> Self {
-        Self { sums, errors }
+    /// `sums` and `errors` are of rows divided by `units`.
+    pub(crate) fn new(sums: CkaSums, errors: Errors, units: [Unit; 2]) -> Self {
+        Self { sums, errors, units, debiased: None }
+    }
+
+    pub(crate) fn with_debiased(self, debiased: Debiased) -> Self {
+        Self { debiased: Some(debiased), ..self }
     }
 
     /// The CKA of rows that were summed by another accumulator than
@@ -128,7 +198,7 @@ impl Cka {
         ];
         match named.into_iter().find(|(_, value)| !value.is_finite()) {
             Some((name, value)) => Err(Error::sum_not_finite(name, value)),
-            None => Ok(Self::new(sums, Errors::default())),
+            None => Ok(Self { sums, ..Self::default() }),
         }
     }
 
@@ -226,7 +296,9 @@ impl Cka {
     ///
     /// The diagonal terms cancel: the relative error of `h_xx` is some 10⁻¹⁶ `‖Cxx‖² / h_xx`. Rows
     /// of comparable norms keep 13 digits; a single row r times as long as the others costs a
-    /// factor of r² `features / n`.
+    /// factor of r² `features / n`. From pairs of rows ([`linear_cka_gram`](crate::linear_cka_gram),
+    /// kernels) the diagonal is left out instead of taken away, and such a row costs a factor of r
+    /// only. A value of which three digits are not known is not given.
     ///
     /// # Errors
     ///
@@ -241,40 +313,34 @@ impl Cka {
     /// Maximization", the unbiased estimator HSIC₁; Székely & Rizzo 2014, "Partial Distance
     /// Correlation with Methods for Dissimilarities", the same by U-centring.
     pub fn debiased(&self) -> Result<f64, Undefined> {
-        Ok(self.debiased_terms()?.ratio())
-    }
-
-    fn debiased_terms(&self) -> Result<DebiasedTerms, Undefined> {
         self.check(4)?;
+        self.debiased_terms().ratio()
+    }
+
+    /// The terms of at least 4 rows, in units of their sides.
+    pub(crate) fn debiased_terms(&self) -> Debiased {
         let CkaSums { x, y, cross_frobenius_squared, cross_norms, .. } = self.sums;
-        let h_xx = self.self_term(x).ok_or(Undefined::SelfTermNotPositive(Side::X))?;
-        let h_yy = self.self_term(y).ok_or(Undefined::SelfTermNotPositive(Side::Y))?;
-        let (h_xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
-        Ok(DebiasedTerms { h_xy, h_xx, h_yy })
+        let Errors { x: x_error, y: y_error, cross } = self.errors;
+        let own = |SideSums { features, trace, frobenius_squared, squared_norms }, error| {
+            self.hsic(frobenius_squared, squared_norms, trace * trace, features, error)
+        };
+        let features = x.features.max(y.features);
+        self.debiased.unwrap_or_else(|| Debiased {
+            xy: self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace, features, cross),
+            xx: own(x, x_error),
+            yy: own(y, y_error),
+        })
     }
 
-    /// `h` of a side with itself, if it is positive beyond rounding.
-    fn self_term(&self, sums: SideSums) -> Option<f64> {
-        let (value, magnitude) =
-            self.hsic(sums.frobenius_squared, sums.squared_norms, sums.trace * sums.trace);
-        // Sums of n and of `features` terms, each rounded once: their first-order error bound. An
-        // estimate that is 2^10 times that has three digits at the least; below, what remains of
-        // the difference may be nothing but rounding.
-        let rounding = (self.sums.rows + sums.features) as f64 * f64::EPSILON * magnitude;
-        (value > 1024.0 * rounding).then_some(value)
-    }
-
-    /// HSIC₁ of xy, xx and yy; the latter two, which are not negative, are 0 where they are not
-    /// positive beyond rounding.
-    pub(crate) fn unbiased_hsic(&self) -> Result<[f64; 3], Undefined> {
-        let CkaSums { rows, x, y, cross_frobenius_squared, cross_norms } = self.sums;
-        if rows < 4 {
-            return Err(Undefined::TooFewRows { needed: 4, found: rows });
-        }
-        let n = rows as f64;
-        let (xy, _) = self.hsic(cross_frobenius_squared, cross_norms, x.trace * y.trace);
-        let own = |side| self.self_term(side).unwrap_or(0.0);
-        Ok([xy, own(x), own(y)].map(|h| h / (n * (n - 3.0))))
+    /// What the rows of either side were divided by; none where all are equal.
+    pub(crate) fn units(&self) -> Result<[Option<Unit>; 2], Undefined> {
+        let unit = |sums: SideSums, unit, side| match check_trace(sums.trace, side) {
+            Ok(()) => Ok(Some(unit)),
+            Err(Undefined::ZeroVariance(_)) => Ok(None),
+            Err(reason) => Err(reason),
+        };
+        let ([x, y], sums) = (self.units, self.sums);
+        Ok([unit(sums.x, x, Side::X)?, unit(sums.y, y, Side::Y)?])
     }
 
     /// How far products in f32 may have moved [`debiased`](Self::debiased); as
@@ -285,8 +351,9 @@ impl Cka {
     /// The same as [`debiased`](Self::debiased): fewer than 4 rows, a side with no or too little
     /// variance, or a self-similarity that is not positive.
     pub fn debiased_error(&self) -> Result<f64, Undefined> {
-        let terms = self.debiased_terms()?;
-        self.ratio_error(terms.ratio(), terms.h_xx, terms.h_yy)
+        let value = self.debiased()?;
+        let Debiased { xx, yy, .. } = self.debiased_terms();
+        self.ratio_error(value, xx.value, yy.value)
     }
 
     /// The error of `value`, a ratio to the root of `x y` whose terms have the errors of the
@@ -348,11 +415,16 @@ impl Cka {
         check_trace(y.trace, Side::Y)
     }
 
-    /// `h`, and the sum of the magnitudes of its three terms.
-    fn hsic(&self, frobenius: f64, norms: f64, traces: f64) -> (f64, f64) {
+    /// `h`, and the rounding of its three terms: sums of n and of `features` terms, each rounded
+    /// once, to first order; `error` is what products in f32 may have added.
+    fn hsic(&self, frobenius: f64, norms: f64, traces: f64, features: usize, error: f64) -> Term {
         let n = self.sums.rows as f64;
         let (diagonal, total) = (n / (n - 2.0) * norms, traces / ((n - 1.0) * (n - 2.0)));
-        (frobenius - diagonal + total, frobenius + diagonal + total)
+        let magnitude = frobenius + diagonal + total;
+        let rounding = (self.sums.rows + features) as f64 * f64::EPSILON * magnitude;
+        // What f32 may have done, which is told beside the value, must be a quarter of it at most.
+        let rounding = rounding.max(error / 256.0);
+        Term { value: frobenius - diagonal + total, rounding }
     }
 }
 
@@ -364,18 +436,6 @@ pub(crate) fn check_trace(trace: f64, side: Side) -> Result<(), Undefined> {
         Err(Undefined::VarianceTooSmall(side))
     } else {
         Ok(())
-    }
-}
-
-struct DebiasedTerms {
-    h_xy: f64,
-    h_xx: f64,
-    h_yy: f64,
-}
-
-impl DebiasedTerms {
-    fn ratio(&self) -> f64 {
-        self.h_xy / (self.h_xx.sqrt() * self.h_yy.sqrt())
     }
 }
 

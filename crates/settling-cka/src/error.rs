@@ -1,5 +1,7 @@
 //! The one error of this crate.
 
+use std::fmt;
+
 use crate::undefined::{Side, Undefined};
 
 /// Why rows, or another accumulator, were refused. Whatever refused them is as it was before the
@@ -27,7 +29,7 @@ pub enum ErrorKind {
     NoFeatures,
     /// An element, or a sum given to [`Cka::from_sums`](crate::Cka::from_sums), is NaN or infinite.
     NotFinite,
-    /// An element is beyond ±2^200, so that its fourth power may overflow. No f32 is.
+    /// An element is beyond ±2^900, so that sums may overflow. No f32 is.
     TooLarge,
     /// Two accumulators differ in their arithmetic or in the draws of their null.
     OptionsDiffer,
@@ -71,6 +73,13 @@ impl Error {
             "{name} is {value}: expected a finite number; look for an overflow where it was summed"
         );
         Self::new(ErrorKind::NotFinite, message)
+    }
+
+    pub(crate) fn undefined_draws(draws: &dyn fmt::Display, reason: Undefined) -> Self {
+        let message = format!(
+            "{draws}; an interval of the others would not be that of samples like these: take more rows, or rows of which fewer are equal"
+        );
+        Self { message, ..Self::from(reason) }
     }
 
     /// The same error of one site of several.

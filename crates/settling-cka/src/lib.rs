@@ -35,8 +35,7 @@
 //! value of independent features is near 0, so it may be negative; it is never clamped.
 //!
 //! ```
-//! use settling_cka::{Undefined, linear_cka};
-//! use settling_core::MatView;
+//! use settling_cka::{MatView, Undefined, linear_cka};
 //!
 //! let x = [1.0, 2.0, 3.0, 4.0];
 //! let y = [1.0, 3.0, 2.0, 4.0];
@@ -60,7 +59,11 @@
 //! features may lie far from zero: an offset of 10⁶ standard deviations costs less than 10⁻¹².
 //! Swapping `x` and `y`, or scaling one of them by a power of two, does not change a bit; merging
 //! accumulators in another order, or the other of the two forms of [`linear_cka`], changes the
-//! result by rounding only.
+//! result by rounding only. Rows may be of any scale (elements up to 2^900, differences from
+//! 2^-900): each side is brought near 1 by a power of two before anything is squared.
+//!
+//! A value is given where three digits of it are known at the least; where more have cancelled, or
+//! where it is any of many (equal singular values), the answer is a reason, [`Undefined`].
 //!
 //! [`LinearCka::with_f32_products`] multiplies in f32 and adds up in f64, and the value says how
 //! far it may be off.
@@ -87,11 +90,11 @@ pub use estimators::matrix::CkaMatrix;
 pub use estimators::minibatch::MinibatchCka;
 pub use estimators::procrustes::Procrustes;
 pub use estimators::similarity::{BiasedCka, DebiasedCka, RbfCka, Similarity};
-pub use inference::bootstrap::{BootstrapDraws, BootstrapInterval, bootstrap};
+pub use inference::bootstrap::{BootstrapDraws, BootstrapInterval, UndefinedDraws, bootstrap};
 pub use inference::permutation::permutation_null;
-pub use null::{NullSummary, PermutationNull};
+pub use null::{NullSummary, PermutationNull, Resampling};
 #[doc(no_inline)]
-pub use settling_core::MatView;
+pub use settling_core::{BoxError, MatView};
 pub use undefined::{Side, Undefined};
 
 #[cfg(doctest)]

@@ -3,6 +3,34 @@
 use crate::cka::Cka;
 use crate::undefined::Undefined;
 
+/// How often something is drawn anew, and what the draws follow from.
+///
+/// ```
+/// use settling_cka::{MatView, Resampling, permutation_null};
+///
+/// let (x, y) = ([1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 1.0, 3.0, 5.0, 4.0]);
+/// let (x, y) = (MatView::new(&x, 5, 1), MatView::new(&y, 5, 1));
+/// // The same draws again, from the same seed.
+/// let resampling = Resampling { draws: 99, ..Resampling::default() };
+/// assert_eq!(permutation_null(x, y, resampling)?, permutation_null(x, y, resampling)?);
+/// # Ok::<(), settling_cka::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Resampling {
+    /// How many draws. The least p-value is `1 / (1 + draws)`; the ends of an interval are good to
+    /// about `1 / √draws` of its width.
+    pub draws: usize,
+    /// What the random numbers (those of SplitMix64) are drawn from.
+    pub seed: u64,
+}
+
+/// 999 draws, seed 0.
+impl Default for Resampling {
+    fn default() -> Self {
+        Self { draws: 999, seed: 0 }
+    }
+}
+
 /// CKA beside its values when rows are paired at random: what the value would be if `x` and `y` had
 /// nothing to do with each other, for these very rows.
 ///

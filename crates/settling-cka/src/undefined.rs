@@ -35,17 +35,49 @@ pub enum Undefined {
     /// All rows of one side are equal.
     #[error("zero variance: all rows of {0} are equal")]
     ZeroVariance(Side),
-    /// The rows of one side differ by so little that fourth powers of the differences leave the
-    /// range of f64.
+    /// The rows of every mini-batch of one side are equal, but not those of different ones: within
+    /// batches nothing varies.
+    #[error("zero variance: within every mini-batch all rows of {0} are equal")]
+    ZeroVarianceInBatches(Side),
+    /// The rows of one side are not equal, and differ by less than 2^-900, where a mean is not
+    /// exact; or the sums given to [`Cka::from_sums`](crate::Cka::from_sums) are so small that
+    /// squares of them vanish.
     #[error(
-        "too little variance: the squared deviations of {0} add up to less than 2^-450; multiply {0} by a power of two"
+        "too little variance: the rows of {0} are not equal, but differ by so little that f64 has no digits for it; multiply {0} by a \
+         power of two"
     )]
     VarianceTooSmall(Side),
-    /// The denominator of the debiased value is not positive, or not known to three digits: the
-    /// rows of one side are equally far from each other, or one of them is millions of times
-    /// farther away than the others.
-    #[error("the debiased self-similarity of {0} is not positive beyond rounding")]
+    /// The denominator of the debiased value is not positive, or not known to three digits.
+    #[error(
+        "the debiased self-similarity of {0} is not positive beyond rounding: its rows are equally far from each other, or all but one of \
+         them are equal, or one is millions of times farther away than the others"
+    )]
     SelfTermNotPositive(Side),
+    /// The numerator of the debiased value is not known to three digits of the denominator.
+    #[error(
+        "the debiased similarity is lost in rounding: some rows of x and of y are millions of times farther away than the others"
+    )]
+    CrossTermUnknown,
+    /// Nothing varies in a given Gram matrix, or no more than the rounding of its elements, which
+    /// are one constant, large beside all differences.
+    #[error(
+        "the Gram matrix of {0} is constant but for rounding: all its rows are equal, or its features lie too far from zero or its kernel \
+         is too wide for the digits of f64; center the features before it is formed, or take rbf_cka"
+    )]
+    KernelLost(Side),
+    /// PWCCA weights the canonical variates, and of equal correlations the variates are any basis
+    /// of a space.
+    #[error(
+        "{0} canonical correlations are equal to rounding, so that the weights of their directions are arbitrary: take SVCCA, which does \
+         not weight them"
+    )]
+    CorrelationsCoincide(usize),
+    /// SVCCA leaves out components from one on that is as large as the last that is kept.
+    #[error(
+        "the last component of {0} that is kept is as large as the first that is left out, so that which of them is kept is arbitrary: \
+         keep another share of variance"
+    )]
+    ComponentsCoincide(Side),
     /// Half of all pairs of rows of one side, or more, are at distance 0, and the median distance
     /// is to be the width of a kernel.
     #[error("the median distance between rows of {0} is 0: give the bandwidth as a distance")]
@@ -62,4 +94,32 @@ pub enum Undefined {
          please report it"
     )]
     BoundViolated,
+}
+
+impl Undefined {
+    /// The side whose rows are the reason, if it is one of the two.
+    ///
+    /// ```
+    /// use settling_cka::{Side, Undefined};
+    ///
+    /// assert_eq!(Undefined::ZeroVariance(Side::Y).side(), Some(Side::Y));
+    /// assert_eq!(Undefined::TooFewRows { needed: 4, found: 3 }.side(), None);
+    /// ```
+    #[must_use]
+    pub fn side(&self) -> Option<Side> {
+        match *self {
+            Self::ZeroVariance(side)
+            | Self::ZeroVarianceInBatches(side)
+            | Self::VarianceTooSmall(side)
+            | Self::SelfTermNotPositive(side)
+            | Self::KernelLost(side)
+            | Self::ComponentsCoincide(side)
+            | Self::ZeroBandwidth(side) => Some(side),
+            Self::TooFewRows { .. }
+            | Self::CrossTermUnknown
+            | Self::CorrelationsCoincide(_)
+            | Self::NoConvergence
+            | Self::BoundViolated => None,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::array;
 use settling_core::MatView;
 
 use crate::arithmetic::product::{Columns, Scaled};
+use crate::arithmetic::unit::Unit;
 
 /// A mean as the unevaluated sum `high + low`: far from zero a single f64 is too coarse beside the
 /// spread of the rows.
@@ -22,26 +23,23 @@ impl Mean {
         Self { low: vec![0.0; high.len()], high }
     }
 
-    /// The mean of the rows of `m`, of which there are some.
-    pub(crate) fn of<T: Copy + Into<f64>>(m: MatView<'_, T>) -> Self {
-        let mut mean = Self::start(m);
-        let deviation = mean.deviation(m);
-        mean.advance(1.0, &deviation);
-        mean
-    }
-
-    /// The mean of the rows of `m` about this one.
-    pub(crate) fn deviation<T: Copy + Into<f64>>(&self, m: MatView<'_, T>) -> Vec<f64> {
+    /// The mean of the rows of `m` about this one, and the greatest magnitude that an element has
+    /// about this one. Rows about any mean of theirs are at most twice as far from it, and half as
+    /// far at the least.
+    pub(crate) fn deviation<T: Copy + Into<f64>>(&self, m: MatView<'_, T>) -> (Vec<f64>, f64) {
         let mut sums = vec![0.0; self.high.len()];
+        let mut reach = 0.0_f64;
         for row in m.iter_rows() {
             let parts = row.iter().zip(&self.high).zip(&self.low);
             for (sum, ((&value, high), low)) in sums.iter_mut().zip(parts) {
-                *sum += (value.into() - high) - low;
+                let value = (value.into() - high) - low;
+                *sum += value;
+                reach = reach.max(value.abs());
             }
         }
         let rows = m.rows() as f64;
         sums.iter_mut().for_each(|sum| *sum /= rows);
-        sums
+        (sums, reach)
     }
 
     /// `other - self`.
@@ -63,7 +61,7 @@ impl Mean {
     }
 }
 
-/// One side of a block of rows about a mean.
+/// One side of a block of rows about a mean, in units of a power of two.
 #[derive(Clone, Debug)]
 pub(crate) struct Centered {
     pub(crate) columns: Columns<f64>,
@@ -74,17 +72,24 @@ pub(crate) struct Centered {
 }
 
 impl Centered {
-    pub(crate) fn new<T: Copy + Into<f64>>(m: MatView<'_, T>, mean: &Mean) -> Self {
-        Self::reusing(None, m, mean)
+    /// All the rows there are, of which there are some, about their mean and in their own unit.
+    pub(crate) fn all<T: Copy + Into<f64>>(m: MatView<'_, T>) -> (Self, Unit) {
+        let mut mean = Mean::start(m);
+        let (deviation, reach) = mean.deviation(m);
+        mean.advance(1.0, &deviation);
+        let unit = Unit::of(reach).unwrap_or_default();
+        (Self::reusing(None, m, &mean, unit), unit)
     }
 
-    /// As [`new`](Self::new), in the memory of a block that is no longer needed: to get and clear
-    /// some megabytes for every block costs a tenth of the time.
+    /// In the memory of a block that is no longer needed: to get and clear some megabytes for every
+    /// block costs a tenth of the time.
     pub(crate) fn reusing<T: Copy + Into<f64>>(
         spare: Option<Self>,
         m: MatView<'_, T>,
         mean: &Mean,
+        unit: Unit,
     ) -> Self {
+        let inverse = unit.inverse();
         let (rows, cols) = (m.rows(), m.cols());
         let (memory, single) =
             spare.map_or((Vec::new(), None), |spare| (spare.columns.values, spare.single));
@@ -99,7 +104,7 @@ impl Centered {
             for ((col, (high, low)), out) in means.enumerate().zip(out) {
                 let out: &mut [f64] = &mut out[start..start + 8];
                 for i in 0..8 {
-                    let value = (tile[i][col].into() - high) - low;
+                    let value = ((tile[i][col].into() - high) - low) * inverse;
                     squares[i] += value * value;
                     out[i] = value;
                 }

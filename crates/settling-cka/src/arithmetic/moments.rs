@@ -23,6 +23,9 @@
 //! `n_A d_A e_Aᵀ + n_B d_B e_Bᵀ` is then `(n_A n_B / n) δ εᵀ`, the known update of a covariance
 //! (Chan, Golub & LeVeque 1983). Products with `C` are matrix times vector: a move costs O(D²).
 //!
+//! All of it is in units of a power of two of each side (`unit.rs`), so that fourth powers of rows
+//! neither overflow nor vanish; only the means are not.
+//!
 //! Every expression treats `(a, d, P)` and `(b, e, Q)` alike, term by term, so that exchanging the
 //! sides exchanges bits.
 
@@ -31,6 +34,7 @@ use crate::arithmetic::product::{
     SINGLE_ROWS, add_cross, add_cross_single, add_gram, add_gram_single,
 };
 use crate::arithmetic::product::{axpy, dot};
+use crate::arithmetic::unit::Unit;
 
 /// The unit roundoff of f32.
 const UNIT: f64 = 1.0 / (1_u64 << 24) as f64;
@@ -40,12 +44,16 @@ pub(crate) struct Shift {
     by: Vec<f64>,
     norm: f64,
     trace: f64,
+    /// What brings the sums before the move to the unit after it.
+    rescale: f64,
 }
 
 /// One side alone: its mean, and `C`, `S`, `P` and `T` of the side with itself.
 #[derive(Clone, Debug)]
 pub(crate) struct OneSide {
     pub(crate) mean: Mean,
+    /// None as long as all rows are equal.
+    unit: Option<Unit>,
     /// `T`.
     pub(crate) trace: f64,
     /// The lower triangle of `C`, row-major `(cols, cols)`.
@@ -64,6 +72,7 @@ impl OneSide {
     pub(crate) fn new(start: Mean, cols: usize, single_precision: bool) -> Self {
         Self {
             mean: start,
+            unit: None,
             trace: 0.0,
             cross: vec![0.0; cols * cols],
             norms: 0.0,
@@ -76,10 +85,54 @@ impl OneSide {
         self.weighted.len()
     }
 
-    /// The move of these rows by `weight * delta`.
-    pub(crate) fn shift_by(&self, weight: f64, delta: &[f64]) -> Shift {
-        let by: Vec<f64> = delta.iter().map(|delta| weight * delta).collect();
-        Shift { norm: dot(&by, &by), by, trace: self.trace }
+    pub(crate) fn unit(&self) -> Unit {
+        self.unit.unwrap_or_default()
+    }
+
+    /// Makes room for rows and moves up to `reach`; the move of these rows by `weight * delta`.
+    pub(crate) fn shift_by(&mut self, reach: f64, weight: f64, delta: &[f64]) -> Shift {
+        let rescale = self.rescale(Unit::with_room(self.unit, reach));
+        let inverse = self.unit().inverse();
+        let by: Vec<f64> = delta.iter().map(|delta| weight * (delta * inverse)).collect();
+        Shift { norm: dot(&by, &by), by, trace: self.trace, rescale }
+    }
+
+    /// The moves of these rows, and those of `other`, by `weights * delta`, in one unit.
+    pub(crate) fn shifts_to_merge(
+        &mut self,
+        other: &mut Self,
+        weights: [f64; 2],
+        delta: &[f64],
+    ) -> [Shift; 2] {
+        let reach = delta.iter().fold(0.0_f64, |reach, delta| reach.max(delta.abs()));
+        let unit = Unit::with_room(self.unit.max(other.unit), reach);
+        let [own, others] = [self, other].map(|side| {
+            let rescale = side.rescale(unit);
+            (side, rescale)
+        });
+        let shift = |(side, rescale): (&mut Self, f64), weight| {
+            // There is room for `reach` already.
+            Shift { rescale, ..side.shift_by(0.0, weight, delta) }
+        };
+        [shift(own, weights[0]), shift(others, weights[1])]
+    }
+
+    /// Changes the unit to one that is not smaller. What that did to rows.
+    fn rescale(&mut self, unit: Option<Unit>) -> f64 {
+        let factor = match (self.unit, unit) {
+            (Some(from), Some(to)) if from != to => from.in_unit(to),
+            _ => 1.0,
+        };
+        self.unit = unit;
+        if factor != 1.0 {
+            let (two, three) = (factor * factor, factor * factor * factor);
+            self.trace *= two;
+            self.norms *= two * two;
+            multiply(&mut self.cross, two);
+            multiply(&mut self.weighted, three);
+            multiply(&mut self.squared_sums, two * two);
+        }
+        factor
     }
 
     /// Moves all sums but the mean.
@@ -176,6 +229,7 @@ impl Pair {
 
     pub(crate) fn shift(&mut self, rows: f64, x: &Shift, y: &Shift) {
         let (a, b) = self.sorted(x, y);
+        self.rescale(a.rescale, b.rescale);
         let cols = b.by.len();
         let mut left = vec![0.0; a.by.len()];
         let mut right = vec![0.0; cols];
@@ -198,6 +252,15 @@ impl Pair {
         axpy(&mut self.left, b.trace + rows * b.norm, &a.by);
         axpy(&mut self.right, 2.0, &right);
         axpy(&mut self.right, a.trace + rows * a.norm, &b.by);
+    }
+
+    fn rescale(&mut self, a: f64, b: f64) {
+        if (a, b) != (1.0, 1.0) {
+            self.norms *= (a * b) * (a * b);
+            multiply(&mut self.cross, a * b);
+            multiply(&mut self.left, a * b * b);
+            multiply(&mut self.right, a * a * b);
+        }
     }
 
     /// Adds rows about the mean.
@@ -238,6 +301,10 @@ impl Pair {
         let weighted = c.chunks_exact(cols).zip(&left).map(row).sum();
         (sum, rounding(weighted, a, b))
     }
+}
+
+fn multiply(values: &mut [f64], factor: f64) {
+    values.iter_mut().for_each(|value| *value *= factor);
 }
 
 fn weighted_squares(row: &[f64], weights: &[f64]) -> f64 {

@@ -2,10 +2,9 @@
 
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centered, Mean};
-use crate::arithmetic::product::gram_of_rows;
+use crate::arithmetic::distances::distances;
 use crate::check::{check, check_pair};
-use crate::cka::Cka;
+use crate::cka::{Cka, SideSums};
 use crate::error::{Error, ErrorKind};
 use crate::sums::gram::Gram;
 use crate::undefined::{Side, Undefined};
@@ -31,9 +30,12 @@ pub enum Bandwidth {
 ///
 /// # Errors
 ///
-/// If the numbers of rows differ, a matrix is empty, not square, not symmetric or has a squared
-/// distance below zero ([`NotAKernel`](crate::ErrorKind::NotAKernel)), or an element is not finite
-/// or beyond ±2^200. Not every matrix that passes is that of a kernel.
+/// If the numbers of rows differ, a matrix is empty, not square, not symmetric, has a squared
+/// distance below zero or more off its diagonal than on it
+/// ([`NotAKernel`](crate::ErrorKind::NotAKernel)), or an element is not finite or beyond ±2^900.
+/// Not every matrix that passes is that of a kernel. [`Undefined`](crate::ErrorKind::Undefined)
+/// with [`KernelLost`](Undefined::KernelLost) where nothing varies in a matrix, or no more than the
+/// rounding of its elements.
 ///
 /// # Example
 ///
@@ -50,7 +52,10 @@ pub enum Bandwidth {
 /// assert!((cka.debiased()? - linear.debiased()?).abs() < 1e-14);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> Result<Cka, Error> {
+pub fn kernel_cka<T: Copy + Into<f64>, U: Copy + Into<f64>>(
+    k: MatView<'_, T>,
+    l: MatView<'_, U>,
+) -> Result<Cka, Error> {
     if k.rows() != l.rows() {
         return Err(Error::rows_differ(k.rows(), l.rows()));
     }
@@ -58,6 +63,13 @@ pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> 
 }
 
 /// CKA with the kernel `exp(-|a - b|² / (2 σ²))` for both sides, each with a `σ` of its own.
+///
+/// # Numerics
+///
+/// For a wide kernel, of which all elements are near 1, the difference from 1 is formed: as `σ`
+/// grows the value goes to that of the linear kernel, and keeps its digits on the way. For a narrow
+/// one all rows are equally far from each other in the end: the biased value is then 1, and the
+/// debiased one has none.
 ///
 /// # Errors
 ///
@@ -90,9 +102,9 @@ pub fn kernel_cka<T: Copy + Into<f64>>(k: MatView<'_, T>, l: MatView<'_, T>) -> 
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[track_caller]
-pub fn rbf_cka<T: Copy + Into<f64>>(
+pub fn rbf_cka<T: Copy + Into<f64>, U: Copy + Into<f64>>(
     x: MatView<'_, T>,
-    y: MatView<'_, T>,
+    y: MatView<'_, U>,
     bandwidth: Bandwidth,
 ) -> Result<Cka, Error> {
     let (Bandwidth::Distance(factor) | Bandwidth::Median(factor)) = bandwidth;
@@ -101,47 +113,53 @@ pub fn rbf_cka<T: Copy + Into<f64>>(
     if x.rows() == 0 {
         return Ok(Cka::default());
     }
-    let gram = |m, side| Ok::<_, Error>(centered(rbf(m, side, bandwidth)?, x.rows()));
-    Ok(gram(x, Side::X)?.cka(&gram(y, Side::Y)?))
+    Ok(rbf(x, Side::X, bandwidth)?.cka(&rbf(y, Side::Y, bandwidth)?))
 }
 
-/// `(n, n)` kernel values of the rows of `m`.
+/// The kernel of the rows of `m`.
 fn rbf<T: Copy + Into<f64>>(
     m: MatView<'_, T>,
     side: Side,
     bandwidth: Bandwidth,
-) -> Result<Vec<f64>, Undefined> {
+) -> Result<Gram, Undefined> {
     let rows = m.rows();
-    let block = Centered::new(m, &Mean::of(m));
-    let mut k = gram_of_rows(&block.columns);
-    let norms: Vec<f64> = (0..rows).map(|row| k[row * (rows + 1)]).collect();
-    for i in 0..rows {
-        for j in 0..=i {
-            let mut squared = norms[i] + norms[j] - 2.0 * k[i * rows + j];
-            // Near each other and far from the mean: three digits or more have cancelled.
-            if squared < 1e-3 * (norms[i] + norms[j]) {
-                let columns = (0..block.columns.cols).map(|col| block.columns.col(col));
-                squared = columns.map(|col| (col[i] - col[j]) * (col[i] - col[j])).sum();
-            }
-            (k[i * rows + j], k[j * rows + i]) = (squared, squared);
-        }
+    let mut k = distances(m);
+    let largest = k.iter().copied().fold(0.0, f64::max);
+    if largest == 0.0 {
+        // Equal rows have no variance, however wide the kernel.
+        return Ok(Gram::of_kernel(k, rows, 0.0).0);
     }
-    let squared = match bandwidth {
-        Bandwidth::Distance(distance) => distance * distance,
-        Bandwidth::Median(factor) => factor * factor * median(k.clone()),
+    let (distance, factor) = match bandwidth {
+        Bandwidth::Distance(distance) => (distance, 1.0),
+        Bandwidth::Median(factor) => (median(k.clone()), factor),
     };
-    if squared == 0.0 {
+    if distance == 0.0 {
         return Err(Undefined::ZeroBandwidth(side));
     }
-    k.iter_mut().for_each(|value| *value = (-*value / (2.0 * squared)).exp());
-    Ok(k)
+    // In two steps: the product may vanish, or be infinite, where the quotient is neither.
+    let widths = |value: f64| value / distance / factor;
+    let exponent = |value: f64| -0.5 * widths(value) * widths(value);
+    let nearest = k.iter().copied().filter(|&value| value > 0.0).fold(largest, f64::min);
+    // Adding a constant to a kernel changes nothing, nor does a factor. Not to lose what varies,
+    // elements near 1 are given as their distance from it, and those that are all far below it as
+    // they are. The diagonal is 0 or 1.
+    if widths(largest) < 2.0_f64.powi(-100) {
+        k.iter_mut().for_each(|value| *value = -(*value / largest) * (*value / largest));
+    } else if exponent(nearest) < -1.0 && rows > 1 {
+        k.iter_mut().for_each(|value| *value = exponent(*value).exp());
+    } else {
+        k.iter_mut().for_each(|value| *value = exponent(*value).exp_m1());
+    }
+    Ok(Gram::of_kernel(k, rows, 0.0).0)
 }
 
+/// The root of the median of the squares; of an even number of them, of the mean of the middle two.
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     let even = values.len().is_multiple_of(2);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    if even { f64::midpoint(below.iter().copied().fold(0.0, f64::max), upper) } else { upper }
+    let lower = below.iter().copied().fold(0.0, f64::max);
+    if even { lower.hypot(upper) * std::f64::consts::FRAC_1_SQRT_2 } else { upper }
 }
 
 /// Checks and centers a Gram matrix.
@@ -170,36 +188,31 @@ fn given<T: Copy + Into<f64>>(k: MatView<'_, T>, side: Side) -> Result<Gram, Err
             (values[row * rows + col], values[col * rows + row]) = (mean, mean);
         }
     }
-    let gram = centered(values, rows);
-    let negative = gram.diagonal().iter().position(|&value| value < -1e-9 * largest);
-    match negative {
-        Some(row) => {
-            let value = gram.diagonal()[row];
-            let message = format!(
-                "the centred Gram matrix of {side} has {value} on its diagonal at row {row}: expected the squared distance of that row \
-                 from the mean, so the matrix is that of no kernel"
-            );
-            Err(Error::new(ErrorKind::NotAKernel, message))
-        }
-        None => Ok(gram),
+    // Elements are rounded: by half a unit of the largest, at most.
+    let rounding = 0.5 * f64::EPSILON * largest;
+    let (gram, scale) = Gram::of_kernel(values, rows, rounding);
+    let negative = gram.diagonal().iter().position(|&value| value * scale < -1e-9 * largest);
+    if let Some(row) = negative {
+        let value = gram.diagonal()[row] * scale;
+        let message = format!(
+            "the centred Gram matrix of {side} has {value} on its diagonal at row {row}: expected the squared distance of that row \
+             from the mean, so the matrix is that of no kernel"
+        );
+        return Err(Error::new(ErrorKind::NotAKernel, message));
     }
-}
-
-/// Takes the means of rows and columns out of a symmetric matrix.
-fn centered(mut k: Vec<f64>, rows: usize) -> Gram {
-    let n = rows as f64;
-    let means: Vec<f64> = k.chunks_exact(rows).map(|row| row.iter().sum::<f64>() / n).collect();
-    let mean = means.iter().sum::<f64>() / n;
-    let rounding =
-        n * f64::EPSILON * k.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    for (row, own) in k.chunks_exact_mut(rows).zip(&means) {
-        for (value, other) in row.iter_mut().zip(&means) {
-            *value = (*value - own) - (other - mean);
-        }
+    let SideSums { trace, frobenius_squared, .. } = gram.sums();
+    let norm = frobenius_squared.sqrt();
+    if rows > 1 && norm * scale <= 1024.0 * rows as f64 * rounding {
+        return Err(Undefined::KernelLost(side).into());
     }
-    // Squared distances from the mean that are all nothing but rounding: a constant kernel.
-    if (0..rows).all(|row| k[row * (rows + 1)].abs() <= rounding) {
-        k.fill(0.0);
+    // The trace is the sum of the eigenvalues, the norm the root of the sum of their squares.
+    if trace < 0.9 * norm {
+        let (trace, norm) = (trace * scale, norm * scale);
+        let message = format!(
+            "the centred Gram matrix of {side} has the trace {trace} and the Frobenius norm {norm}: expected a norm that is no larger, \
+             so the matrix is that of no kernel"
+        );
+        return Err(Error::new(ErrorKind::NotAKernel, message));
     }
-    Gram::of_centered(k, rows, rows)
+    Ok(gram)
 }

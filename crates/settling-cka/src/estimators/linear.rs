@@ -6,7 +6,7 @@ use crate::check::{check_pair, check_widths};
 use crate::cka::Cka;
 use crate::error::Error;
 use crate::estimators::accumulator::CkaAccumulator;
-use crate::null::PermutationNull;
+use crate::null::{PermutationNull, Resampling};
 use crate::sums::gram::Gram;
 use crate::sums::grid::{Grid, Options};
 use crate::sums::stream::{BLOCK_ROWS, Stream};
@@ -100,16 +100,15 @@ impl LinearCka {
     #[must_use]
     #[track_caller]
     pub fn with_f32_products(mut self) -> Self {
-        assert_eq!(self.rows(), 0, "the arithmetic has to be chosen before the first rows");
-        self.stream.options_mut().single = true;
+        self.stream = self.stream.with_f32_products();
         self
     }
 
-    /// Also gathers `draws` draws of the value with the rows of `y` in another order within each
-    /// block: [`finish_with_null`](Self::finish_with_null). Each takes the memory and the time of
-    /// `Cxy` once more.
+    /// Also gathers draws of the value with the rows of `y` in another order within each block:
+    /// [`finish_with_null`](Self::finish_with_null). Each takes the memory and the time of `Cxy`
+    /// once more.
     ///
-    /// The orders depend on `seed`, the number of the draw and the number of the block alone.
+    /// The orders depend on the seed, the number of the draw and the number of the block alone.
     /// Accumulators that are to be merged should have different seeds, so that their blocks are not
     /// reordered alike.
     ///
@@ -118,10 +117,8 @@ impl LinearCka {
     /// If rows were seen already.
     #[must_use]
     #[track_caller]
-    pub fn with_null(mut self, draws: usize, seed: u64) -> Self {
-        assert_eq!(self.rows(), 0, "a null has to be asked for before the first rows");
-        let options = self.stream.options_mut();
-        (options.draws, options.seed) = (draws, seed);
+    pub fn with_null(mut self, resampling: Resampling) -> Self {
+        self.stream = self.stream.with_null(resampling);
         self
     }
 
@@ -133,19 +130,19 @@ impl LinearCka {
 
     /// Adds paired rows: `x` is `(n, x_features)`, `y` is `(n, y_features)`; row i of both is the
     /// same observation. Elements of any type that converts to f64 without loss: f32, f64,
-    /// half-precision types, small integers. `n` may be 0.
+    /// half-precision types, small integers; those of `y` may be of another. `n` may be 0.
     ///
     /// # Errors
     ///
     /// If the numbers of rows differ, a width is 0 or not that of the update before, or an element
-    /// is not finite or beyond ±2^200. The accumulator is then as it was before.
-    pub fn update<T: Copy + Into<f64> + Sync>(
+    /// is not finite or beyond ±2^900. The accumulator is then as it was before.
+    pub fn update<T: Copy + Into<f64> + Sync, U: Copy + Into<f64> + Sync>(
         &mut self,
         x: MatView<'_, T>,
-        y: MatView<'_, T>,
+        y: MatView<'_, U>,
     ) -> Result<(), Error> {
         check_pair(x, y, self.widths())?;
-        self.stream.update([&[x], &[y]]);
+        self.stream.update(&[x], &[y]);
         Ok(())
     }
 
@@ -174,12 +171,11 @@ impl LinearCka {
     /// # Example
     ///
     /// ```
-    /// use settling_cka::LinearCka;
-    /// use settling_core::MatView;
+    /// use settling_cka::{LinearCka, MatView, Resampling};
     ///
     /// let x: Vec<f64> = (0..100).map(|k| f64::from(k * k % 37)).collect();
     /// let (x, y) = (MatView::new(&x, 50, 2), MatView::new(&x[..50], 50, 1));
-    /// let mut cka = LinearCka::new().with_null(99, 7);
+    /// let mut cka = LinearCka::new().with_null(Resampling { draws: 99, seed: 7 });
     /// cka.update(x, y)?;
     /// let null = cka.finish_with_null();
     /// let summary = null.summary(|cka| cka.debiased())?;
@@ -220,7 +216,7 @@ impl CkaAccumulator for LinearCka {
 /// # Errors
 ///
 /// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
-/// not finite or beyond ±2^200.
+/// not finite or beyond ±2^900.
 ///
 /// # Example
 ///
@@ -236,9 +232,9 @@ impl CkaAccumulator for LinearCka {
 /// assert!((cka.debiased()? - 1.0).abs() < 1e-14);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn linear_cka<T: Copy + Into<f64> + Sync>(
+pub fn linear_cka<T: Copy + Into<f64> + Sync, U: Copy + Into<f64> + Sync>(
     x: MatView<'_, T>,
-    y: MatView<'_, T>,
+    y: MatView<'_, U>,
 ) -> Result<Cka, Error> {
     if x.rows() < x.cols() + y.cols() { linear_cka_gram(x, y) } else { linear_cka_features(x, y) }
 }
@@ -249,10 +245,10 @@ pub fn linear_cka<T: Copy + Into<f64> + Sync>(
 /// # Errors
 ///
 /// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
-/// not finite or beyond ±2^200.
-pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
+/// not finite or beyond ±2^900.
+pub fn linear_cka_features<T: Copy + Into<f64> + Sync, U: Copy + Into<f64> + Sync>(
     x: MatView<'_, T>,
-    y: MatView<'_, T>,
+    y: MatView<'_, U>,
 ) -> Result<Cka, Error> {
     check_pair(x, y, None)?;
     let mut grid: Option<Grid> = None;
@@ -260,8 +256,8 @@ pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
         let end = x.rows().min(start + BLOCK_ROWS);
         let (x, y) = (x.slice_rows(start..end), y.slice_rows(start..end));
         match &mut grid {
-            Some(grid) => grid.add([&[x], &[y]]),
-            None => grid = Some(Grid::new([&[x], &[y]], Options::default())),
+            Some(grid) => grid.add(&[x], &[y]),
+            None => grid = Some(Grid::new(&[x], &[y], Options::default())),
         }
     }
     Ok(grid.map_or_else(Cka::default, |grid| grid.cka(0, 0)))
@@ -273,10 +269,10 @@ pub fn linear_cka_features<T: Copy + Into<f64> + Sync>(
 /// # Errors
 ///
 /// The same as [`LinearCka::update`]: the numbers of rows differ, a width is 0, or an element is
-/// not finite or beyond ±2^200.
-pub fn linear_cka_gram<T: Copy + Into<f64>>(
+/// not finite or beyond ±2^900.
+pub fn linear_cka_gram<T: Copy + Into<f64>, U: Copy + Into<f64>>(
     x: MatView<'_, T>,
-    y: MatView<'_, T>,
+    y: MatView<'_, U>,
 ) -> Result<Cka, Error> {
     check_pair(x, y, None)?;
     if x.rows() == 0 {

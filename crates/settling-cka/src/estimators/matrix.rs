@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use settling_core::MatView;
 
-use crate::check::check;
+use crate::check::{Element, check};
 use crate::cka::Cka;
 use crate::error::{Error, ErrorKind};
 use crate::sums::grid::Options;
@@ -63,8 +63,7 @@ impl CkaMatrix {
     #[must_use]
     #[track_caller]
     pub fn with_f32_products(mut self) -> Self {
-        assert_eq!(self.rows(), 0, "the arithmetic has to be chosen before the first rows");
-        self.stream.options_mut().single = true;
+        self.stream = self.stream.with_f32_products();
         self
     }
 
@@ -80,41 +79,17 @@ impl CkaMatrix {
     /// # Errors
     ///
     /// If a side has no site or not as many as before, the numbers of rows differ, a width is 0 or
-    /// not that of the update before, or an element is not finite or beyond ±2^200; the message
+    /// not that of the update before, or an element is not finite or beyond ±2^900; the message
     /// names the site. The state is then as it was before.
-    pub fn update<T: Copy + Into<f64> + Sync>(
+    pub fn update<T: Copy + Into<f64> + Sync, U: Copy + Into<f64> + Sync>(
         &mut self,
         xs: &[MatView<'_, T>],
-        ys: &[MatView<'_, T>],
+        ys: &[MatView<'_, U>],
     ) -> Result<(), Error> {
-        for (index, (side, sites)) in [(Side::X, xs), (Side::Y, ys)].into_iter().enumerate() {
-            let before = self.stream.widths().map(|widths| &widths[index]);
-            let expected = before.map_or("at least 1".to_owned(), |sites| sites.len().to_string());
-            if sites.is_empty() || before.is_some_and(|before| before.len() != sites.len()) {
-                return Err(Error::sites_differ(side, &expected, sites.len()));
-            }
-            let site = |(index, m): (usize, &MatView<'_, T>)| {
-                if m.rows() != xs[0].rows() {
-                    let (expected, found) = (xs[0].rows(), m.rows());
-                    let message = format!(
-                        "{found} rows, but the first site of x has {expected}: row i of all sites must be the same observation"
-                    );
-                    return Err(Error::new(ErrorKind::RowsDiffer, message));
-                }
-                let expected = before.map_or(m.cols(), |before| before[index]);
-                if m.cols() != expected {
-                    return Err(Error::width_differs(side, expected, m.cols()));
-                }
-                check(*m, side)
-            };
-            let all = sites.par_iter().enumerate();
-            let checked: Vec<Result<(), Error>> = all
-                .map(|(index, m)| site((index, m)).map_err(|error| error.at_site(side, index)))
-                .collect();
-            // The first in their order, whichever thread was first.
-            checked.into_iter().collect::<Result<(), Error>>()?;
-        }
-        self.stream.update([xs, ys]);
+        let before = self.stream.widths();
+        let rows = check_sites(Side::X, xs, before.map(|[xs, _]| xs.as_slice()), None)?;
+        check_sites(Side::Y, ys, before.map(|[_, ys]| ys.as_slice()), Some(rows))?;
+        self.stream.update(xs, ys);
         Ok(())
     }
 
@@ -157,4 +132,39 @@ impl Default for CkaMatrix {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Checks the sites of one side; how many rows they have.
+fn check_sites<T: Element>(
+    side: Side,
+    sites: &[MatView<'_, T>],
+    before: Option<&[usize]>,
+    rows: Option<usize>,
+) -> Result<usize, Error> {
+    let expected = before.map_or("at least 1".to_owned(), |sites| sites.len().to_string());
+    if sites.is_empty() || before.is_some_and(|before| before.len() != sites.len()) {
+        return Err(Error::sites_differ(side, &expected, sites.len()));
+    }
+    let rows = rows.unwrap_or(sites[0].rows());
+    let site = |(index, m): (usize, &MatView<'_, T>)| {
+        if m.rows() != rows {
+            let message = format!(
+                "{} rows, but the first site of x has {rows}: row i of all sites must be the same observation",
+                m.rows()
+            );
+            return Err(Error::new(ErrorKind::RowsDiffer, message));
+        }
+        let expected = before.map_or(m.cols(), |before| before[index]);
+        if m.cols() != expected {
+            return Err(Error::width_differs(side, expected, m.cols()));
+        }
+        check(*m, side)
+    };
+    let all = sites.par_iter().enumerate();
+    let checked: Vec<Result<(), Error>> = all
+        .map(|(index, m)| site((index, m)).map_err(|error| error.at_site(side, index)))
+        .collect();
+    // The first in their order, whichever thread was first.
+    checked.into_iter().collect::<Result<(), Error>>()?;
+    Ok(rows)
 }

@@ -3,7 +3,7 @@
 use faer::MatRef;
 use settling_core::MatView;
 
-use crate::arithmetic::block::{Centered, Mean};
+use crate::arithmetic::block::Centered;
 use crate::arithmetic::product::add_cross;
 use crate::arithmetic::svd::Svd;
 use crate::check::check_pair;
@@ -48,7 +48,7 @@ impl Similarity for Procrustes {
             return Err(Undefined::TooFewRows { needed: 2, found: x.rows() }.into());
         }
         let side = |m, side| {
-            let centered = Centered::new(m, &Mean::of(m));
+            let (centered, _) = Centered::all(m);
             let trace = centered.norms.iter().sum();
             check_trace(trace, side)?;
             Ok::<_, Undefined>((centered.columns, trace.sqrt()))

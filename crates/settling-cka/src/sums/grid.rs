@@ -8,6 +8,7 @@ use settling_core::MatView;
 use crate::arithmetic::block::{Centered, Mean};
 use crate::arithmetic::moments::{OneSide, Pair, Shift};
 use crate::arithmetic::random::permutation;
+use crate::check::Element;
 use crate::cka::{Cka, CkaSums, Errors, SideSums};
 
 /// The sums of every side `x` with every side `y` over the rows seen, of which there are some.
@@ -37,55 +38,37 @@ pub(crate) struct Options {
 }
 
 impl Grid {
-    pub(crate) fn new<T: Copy + Into<f64> + Sync>(
-        sides: [&[MatView<'_, T>]; 2],
+    pub(crate) fn new<T: Element, U: Element>(
+        xs: &[MatView<'_, T>],
+        ys: &[MatView<'_, U>],
         options: Options,
     ) -> Self {
-        let new = |m: &MatView<'_, T>| OneSide::new(Mean::start(*m), m.cols(), options.single);
-        let [xs, ys] = sides;
-        let pair = |x: &MatView<'_, T>, y: &MatView<'_, T>| Pair::new(x.cols(), y.cols());
+        fn sides<T: Element>(views: &[MatView<'_, T>], single: bool) -> Vec<OneSide> {
+            views.iter().map(|m| OneSide::new(Mean::start(*m), m.cols(), single)).collect()
+        }
+        let pair = |x: &MatView<'_, T>, y: &MatView<'_, U>| Pair::new(x.cols(), y.cols());
         let mut grid = Self {
             rows: 0,
-            sides: sides.map(|sides| sides.iter().map(new).collect()),
+            sides: [sides(xs, options.single), sides(ys, options.single)],
             pairs: xs.iter().flat_map(|x| ys.iter().map(move |y| pair(x, y))).collect(),
             shuffled: vec![pair(&xs[0], &ys[0]); options.draws],
             options,
             blocks: 0,
-            spare: sides.map(|sides| vec![None; sides.len()]),
+            spare: [vec![None; xs.len()], vec![None; ys.len()]],
         };
-        grid.add(sides);
+        grid.add(xs, ys);
         grid
     }
 
     /// Adds a block of rows.
-    pub(crate) fn add<T: Copy + Into<f64> + Sync>(&mut self, sides: [&[MatView<'_, T>]; 2]) {
-        let (before, added) = (self.rows as f64, sides[0][0].rows() as f64);
-        let (first, share) = (self.rows == 0, added / (before + added));
-        let options = self.options;
-        let advance = |side: &mut OneSide, m: &MatView<'_, T>, spare: Option<Centered>| {
-            let delta = side.mean.deviation(*m);
-            let shift = side.shift_by(-share, &delta);
-            if !first {
-                side.shift(before, &shift);
-            }
-            side.mean.advance(share, &delta);
-            let rows = Centered::reusing(spare, *m, &side.mean);
-            let rows = if options.single { rows.with_single() } else { rows };
-            side.add_rows(&rows);
-            (shift, rows)
-        };
-        let [xs, ys] = [0, 1].map(|index| {
-            let (own, views) = (&mut self.sides[index], sides[index]);
-            let spare = mem::take(&mut self.spare[index]);
-            let moved: Vec<(Shift, Centered)> = if options.parallel {
-                let sides = own.par_iter_mut().zip(views).zip(spare);
-                sides.map(|((side, m), spare)| advance(side, m, spare)).collect()
-            } else {
-                let sides = own.iter_mut().zip(views).zip(spare);
-                sides.map(|((side, m), spare)| advance(side, m, spare)).collect()
-            };
-            moved
-        });
+    pub(crate) fn add<T: Element, U: Element>(
+        &mut self,
+        xs: &[MatView<'_, T>],
+        ys: &[MatView<'_, U>],
+    ) {
+        let (first, options, added) = (self.rows == 0, self.options, xs[0].rows());
+        let (xs, ys) = (self.advance(0, xs), self.advance(1, ys));
+        let before = self.rows as f64;
         let multiply =
             |pair: &mut Pair, (shift_x, x): &(Shift, Centered), shift_y: &Shift, y: &Centered| {
                 if !first {
@@ -108,8 +91,36 @@ impl Grid {
             multiply(pair, &xs[0], shift, &y.permuted(&order));
         }
         self.spare = [xs, ys].map(|side| side.into_iter().map(|(_, rows)| Some(rows)).collect());
-        self.rows += sides[0][0].rows();
+        self.rows += added;
         self.blocks += 1;
+    }
+
+    /// Adds rows to all sites of one side. How far they moved, and the rows about the new means.
+    fn advance<T: Element>(
+        &mut self,
+        index: usize,
+        views: &[MatView<'_, T>],
+    ) -> Vec<(Shift, Centered)> {
+        let (before, options) = (self.rows as f64, self.options);
+        let share = views[0].rows() as f64 / (before + views[0].rows() as f64);
+        let advance = |((side, m), spare): ((&mut OneSide, &MatView<'_, T>), Option<Centered>)| {
+            let (delta, reach) = side.mean.deviation(*m);
+            let shift = side.shift_by(reach, -share, &delta);
+            if before > 0.0 {
+                side.shift(before, &shift);
+            }
+            side.mean.advance(share, &delta);
+            let rows = Centered::reusing(spare, *m, &side.mean, side.unit());
+            let rows = if options.single { rows.with_single() } else { rows };
+            side.add_rows(&rows);
+            (shift, rows)
+        };
+        let (own, spare) = (&mut self.sides[index], mem::take(&mut self.spare[index]));
+        if options.parallel {
+            own.par_iter_mut().zip(views).zip(spare).map(advance).collect()
+        } else {
+            own.iter_mut().zip(views).zip(spare).map(advance).collect()
+        }
     }
 
     /// Adds the rows of `other`, which has the same widths and options.
@@ -120,8 +131,8 @@ impl Grid {
         for side in [0, 1] {
             for (own, other) in self.sides[side].iter_mut().zip(&mut other.sides[side]) {
                 let delta = own.mean.to(&other.mean);
-                let here = own.shift_by(-n_other / n, &delta);
-                let there = other.shift_by(n_self / n, &delta);
+                let weights = [-n_other / n, n_self / n];
+                let [here, there] = own.shifts_to_merge(other, weights, &delta);
                 own.shift(n_self, &here);
                 other.shift(n_other, &there);
                 own.add(other);
@@ -171,6 +182,7 @@ impl Grid {
             cross_frobenius_squared,
             cross_norms: between.norms,
         };
-        Cka::new(sums, Errors { x: x_error, y: y_error, cross })
+        let errors = Errors { x: x_error, y: y_error, cross };
+        Cka::new(sums, errors, [x.unit(), y.unit()])
     }
 }

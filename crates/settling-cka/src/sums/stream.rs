@@ -1,13 +1,16 @@
 //! Rows on their way into blocks, whatever the batches they come in.
 
 use std::mem;
+use std::ops::Range;
 
 use rayon::prelude::*;
 use settling_core::MatView;
 
 use crate::arithmetic::random::permutation;
+use crate::check::Element;
 use crate::cka::Cka;
 use crate::error::{Error, ErrorKind};
+use crate::null::Resampling;
 use crate::sums::gram::Gram;
 use crate::sums::grid::{Grid, Options};
 
@@ -46,8 +49,28 @@ impl Stream {
         }
     }
 
-    pub(crate) fn options_mut(&mut self) -> &mut Options {
-        &mut self.options
+    /// Products of f32 from now on.
+    ///
+    /// # Panics
+    ///
+    /// If rows were seen already.
+    #[track_caller]
+    pub(crate) fn with_f32_products(mut self) -> Self {
+        assert_eq!(self.rows(), 0, "the arithmetic has to be chosen before the first rows");
+        self.options.single = true;
+        self
+    }
+
+    /// Also the first pair with its rows in another order, so many times.
+    ///
+    /// # Panics
+    ///
+    /// If rows were seen already.
+    #[track_caller]
+    pub(crate) fn with_null(mut self, Resampling { draws, seed }: Resampling) -> Self {
+        assert_eq!(self.rows(), 0, "a null has to be asked for before the first rows");
+        (self.options.draws, self.options.seed) = (draws, seed);
+        self
     }
 
     /// Whether sums of `other` mean the same as these.
@@ -78,34 +101,30 @@ impl Stream {
     }
 
     /// Adds rows that were checked: as many of every side, in the widths of the rows before.
-    pub(crate) fn update<T: Copy + Into<f64> + Sync>(&mut self, sides: [&[MatView<'_, T>]; 2]) {
-        self.widths
-            .get_or_insert_with(|| sides.map(|side| side.iter().map(MatView::cols).collect()));
-        for (pending, side) in self.pending.iter_mut().zip(sides) {
-            pending.resize(side.len(), Vec::new());
-        }
-        let rows = sides[0][0].rows();
+    pub(crate) fn update<T: Element, U: Element>(
+        &mut self,
+        xs: &[MatView<'_, T>],
+        ys: &[MatView<'_, U>],
+    ) {
+        self.widths.get_or_insert_with(|| [widths(xs), widths(ys)]);
+        self.pending[0].resize(xs.len(), Vec::new());
+        self.pending[1].resize(ys.len(), Vec::new());
+        let rows = xs[0].rows();
         let mut start = 0;
         while start < rows {
             if self.pending_rows == self.block_rows {
                 self.multiply_pending();
             }
             let end = rows.min(start + (self.block_rows - self.pending_rows));
-            let [xs, ys] =
-                sides.map(|side| side.iter().map(|m| m.slice_rows(start..end)).collect::<Vec<_>>());
+            let (xs, ys) = (sliced(xs, start..end), sliced(ys, start..end));
             // Whole blocks are multiplied where they lie; but not the first one as long as it may
             // be the only one.
             let whole = end - start == self.block_rows;
             if whole && (self.grid.is_some() || end < rows) {
-                self.multiply([&xs, &ys]);
+                self.multiply(&xs, &ys);
             } else {
-                for (pending, side) in self.pending.iter_mut().zip([xs, ys]) {
-                    for (pending, m) in pending.iter_mut().zip(side) {
-                        for row in m.iter_rows() {
-                            pending.extend(row.iter().map(|&value| -> f64 { value.into() }));
-                        }
-                    }
-                }
+                extend(&mut self.pending[0], &xs);
+                extend(&mut self.pending[1], &ys);
                 self.pending_rows += end - start;
             }
             start = end;
@@ -124,7 +143,7 @@ impl Stream {
         self.widths.get_or_insert_with(|| widths.clone());
         let [xs, ys] =
             [0, 1].map(|side| views(&other.pending[side], &widths[side], other.pending_rows));
-        self.update([&xs, &ys]);
+        self.update(&xs, &ys);
     }
 
     pub(crate) fn finish(mut self) -> Finished {
@@ -179,16 +198,32 @@ impl Stream {
         let rows = mem::take(&mut self.pending_rows);
         let widths = self.widths.clone().unwrap_or_default();
         let [xs, ys] = [0, 1].map(|side| views(&pending[side], &widths[side], rows));
-        self.multiply([&xs, &ys]);
+        self.multiply(&xs, &ys);
         // The memory is used again, for the next block.
         self.pending = pending;
         self.pending.iter_mut().flatten().for_each(Vec::clear);
     }
 
-    fn multiply<T: Copy + Into<f64> + Sync>(&mut self, sides: [&[MatView<'_, T>]; 2]) {
+    fn multiply<T: Element, U: Element>(&mut self, xs: &[MatView<'_, T>], ys: &[MatView<'_, U>]) {
         match &mut self.grid {
-            Some(grid) => grid.add(sides),
-            None => self.grid = Some(Grid::new(sides, self.options)),
+            Some(grid) => grid.add(xs, ys),
+            None => self.grid = Some(Grid::new(xs, ys, self.options)),
+        }
+    }
+}
+
+fn widths<T>(side: &[MatView<'_, T>]) -> Vec<usize> {
+    side.iter().map(MatView::cols).collect()
+}
+
+fn sliced<'a, T>(side: &[MatView<'a, T>], rows: Range<usize>) -> Vec<MatView<'a, T>> {
+    side.iter().map(|m| m.slice_rows(rows.clone())).collect()
+}
+
+fn extend<T: Element>(pending: &mut [Vec<f64>], side: &[MatView<'_, T>]) {
+    for (pending, m) in pending.iter_mut().zip(side) {
+        for row in m.iter_rows() {
+            pending.extend(row.iter().map(|&value| -> f64 { value.into() }));
         }
     }
 }

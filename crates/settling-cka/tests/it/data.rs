@@ -126,6 +126,12 @@ impl Reference {
     }
 }
 
+/// The three debiased terms xy, xx and yy by their definition.
+pub(crate) fn unbiased_terms(x: &Mat, y: &Mat) -> [f64; 3] {
+    let (a, b) = (u_centred(&centred_gram(x)), u_centred(&centred_gram(y)));
+    [inner(&a, &b), inner(&a, &a), inner(&b, &b)]
+}
+
 fn inner(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
     a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| a * b).sum()
 }

@@ -59,7 +59,7 @@ fn elements_have_to_be_finite_and_not_huge() {
     for (value, kind, message) in [
         (f64::NAN, ErrorKind::NotFinite, "x is NaN at row 1100, column 1"),
         (f64::NEG_INFINITY, ErrorKind::NotFinite, "x is -inf at row 1100, column 1"),
-        (1e100, ErrorKind::TooLarge, "x is 1e100 at row 1100, column 1"),
+        (1e280, ErrorKind::TooLarge, "x is 1e280 at row 1100, column 1"),
     ] {
         let [mut all, mut swapped] = seen();
         // Behind the first block of rows, which must not have been added either.
@@ -75,7 +75,7 @@ fn elements_have_to_be_finite_and_not_huge() {
 
 #[test]
 fn the_greatest_accepted_magnitude_has_an_answer() {
-    let limit = 2.0_f64.powi(200);
+    let limit = 2.0_f64.powi(900);
     let (mut x, y) = (Mat::normal(3, 50, 4), Mat::normal(4, 50, 4));
     x.values.iter_mut().for_each(|value| *value = limit.copysign(*value));
     let signs = Mat { values: x.values.iter().map(|value| value / limit).collect(), ..x };
@@ -87,7 +87,7 @@ fn the_greatest_accepted_magnitude_has_an_answer() {
 fn no_rows_are_no_news() {
     let [mut all, _] = seen();
     let before = all.clone().finish();
-    all.update::<f64>(MatView::new(&[], 0, 2), MatView::new(&[], 0, 3)).unwrap();
+    all.update::<f64, f64>(MatView::new(&[], 0, 2), MatView::new(&[], 0, 3)).unwrap();
     all.merge(LinearCka::new()).unwrap();
     assert_eq!(all.clone().finish(), before);
     let mut empty = LinearCka::new();
@@ -133,7 +133,7 @@ fn constant_features_have_no_variance() {
 #[test]
 fn vanishing_variance_is_undefined() {
     let (x, y) = (Mat::normal(1, 20, 2), Mat::normal(2, 20, 2));
-    let vanishing = x.scale_cols(|_| 2.0_f64.powi(-240));
+    let vanishing = x.scale_cols(|_| 2.0_f64.powi(-950));
     let undefined = Err(Undefined::VarianceTooSmall(Side::Y));
     assert_eq!(cka(&y, &vanishing).biased(), undefined);
     assert_eq!(cka(&y, &vanishing).debiased(), undefined);
@@ -212,4 +212,55 @@ fn finished_sums_have_to_be_finite() {
             assert!(error.to_string().starts_with(&format!("{name} is {bad}:")), "{error}");
         }
     }
+}
+
+/// Constant in every mini-batch, and not the same constant: nothing varies within batches.
+#[test]
+fn mini_batches_of_equal_rows_say_which() {
+    let y = Mat::normal(1, 8, 2);
+    let value = |values: [f64; 2], swapped: bool| {
+        let mut batches = MinibatchCka::new();
+        let mut more = MinibatchCka::new();
+        for (value, into) in values.into_iter().zip([&mut batches, &mut more]) {
+            let x = Mat { values: vec![value; 8], rows: 8, cols: 1 };
+            let (a, b) = if swapped { (y.view(), x.view()) } else { (x.view(), y.view()) };
+            into.update(a, b).unwrap();
+        }
+        batches.merge(more).unwrap();
+        batches.value().unwrap_err()
+    };
+    assert_eq!(value([0.1, 0.1], false), Undefined::ZeroVariance(Side::X));
+    assert_eq!(value([0.1, 0.1], true), Undefined::ZeroVariance(Side::Y));
+    assert_eq!(value([0.1, 0.2], false), Undefined::ZeroVarianceInBatches(Side::X));
+    let reason = value([0.1, 0.2], true).to_string();
+    assert_eq!(reason, "zero variance: within every mini-batch all rows of y are equal");
+}
+
+/// One element of both sides a million times the others: neither term of its batch may be dropped
+/// without the other.
+#[test]
+fn an_outlier_in_a_mini_batch_keeps_all_three_terms() {
+    let (mut x, mut y) = (Mat::normal(1, 64, 32), Mat::normal(2, 64, 32));
+    let value = |x: &Mat, y: &Mat| {
+        let mut batches = MinibatchCka::new();
+        for start in (0..64).step_by(8) {
+            let [x, y] = [x, y].map(|m| m.view().slice_rows(start..start + 8));
+            batches.update(x, y).unwrap();
+        }
+        batches.value().unwrap()
+    };
+    (x.values[100], y.values[100]) = (1e6, 1e6);
+    let found = value(&x, &y);
+    assert!(found.abs() <= 1.0, "{found}");
+    // By the definition, U-centred matrices of whole numbers of 2^-20: products of up to 2^80 in
+    // f64, where the greatest element of a centred one is 10^6 times what the terms are made of.
+    let mut terms = [0.0; 3];
+    for start in (0..64).step_by(8) {
+        let part =
+            |m: &Mat| Mat { values: m.values[start * 32..][..256].to_vec(), rows: 8, cols: 32 };
+        let sums = crate::data::unbiased_terms(&part(&x), &part(&y));
+        terms.iter_mut().zip(sums).for_each(|(term, sum)| *term += sum);
+    }
+    let expected = terms[0] / (terms[1] * terms[2]).sqrt();
+    assert!((found - expected).abs() <= 1e-8, "{found} {expected}");
 }

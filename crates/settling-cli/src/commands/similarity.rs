@@ -4,7 +4,8 @@ use std::error::Error;
 
 use settling::checkpoint::Checkpoint;
 use settling::cka::{
-    Bandwidth, Procrustes, Pwcca, RbfCka, Similarity, Svcca, bootstrap, permutation_null,
+    Bandwidth, Procrustes, Pwcca, RbfCka, Resampling, Similarity, Svcca, bootstrap,
+    permutation_null,
 };
 use settling::core::{MatView, TensorSource};
 use settling::tokens::NpyMatrix;
@@ -45,7 +46,8 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (x, y) = (read(&args.x)?, read(&args.y)?);
     let (x, y) = (MatView::new(&x.values, x.rows, x.cols), MatView::new(&y.values, y.rows, y.cols));
 
-    let null = permutation_null(x, y, args.permutations, args.seed)?;
+    let draws = |draws| Resampling { draws, seed: args.seed };
+    let null = permutation_null(x, y, draws(args.permutations))?;
     let cka = null.observed();
     println!("rows                  {:>9}", cka.rows());
     println!("features              {:>9} {:>9}", cka.x_features(), cka.y_features());
@@ -68,11 +70,19 @@ pub(crate) fn run(args: Args) -> Outcome {
         }
     }
     if args.samples >= 2 && cka.debiased().is_ok() {
-        match bootstrap(x, y, args.samples, args.seed)?.interval(0.95) {
-            Ok(interval) => println!(
-                "  95 % of samples     {:>9.4} to {:.4}, standard error {:.4}",
-                interval.low, interval.high, interval.standard_error
-            ),
+        match bootstrap(x, y, draws(args.samples))?.interval(0.95) {
+            Ok(interval) => {
+                println!(
+                    "  95 % of samples     {:>9.4} to {:.4}, standard error {:.4}",
+                    interval.low, interval.high, interval.standard_error
+                );
+                if interval.is_degenerate() {
+                    println!("    a point: all samples have one value, which says nothing");
+                }
+                if let Some(undefined) = interval.undefined {
+                    println!("    of the others, and so too narrow perhaps: {undefined}");
+                }
+            }
             Err(reason) => println!("  95 % of samples     undefined: {reason}"),
         }
     }

@@ -149,6 +149,39 @@ fn similarity_reads_matrices_of_numpy() {
     }
 }
 
+/// Three rows: what needs four says so; and a matrix with itself, whose interval is a point.
+#[test]
+fn a_similarity_without_a_value_says_why() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, rows: usize, value: &dyn Fn(usize) -> f32| {
+        let file = folder.path().join(format!("{name}.safetensors"));
+        let values: Vec<f32> = (0..rows * 2).map(value).collect();
+        tensors(&file, &[("x", [rows, 2])], &values);
+        text(&file).to_owned()
+    };
+    let table = |x: &str, y: &str| {
+        let draws = ["--permutations", "19", "--samples", "99"];
+        succeed(&mut settling("similarity", &[&[x, y], &draws[..]].concat()))
+    };
+    let wavy = |i: usize| (i * i % 17) as f32;
+    let few = file("few", 3, &wavy);
+    let found = table(&few, &few);
+    let reason = "debiased CKA          undefined: too few rows: expected at least 4, found 3";
+    assert!(found.contains(reason), "{found}");
+    let many = file("many", 12, &wavy);
+    assert!(table(&many, &many).contains("a point: all samples have one value"), "{found}");
+    // Nine of twelve rows are equal: in some samples all that are drawn, or all but one.
+    let mostly = file("mostly", 12, &|i| if i < 18 { 1.0 } else { i as f32 });
+    let found = table(&mostly, &many);
+    assert!(found.contains("of 99 draws have no value, because of the rows drawn"), "{found}");
+    let constant = file("constant", 12, &|_| 0.1);
+    let found = table(&many, &constant);
+    assert!(
+        found.contains("biased CKA            undefined: zero variance: all rows of y"),
+        "{found}"
+    );
+}
+
 #[test]
 fn an_audit_tells_a_sound_run_from_a_broken_one() {
     let folder = TempDir::new().unwrap();

@@ -1,7 +1,7 @@
 //! One unit: a checkpoint under one protocol.
 
 use rayon::prelude::*;
-use settling_cka::{Cka, CkaAccumulator};
+use settling_cka::{Cka, CkaAccumulator, Side, Undefined};
 use settling_core::{
     Activations, BoxError, Capture, Component, MatView, Signal, Site, Step, TensorSource,
     TokenBatch,
@@ -121,9 +121,14 @@ impl<A> Measure<'_, A> {
         };
         match cka.finish() {
             Ok(result) => {
-                add("biased", result.biased().map_err(|reason| reason.to_string()));
-                add("debiased", result.debiased().map_err(|reason| reason.to_string()));
-                add("floor", result.floor().map_err(|reason| reason.to_string()));
+                let reason = |reason: Undefined| match reason.side() {
+                    Some(Side::X) => format!("{reason} (x is this step)"),
+                    Some(Side::Y) => format!("{reason} (y is the last step)"),
+                    None => reason.to_string(),
+                };
+                add("biased", result.biased().map_err(reason));
+                add("debiased", result.debiased().map_err(reason));
+                add("floor", result.floor().map_err(reason));
             }
             Err(reason) => {
                 for estimator in ["biased", "debiased", "floor"] {
