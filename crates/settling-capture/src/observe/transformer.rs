@@ -156,7 +156,8 @@ impl Transformer {
             let message = format!(
                 "there is no `{}` among the weights: they are of a body without its output \
                  embedding, which has activations, but no logits, loss or gradients; expected \
-                 the whole model",
+                 the whole model, or `tie_word_embeddings` in the configuration if it is the input \
+                 embedding",
                 self.architecture.output_embedding()
             );
             Error::new(ErrorKind::Weights, message)

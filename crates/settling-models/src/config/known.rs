@@ -43,6 +43,7 @@ pub(super) const EVERYWHERE: Known = Known {
         "_name_or_path",
         "auto_map",
         "custom_pipelines",
+        "num_steps",
         "name_or_path",
         "tokenizer_class",
         "transformers.js_config",
@@ -54,6 +55,7 @@ pub(super) const EVERYWHERE: Known = Known {
         "_attn_implementation_autoset",
         "_attn_implementation_internal",
         "_flash_attn_2_enabled",
+        "output_past",
         "attn_implementation",
         "chunk_size_feed_forward",
         "dtype",
@@ -68,6 +70,7 @@ pub(super) const EVERYWHERE: Known = Known {
         "return_dict",
         "tie_last_hidden_states",
         "use_return_dict",
+        "xla_device",
         // Training: how weights began, and what is dropped at random.
         "attention_dropout",
         "attention_probs_dropout_prob",
@@ -84,8 +87,10 @@ pub(super) const EVERYWHERE: Known = Known {
         "cls_token_id",
         "decoder_start_token_id",
         "eos_token_id",
+        "eos_token_ids",
         "mask_token_id",
         "pad_token_id",
+        "pad_token_ids",
         "sep_token_id",
         "unk_token_id",
         // Heads for other tasks than the next token.
@@ -139,30 +144,41 @@ pub(super) const EVERYWHERE: Known = Known {
         ("quantization_config", Nothing),
         // Arithmetic of relatives.
         ("alibi", Flag(false)),
-        ("attention_bias", Flag(false)),
         ("attn_logit_softcapping", Nothing),
         ("clip_qkv", Nothing),
         ("embedding_multiplier", One),
         ("final_logit_softcapping", Nothing),
         ("logit_scale", One),
         ("logits_scaling", One),
-        ("mlp_bias", Flag(false)),
         ("pretraining_tp", One),
-        ("qk_layernorm", Flag(false)),
-        ("qk_norm", Flag(false)),
         ("residual_multiplier", One),
-        ("rope_interleaved", Flag(false)),
         ("sliding_window", Nothing),
-        ("use_qk_norm", Flag(false)),
         ("use_sliding_window", Flag(false)),
     ],
 };
 
+/// Of models that do not normalize queries and keys.
+pub(super) const QUERIES_AS_THEY_ARE: Known = Known {
+    without_effect: &[],
+    neutral: &[
+        ("qk_layernorm", Flag(false)),
+        ("qk_norm", Flag(false)),
+        ("use_qk_norm", Flag(false)),
+    ],
+};
+
+/// Of GPT-NeoX, whose MLP has biases.
+pub(super) const GPT_NEOX: Known =
+    Known { without_effect: &[], neutral: &[("mlp_bias", Flag(true))] };
+
 /// Of GPT-2: the length of its mask before transformers 4, which reads `n_positions`; the order in
-/// which half precision is left; the head of another class.
+/// which half precision is left; the head of another class, and how files of 2019 named it. All
+/// maps have biases.
 pub(super) const GPT2: Known = Known {
     without_effect: &[
         "n_ctx",
+        "n_special",
+        "predict_special_tokens",
         "reorder_and_upcast_attn",
         "summary_activation",
         "summary_first_dropout",
@@ -170,20 +186,30 @@ pub(super) const GPT2: Known = Known {
         "summary_type",
         "summary_use_proj",
     ],
-    neutral: &[],
+    neutral: &[("attention_bias", Flag(true)), ("mlp_bias", Flag(true))],
 };
 
 /// Of Llama: names that conversions of Llama 1 and the trainer of SmolLM have left.
-pub(super) const LLAMA: Known =
-    Known { without_effect: &["is_llama_config", "max_sequence_length"], neutral: &[] };
+pub(super) const LLAMA: Known = Known {
+    without_effect: &["is_llama_config", "max_sequence_length"],
+    neutral: &[("rope_interleaved", Flag(false))],
+};
+
+/// Of Mistral, which has no biases.
+pub(super) const MISTRAL: Known = Known {
+    without_effect: &[],
+    neutral: &[("attention_bias", Flag(false)), ("mlp_bias", Flag(false))],
+};
+
+/// Of OLMo, whose attention may have biases.
+pub(super) const OLMO: Known = Known { without_effect: &[], neutral: &[("mlp_bias", Flag(false))] };
 
 /// Of Pico: how it was trained; and what every configuration has, while its output embedding is
-/// never another's.
-pub(super) const PICO: Known =
-    Known { without_effect: &["batch_size", "tie_word_embeddings"], neutral: &[] };
-
-/// Of a family that has no more.
-pub(super) const NONE: Known = Known { without_effect: &[], neutral: &[] };
+/// never another's. It has no biases.
+pub(super) const PICO: Known = Known {
+    without_effect: &["batch_size", "tie_word_embeddings"],
+    neutral: &[("attention_bias", Flag(false)), ("mlp_bias", Flag(false))],
+};
 
 /// Of rotary embedding.
 pub(super) const ROTARY: Known =

@@ -22,7 +22,7 @@ struct Family {
     class: &'static str,
     read: fn(&Settings<'_>) -> Result<Architecture, Error>,
     /// Of settings that are not read.
-    known: Known,
+    known: &'static [&'static Known],
 }
 
 const FAMILIES: [Family; 7] = [
@@ -30,43 +30,43 @@ const FAMILIES: [Family; 7] = [
         name: "gpt_neox",
         class: "GPTNeoXForCausalLM",
         read: |settings| neox::gpt_neox(settings).map(Architecture::GptNeox),
-        known: known::NONE,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::GPT_NEOX],
     },
     Family {
         name: "gpt2",
         class: "GPT2LMHeadModel",
         read: |settings| gpt2::gpt2(settings).map(Architecture::Gpt2),
-        known: known::GPT2,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::GPT2],
     },
     Family {
         name: "llama",
         class: "LlamaForCausalLM",
         read: |settings| llama::llama(settings).map(Architecture::Llama),
-        known: known::LLAMA,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::LLAMA],
     },
     Family {
         name: "mistral",
         class: "MistralForCausalLM",
         read: |settings| llama::mistral(settings).map(Architecture::Llama),
-        known: known::NONE,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::MISTRAL],
     },
     Family {
         name: "olmo",
         class: "OlmoForCausalLM",
         read: |settings| llama::olmo(settings).map(Architecture::Llama),
-        known: known::NONE,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::OLMO],
     },
     Family {
         name: "olmo2",
         class: "Olmo2ForCausalLM",
         read: |settings| llama::olmo2(settings).map(Architecture::Llama),
-        known: known::NONE,
+        known: &[&known::EVERYWHERE, &known::OLMO],
     },
     Family {
         name: "pico_decoder",
         class: "PicoDecoderHF",
         read: |settings| llama::pico(settings).map(Architecture::Llama),
-        known: known::PICO,
+        known: &[&known::EVERYWHERE, &known::QUERIES_AS_THEY_ARE, &known::PICO],
     },
 ];
 
@@ -116,7 +116,7 @@ pub fn parse_config(text: &str) -> Result<Architecture, Error> {
     let architecture = (family.read)(&settings)?;
     architecture.validate().map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
     layer_types(&settings, &architecture)?;
-    settings.nothing_left(&[&family.known, &known::EVERYWHERE], &format!("`{}`", family.name))?;
+    settings.nothing_left(family.known, &format!("`{}`", family.name))?;
     Ok(architecture)
 }
 

@@ -183,7 +183,7 @@ impl<'a> Settings<'a> {
             Kind::Number => value.text.parse().ok().filter(|share| (0.0..=1.0).contains(share)),
             _ => None,
         };
-        self.understood(name, self.entry(name), "a number from 0 to 1", share)
+        self.understood(name, self.get(name), "a number from 0 to 1", share)
     }
 
     /// A setting that is on or off. To Python `null` is off.
