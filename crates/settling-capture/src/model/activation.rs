@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 /// The function of every element of `x`, which may be written over where `in_place` says so: not
 /// where gradients are wanted.
+#[expect(clippy::approx_constant, reason = "the constants are transformers' own")]
 pub(crate) fn apply(
     function: Activation,
     mut x: Tensor,
