@@ -69,7 +69,8 @@ CASES = {
     )),
     # GPT-NeoX-20B's activation.
     "parallel_fast": ("GPTNeoX", dict(
-        NEOX, hidden_size=8, num_attention_heads=2, num_hidden_layers=2, intermediate_size=14, hidden_act="gelu_fast", rotary_pct=0.5,
+        NEOX, hidden_size=8, num_attention_heads=2, num_hidden_layers=2, intermediate_size=14, hidden_act="gelu_fast",
+        rotary_pct=0.5,
     )),
     # Two heads of queries to one of keys and values; heads that do not add up to the width; biases everywhere; rotary
     # frequencies of all three sorts: wavelengths 6.3 (high), 12.6 (ramp) and 25 (low).

@@ -4,9 +4,9 @@
         python -m venv $version && $version/bin/pip install transformers==$version && $version/bin/python make.py
     done
 
-Each is all that a configuration has, `to_dict()`, not only what differs from the defaults. The settings of a family are the same in
-every version; each version spells them in its own way. Pico is not in transformers: its class adds the names of pico-lm/pico-train to
-those that every configuration has.
+Each is all that a configuration has, `to_dict()`, not only what differs from the defaults. The settings of a family are the same
+in every version; each version spells them in its own way. Pico is not in transformers: its class adds the names of
+pico-lm/pico-train to those that every configuration has.
 """
 
 import json
@@ -15,7 +15,9 @@ import pathlib
 import transformers
 
 HERE = pathlib.Path(__file__).parent / transformers.__version__
-SIZES = dict(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=128)
+SIZES = dict(
+    vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=128,
+)
 CASES = {
     "gpt_neox": ("GPTNeoX", dict(
         SIZES, hidden_act="gelu_fast", rotary_pct=0.5, rotary_emb_base=5000, layer_norm_eps=1e-6, use_parallel_residual=False,
@@ -25,8 +27,8 @@ CASES = {
         scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False,
     )),
     "llama": ("Llama", dict(
-        SIZES, hidden_act="gelu", num_key_value_heads=2, rope_theta=5000.0, rope_scaling={"type": "linear", "factor": 2.0}, rms_norm_eps=1e-5,
-        attention_bias=True, tie_word_embeddings=True,
+        SIZES, hidden_act="gelu", num_key_value_heads=2, rope_theta=5000.0, rope_scaling={"type": "linear", "factor": 2.0},
+        rms_norm_eps=1e-5, attention_bias=True, tie_word_embeddings=True,
     )),
     "llama3": ("Llama", dict(
         SIZES, rope_theta=500000.0, rope_scaling=dict(
