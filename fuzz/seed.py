@@ -47,7 +47,7 @@ def main():
             add("pickle_file", name, path.read_bytes())
     for path in CHECKPOINT.glob("pytorch/*.pickle"):
         add("pickle_file", path.name, path.read_bytes())
-    for path in [*CHECKPOINT.glob("*/*/config.json"), *MODELS.glob("published/*.json")]:
+    for path in [*CHECKPOINT.glob("*/*/config.json"), *MODELS.glob("published/*.json"), *MODELS.glob("golden/*/*.json")]:
         add("config", "-".join(path.relative_to(ROOT).parts[3:]), path.read_bytes())
     for number, text in enumerate((
         '{"metadata":{"total_size":9},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}',

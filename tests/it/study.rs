@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use settling_testkit::{TINY_STEPS, tiny_batch, tiny_config, train_tiny};
 
 fn architecture() -> Architecture {
-    tiny_config().into()
+    Architecture::GptNeox(tiny_config())
 }
 
 fn all_positions(mut protocol: Protocol) -> Protocol {

@@ -24,13 +24,13 @@ use crate::weight_block::WeightBlock;
 /// // GPT-NeoX: a fused matrix of 12 rows, for each head [q q k k v v].
 /// // V of head h is in the rows 3 h 2 + 2 2 .. 3 (h + 1) 2.
 /// let neox = GptNeox { hidden_size: 4, num_attention_heads: 2, ..GptNeox::default() };
-/// let v = Architecture::from(neox).value_weight(0, 1);
+/// let v = Architecture::GptNeox(neox).value_weight(0, 1);
 /// assert_eq!(v.name, "gpt_neox.layers.0.attention.query_key_value.weight");
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([12, 4], 10..12, 0..4));
 ///
 /// // GPT-2: a fused matrix [queries | keys | values] of all heads, stored transposed.
 /// // V of head h is in the columns from 2 4 + h 2 on.
-/// let gpt2 = Architecture::from(Gpt2 { n_embd: 4, n_head: 2, ..Gpt2::default() });
+/// let gpt2 = Architecture::Gpt2(Gpt2 { n_embd: 4, n_head: 2, ..Gpt2::default() });
 /// let v = gpt2.value_weight(0, 0);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 12], 8..10, 0..4));
 /// assert_eq!(gpt2.value_weight(0, 1).outputs, 10..12);
@@ -44,7 +44,7 @@ use crate::weight_block::WeightBlock;
 ///     head_dim: 2,
 ///     ..Llama::default()
 /// };
-/// let llama = Architecture::from(llama);
+/// let llama = Architecture::Llama(llama);
 /// let v = llama.value_weight(0, 3);
 /// assert_eq!((v.stored_shape(), v.outputs, v.inputs), ([4, 4], 2..4, 0..4));
 ///
@@ -75,7 +75,7 @@ macro_rules! of_family {
 }
 
 impl Architecture {
-    /// The architecture that a family describes, if its sizes fit each other.
+    /// The architecture that a family describes, if its sizes fit each other: what `try_from` does.
     ///
     /// ```
     /// use settling_models::{Architecture, Gpt2};
@@ -88,10 +88,8 @@ impl Architecture {
     /// # Errors
     ///
     /// If a size is zero or beyond any model, or two do not fit each other.
-    pub fn new(family: impl Into<Self>) -> Result<Self, Error> {
-        let architecture = family.into();
-        architecture.validate()?;
-        Ok(architecture)
+    pub fn new(family: impl TryInto<Self, Error = Error>) -> Result<Self, Error> {
+        family.try_into()
     }
 
     /// The family: `gpt_neox`, `llama` or `gpt2`.
@@ -117,7 +115,7 @@ impl Architecture {
     /// ```
     /// use settling_models::{Architecture, GptNeox};
     ///
-    /// let settings = Architecture::from(GptNeox::default()).settings();
+    /// let settings = Architecture::GptNeox(GptNeox::default()).settings();
     /// assert_eq!(settings[0], ("family", "gpt_neox".to_owned()));
     /// assert!(settings.contains(&("rotary_emb_base", "10000".to_owned())));
     /// ```
@@ -130,8 +128,8 @@ impl Architecture {
 
     /// Checks that the sizes fit each other, as [`new`](Self::new) does.
     ///
-    /// The other methods are right for valid descriptions only: of one made by
-    /// [`From`] that is not, they may give nonsense or divide by zero.
+    /// The other methods are right for valid descriptions only: of a variant that was put together
+    /// or changed by hand and is not, they may give nonsense or divide by zero.
     ///
     /// # Errors
     ///
@@ -168,7 +166,7 @@ impl Architecture {
     /// use settling_models::{Architecture, Gpt2};
     ///
     /// let gpt2 = Gpt2 { n_embd: 4, n_head: 2, n_inner: 16, ..Gpt2::default() };
-    /// let gpt2 = Architecture::from(gpt2);
+    /// let gpt2 = Architecture::Gpt2(gpt2);
     /// let weight = gpt2.write_weight(7, Component::Mlp);
     /// assert_eq!(weight.name, "transformer.h.7.mlp.c_proj.weight");
     /// assert_eq!((weight.shape, weight.stored_shape()), ([4, 16], [16, 4]));
@@ -206,8 +204,20 @@ impl Architecture {
         WeightBlock { inputs, ..self.write_weight(layer, Component::Attention) }
     }
 
-    /// The name of the output embedding, which files of models whose embeddings are tied may or may
-    /// not have.
+    /// The name of the input embedding.
+    #[must_use]
+    pub fn input_embedding(&self) -> &'static str {
+        self.layout().input_embedding
+    }
+
+    /// Whether the output embedding is the input embedding.
+    #[must_use]
+    pub fn is_tied(&self) -> bool {
+        of_family!(self, family => family.tie_word_embeddings)
+    }
+
+    /// The name of the output embedding. A file of a model whose embeddings are tied may have it as
+    /// a copy of the input embedding, or in its place.
     #[must_use]
     pub fn output_embedding(&self) -> &'static str {
         self.layout().output_embedding[0]
@@ -234,20 +244,17 @@ impl Architecture {
     }
 }
 
-impl From<GptNeox> for Architecture {
-    fn from(model: GptNeox) -> Self {
-        Self::GptNeox(model)
-    }
+macro_rules! try_from_family {
+    ($($family:ident),*) => {
+        $(impl TryFrom<$family> for Architecture {
+            type Error = Error;
+
+            fn try_from(model: $family) -> Result<Self, Error> {
+                model.validate()?;
+                Ok(Self::$family(model))
+            }
+        })*
+    };
 }
 
-impl From<Llama> for Architecture {
-    fn from(model: Llama) -> Self {
-        Self::Llama(model)
-    }
-}
-
-impl From<Gpt2> for Architecture {
-    fn from(model: Gpt2) -> Self {
-        Self::Gpt2(model)
-    }
-}
+try_from_family!(GptNeox, Llama, Gpt2);

@@ -57,7 +57,9 @@ mod weight_block;
 pub use architecture::Architecture;
 pub use config::parse_config;
 pub use error::{Error, ErrorKind};
-pub use families::{Gpt2, GptNeox, Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs};
+pub use families::{
+    Activation, Gpt2, GptNeox, Llama, LlamaNames, LlamaNorm, RopeScaling, RotaryPairs,
+};
 pub use sizes::ModelSizes;
 pub use source::ModelSource;
 pub use tensors::{CanonicalNames, Inventory, WrongShape};

@@ -10,7 +10,7 @@ pub fn gpt_neox_json(config: &GptNeox) -> String {
     let json = json!({
         "architectures": ["GPTNeoXForCausalLM"],
         "model_type": "gpt_neox",
-        "hidden_act": "gelu",
+        "hidden_act": config.hidden_act.to_string(),
         "vocab_size": config.vocab_size,
         "hidden_size": config.hidden_size,
         "num_hidden_layers": config.num_hidden_layers,
@@ -32,7 +32,7 @@ pub fn gpt_neox_json(config: &GptNeox) -> String {
 
 #[cfg(test)]
 mod tests {
-    use settling_models::parse_config;
+    use settling_models::{Architecture, parse_config};
 
     use super::*;
 
@@ -60,7 +60,10 @@ mod tests {
             },
             GptNeox { rotary_pct: 0.25, hidden_size: 16, use_parallel_residual: true, ..config() },
         ] {
-            assert_eq!(parse_config(&gpt_neox_json(&change)).unwrap(), change.into());
+            assert_eq!(
+                parse_config(&gpt_neox_json(&change)).unwrap(),
+                Architecture::GptNeox(change)
+            );
         }
     }
 }

@@ -227,7 +227,7 @@ impl TensorSource for Trainer {
 
 impl ModelSource for Trainer {
     fn architecture(&self) -> Result<Architecture, BoxError> {
-        Ok(self.config.clone().into())
+        Ok(Architecture::new(self.config.clone())?)
     }
 }
 

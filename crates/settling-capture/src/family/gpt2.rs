@@ -1,5 +1,5 @@
 //! GPT-2: learned positions, weights stored as `(inputs, outputs)`, a fused projection of three
-//! blocks, GELU by tanh.
+//! blocks.
 
 use settling_models::{Gpt2, ModelSizes};
 use tch::Tensor;
@@ -35,7 +35,10 @@ pub(crate) fn network(
             },
             mlp_norms: Norms::before(norm(&name("ln_2"))),
             mlp: Mlp {
-                up: Up::Gelu { up: linear(&name("mlp.c_fc")), approximate: "tanh" },
+                up: Up::Plain {
+                    up: linear(&name("mlp.c_fc")),
+                    function: model.activation_function,
+                },
                 down: linear(&name("mlp.c_proj")),
             },
         }
@@ -49,7 +52,7 @@ pub(crate) fn network(
         parallel: false,
         layers: (0..model.n_layer).map(layer).collect(),
         final_norm: norm("transformer.ln_f"),
-        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
+        output_embedding,
         embedding,
     }
 }

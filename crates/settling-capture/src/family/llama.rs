@@ -52,13 +52,17 @@ pub(crate) fn network(
                     query_norm: of_heads("self_attn.q_norm"),
                     key_norm: of_heads("self_attn.k_norm"),
                 },
-                clip: model.clip_qkv,
+                clip: model.clip_qkv.filter(|&limit| limit <= largest(kind)),
                 scale: (model.head_dim as f64).powf(-0.5),
                 output: linear(&projection("o")),
             },
             mlp_norms,
             mlp: Mlp {
-                up: Up::Gated { gate: linear(&name(names.gate)), up: linear(&name(names.up)) },
+                up: Up::Gated {
+                    gate: linear(&name(names.gate)),
+                    function: model.hidden_act,
+                    up: linear(&name(names.up)),
+                },
                 down: linear(&name(names.down)),
             },
         }
@@ -67,18 +71,27 @@ pub(crate) fn network(
     let frequencies = inverse_frequencies(model.rope_theta, model.head_dim, embedding.device())?;
     let frequencies = stretched(&frequencies, model.rope_scaling)?;
     let neighbors = model.rotary_pairs == RotaryPairs::Neighbors;
-    let rotary = Rotary::new(&frequencies, model.max_position_embeddings, neighbors, kind)?;
     Ok(Network {
         sizes,
         position_embedding: None,
-        rotary: Some(rotary),
+        rotary: Some(Rotary { frequencies, neighbors }),
         window: model.sliding_window,
         parallel: false,
         layers: (0..model.num_hidden_layers).map(layer).collect(),
         final_norm: norm(&format!("{}{}", names.body, names.final_norm)),
-        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
+        output_embedding,
         embedding,
     })
+}
+
+/// The largest number that there is. Nothing is clipped at one beyond.
+fn largest(kind: Kind) -> f64 {
+    match kind {
+        Kind::Half => 65_504.0,
+        // Of f32, with 8 bits of mantissa for 24.
+        Kind::BFloat16 => 2_f64.powi(128) - 2_f64.powi(120),
+        _ => f64::from(f32::MAX),
+    }
 }
 
 /// What the modules are called.

@@ -24,10 +24,13 @@ pub(crate) fn network(
     kind: Kind,
 ) -> Result<Network, Error> {
     let sizes = architecture.sizes();
-    // None if it is the input embedding.
-    let output = weights.get(architecture.output_embedding());
+    let output = weights.get(if architecture.is_tied() {
+        architecture.input_embedding()
+    } else {
+        architecture.output_embedding()
+    });
     let network = match architecture {
-        Architecture::GptNeox(model) => neox::network(model, sizes, output, weights, kind),
+        Architecture::GptNeox(model) => neox::network(model, sizes, output, weights),
         Architecture::Llama(model) => llama::network(model, sizes, output, weights, kind),
         Architecture::Gpt2(model) => Ok(gpt2::network(model, sizes, output, weights)),
         other => {

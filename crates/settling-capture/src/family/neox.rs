@@ -1,8 +1,8 @@
 //! GPT-NeoX: a fused projection ordered head by head, rotary embedding of the leading dimensions of
-//! each head, exact GELU.
+//! each head.
 
 use settling_models::{GptNeox, ModelSizes};
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use crate::model::attention::{Attention, Projections};
 use crate::model::network::{Layer, Network, Norms};
@@ -14,7 +14,6 @@ pub(crate) fn network(
     sizes: ModelSizes,
     output_embedding: Option<Tensor>,
     weights: &Parameters,
-    kind: Kind,
 ) -> Result<Network, TchError> {
     let norm = |name: &str| Norm::layer(weights, name, model.hidden_size, model.layer_norm_eps);
     let linear = |name: &str| Linear::of(weights, name, false);
@@ -31,7 +30,10 @@ pub(crate) fn network(
             // A misnomer: in a parallel layer it normalizes the same stream.
             mlp_norms: Norms::before(norm(&name("post_attention_layernorm"))),
             mlp: Mlp {
-                up: Up::Gelu { up: linear(&name("mlp.dense_h_to_4h")), approximate: "none" },
+                up: Up::Plain {
+                    up: linear(&name("mlp.dense_h_to_4h")),
+                    function: model.hidden_act,
+                },
                 down: linear(&name("mlp.dense_4h_to_h")),
             },
         }
@@ -41,7 +43,7 @@ pub(crate) fn network(
         0 => None,
         dims => {
             let frequencies = inverse_frequencies(model.rotary_emb_base, dims, embedding.device())?;
-            Some(Rotary::new(&frequencies, model.max_position_embeddings, false, kind)?)
+            Some(Rotary { frequencies, neighbors: false })
         }
     };
     Ok(Network {
@@ -52,7 +54,7 @@ pub(crate) fn network(
         parallel: model.use_parallel_residual,
         layers: (0..model.num_hidden_layers).map(layer).collect(),
         final_norm: norm("gpt_neox.final_layer_norm"),
-        output_embedding: output_embedding.unwrap_or_else(|| embedding.shallow_clone()),
+        output_embedding,
         embedding,
     })
 }

@@ -3,7 +3,7 @@
 use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
-use crate::model::parts::{Linear, Norm, Rotary};
+use crate::model::parts::{Linear, Norm, Turns};
 use crate::model::pass::Chosen;
 use crate::tensor::as_i64;
 
@@ -107,15 +107,15 @@ impl Heads {
     /// Rotates queries and keys by their positions; those of the queries are the chosen ones.
     pub(crate) fn rotate(
         &mut self,
-        rotary: &Rotary,
+        turns: &Turns,
         narrow: Option<&Chosen>,
         in_place: bool,
     ) -> Result<(), TchError> {
         if in_place {
-            rotary.rotate_in_place(&self.query, narrow.map(|chosen| &chosen.indices))?;
-            rotary.rotate_in_place(&self.key, None)?;
+            turns.rotate_in_place(&self.query, narrow.map(|chosen| &chosen.indices))?;
+            turns.rotate_in_place(&self.key, None)?;
         } else {
-            (self.query, self.key) = (rotary.rotate(&self.query)?, rotary.rotate(&self.key)?);
+            (self.query, self.key) = (turns.rotate(&self.query)?, turns.rotate(&self.key)?);
         }
         Ok(())
     }

@@ -7,9 +7,6 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::model::network::Network;
-use crate::tensor::as_i64;
-
 /// The loss of some rows and what flows back from it.
 pub(crate) struct Loss {
     /// The sum of the rows' cross-entropies, in nats.
@@ -52,10 +49,10 @@ impl Scratch {
     }
 }
 
-/// The loss of the rows `x`, `(rows, width)`, which the output embedding reads, and of the tokens
-/// that follow, `(rows)`.
+/// The loss of the rows `x`, `(rows, width)`, which the output embedding `weight`,
+/// `(vocabulary, width)`, reads, and of the tokens that follow, `(rows)`.
 pub(crate) fn next_token_loss(
-    network: &Network,
+    weight: &Tensor,
     x: &Tensor,
     targets: &Tensor,
     scale: f64,
@@ -66,11 +63,11 @@ pub(crate) fn next_token_loss(
     let (count, _) = x.size2()?;
     // Half precision is too coarse for a sum over the vocabulary.
     let wide = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-    let weight = network.output_embedding.f_detach()?;
+    let weight = weight.f_detach()?;
     let gradient = x.f_empty_like()?;
     let mut of_weight: Option<Tensor> = None;
     let mut sum = 0.0;
-    let vocabulary = as_i64(network.sizes.vocabulary_rows);
+    let (vocabulary, _) = weight.size2()?;
     let piece = (LOGITS / vocabulary).max(16).min(count);
     let [all_logits, all_log_p] = scratch.room(&x, wide, piece, vocabulary)?;
     let mut start = 0;

@@ -5,7 +5,7 @@ use settling_models::ModelSizes;
 use tch::{Kind, TchError, Tensor};
 
 use crate::model::attention::{Attention, attended};
-use crate::model::parts::{Mlp, Norm, Rotary};
+use crate::model::parts::{Mlp, Norm, Rotary, Turns};
 use crate::model::pass::{Halt, Pass};
 use crate::model::point::{Point, Tap};
 use crate::tensor::as_i64;
@@ -25,8 +25,15 @@ pub(crate) struct Network {
     pub(crate) parallel: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) final_norm: Norm,
-    /// `(vocabulary, width)`.
-    pub(crate) output_embedding: Tensor,
+    /// `(vocabulary, width)`; none if the checkpoint is of the body alone.
+    pub(crate) output_embedding: Option<Tensor>,
+}
+
+/// What all layers of a pass share, for the positions that are fed.
+struct Places {
+    turns: Option<Turns>,
+    /// The positions within the window of each, if that is not all before it.
+    window: Option<Tensor>,
 }
 
 /// Both components of a layer, each between an optional normalization of what it reads and one of
@@ -77,6 +84,7 @@ impl Network {
         if let Some(positions) = &self.position_embedding {
             x = pass.add(&mut x, &positions.f_narrow(0, 0, tokens)?)?;
         }
+        let turns = self.rotary.as_ref().map(|rotary| rotary.turns(tokens, x.kind()));
         let window = match self.window {
             Some(window) if as_i64(window) < tokens => {
                 let all = Tensor::f_arange(tokens, (Kind::Int64, ids.device()))?;
@@ -84,8 +92,9 @@ impl Network {
             }
             _ => None,
         };
+        let places = Places { turns: turns.transpose()?, window };
         for (index, layer) in self.layers.iter().enumerate() {
-            x = self.layer(index, layer, x, window.as_ref(), pass)?;
+            x = self.layer(index, layer, x, &places, pass)?;
         }
         let x = self.final_norm.apply(&x)?;
         pass.see(Point::FinalNorm, &x)?;
@@ -97,7 +106,7 @@ impl Network {
         index: usize,
         layer: &Layer,
         mut x: Tensor,
-        window: Option<&Tensor>,
+        places: &Places,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor, Halt> {
         let at = |tap| Point::Layer(index, tap);
@@ -105,7 +114,7 @@ impl Network {
 
         let read = layer.attention_norms.input(&x)?;
         pass.see(at(Tap::AttentionInput), &read)?;
-        let mixed = self.mix(index, &layer.attention, &read, window, pass)?;
+        let mixed = self.mix(index, &layer.attention, &read, places, pass)?;
         drop(read);
         pass.see(at(Tap::Mixed), &mixed)?;
         let attention = layer.attention_norms.output(layer.attention.output.apply(&mixed)?)?;
@@ -145,7 +154,7 @@ impl Network {
         index: usize,
         attention: &Attention,
         x: &Tensor,
-        window: Option<&Tensor>,
+        places: &Places,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor, Halt> {
         let at = |tap| Point::Layer(index, tap);
@@ -157,23 +166,18 @@ impl Network {
         if let Some(limit) = attention.clip {
             heads.clip(limit, pass.in_place)?;
         }
-        if let Some(rotary) = &self.rotary {
-            heads.rotate(rotary, narrow, pass.in_place)?;
+        if let Some(turns) = &places.turns {
+            heads.rotate(turns, narrow, pass.in_place)?;
         }
         pass.see(at(Tap::Key), &heads.key)?;
         pass.see(at(Tap::Value), &heads.value)?;
         pass.see(at(Tap::Query), &heads.query)?;
         let mask = match narrow {
-            None => window.map(Tensor::shallow_clone),
-            Some(chosen) if chosen.last_only && window.is_none() => None,
+            None => places.window.as_ref().map(Tensor::shallow_clone),
+            Some(chosen) if chosen.last_only && places.window.is_none() => None,
             Some(chosen) => Some(attended(&chosen.indices, x.size()[1], self.window)?),
         };
         let causal = narrow.is_none() && mask.is_none();
         Ok(heads.mix(mask.as_ref(), causal, attention.scale)?)
-    }
-
-    /// `(rows, vocabulary)` for what [`run`](Self::run) returns, as `(rows, width)`.
-    pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_linear(&self.output_embedding, None::<&Tensor>)
     }
 }

@@ -5,8 +5,10 @@
 //! CPU that is not for memory alone: a fresh tensor of a few megabytes is made of pages that the
 //! kernel has to clear first, which costs as much as filling it.
 
+use settling_models::Activation;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::model::activation;
 use crate::model::parameters::Parameters;
 use crate::tensor::as_i64;
 
@@ -76,37 +78,41 @@ impl Norm {
 /// Rotary position embedding: of leading dimensions of each head, in pairs.
 #[derive(Debug)]
 pub(crate) struct Rotary {
-    dims: i64,
-    neighbors: bool,
-    /// The cosine of the angle of each position and pair, `(context + 1, 1, dims / 2)`.
-    cos: Tensor,
-    sin: Tensor,
-    minus_sin: Tensor,
+    /// Of the pairs, in radians a position, `(dims / 2)` in f32.
+    pub(crate) frequencies: Tensor,
+    pub(crate) neighbors: bool,
 }
 
 impl Rotary {
-    /// `frequencies` of the pairs, in radians a position, `(dims / 2)` in f32. The angles are
-    /// computed in f32 in any precision, as in the reference implementation, and not read from the
-    /// rounded buffers of old files.
-    pub(crate) fn new(
-        frequencies: &Tensor,
-        context: usize,
-        neighbors: bool,
-        kind: Kind,
-    ) -> Result<Self, TchError> {
-        // One more than the context may be fed: `Inputs::Whole`.
-        let positions = Tensor::f_arange(as_i64(context + 1), (Kind::Float, frequencies.device()))?;
-        let angles = positions.f_outer(frequencies)?.f_unsqueeze(1)?;
+    /// The turns at the first `tokens` positions, which all layers share. The angles are computed
+    /// in f32 in any precision, as in the reference implementation, and not read from the rounded
+    /// buffers of old files.
+    pub(crate) fn turns(&self, tokens: i64, kind: Kind) -> Result<Turns, TchError> {
+        let positions = Tensor::f_arange(tokens, (Kind::Float, self.frequencies.device()))?;
+        let angles = positions.f_outer(&self.frequencies)?.f_unsqueeze(1)?;
         let sin = angles.f_sin()?.f_to_kind(kind)?;
-        Ok(Self {
-            dims: 2 * frequencies.size()[0],
-            neighbors,
+        Ok(Turns {
+            dims: 2 * self.frequencies.size()[0],
+            neighbors: self.neighbors,
             cos: angles.f_cos()?.f_to_kind(kind)?,
             minus_sin: sin.f_neg()?,
             sin,
         })
     }
+}
 
+/// The turns of the positions that are fed.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    dims: i64,
+    neighbors: bool,
+    /// The cosine of the angle of each position and pair, `(tokens, 1, dims / 2)`.
+    cos: Tensor,
+    sin: Tensor,
+    minus_sin: Tensor,
+}
+
+impl Turns {
     /// The first and the second of each pair of `x`, `(..., heads, head_dim)`: views,
     /// `(..., heads, dims / 2)`.
     fn pairs(&self, x: &Tensor) -> Result<(Tensor, Tensor), TchError> {
@@ -125,7 +131,7 @@ impl Rotary {
         x: &Tensor,
         positions: Option<&Tensor>,
     ) -> Result<(), TchError> {
-        let [cos, sin, minus_sin] = self.tables(x, positions)?;
+        let [cos, sin, minus_sin] = self.tables(positions)?;
         let (mut first, mut second) = self.pairs(x)?;
         let turned_first = first.f_mul(&cos)?.f_addcmul_(&second, &minus_sin)?;
         let _ = second.f_mul_(&cos)?.f_addcmul_(&first, &sin)?;
@@ -134,7 +140,7 @@ impl Rotary {
 
     /// The same of a tensor that gradients flow through.
     pub(crate) fn rotate(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        let [cos, sin, minus_sin] = self.tables(x, None)?;
+        let [cos, sin, minus_sin] = self.tables(None)?;
         let (first, second) = self.pairs(x)?;
         let turned_first = first.f_mul(&cos)?.f_addcmul(&second, &minus_sin)?;
         let turned_second = second.f_mul(&cos)?.f_addcmul(&first, &sin)?;
@@ -150,10 +156,10 @@ impl Rotary {
         Tensor::f_cat(&[turned, x.f_narrow(-1, self.dims, head_dim - self.dims)?], -1)
     }
 
-    fn tables(&self, x: &Tensor, positions: Option<&Tensor>) -> Result<[Tensor; 3], TchError> {
+    fn tables(&self, positions: Option<&Tensor>) -> Result<[Tensor; 3], TchError> {
         let of = |table: &Tensor| match positions {
             Some(positions) => table.f_index_select(0, positions),
-            None => table.f_narrow(0, 0, x.size()[1]),
+            None => Ok(table.shallow_clone()),
         };
         Ok([of(&self.cos)?, of(&self.sin)?, of(&self.minus_sin)?])
     }
@@ -169,10 +175,10 @@ pub(crate) struct Mlp {
 /// What leads to the hidden activation of an MLP.
 #[derive(Debug)]
 pub(crate) enum Up {
-    /// GELU of a linear map; `approximate` is libtorch's name of the form: `none` or `tanh`.
-    Gelu { up: Linear, approximate: &'static str },
-    /// SiLU of one linear map times another.
-    Gated { gate: Linear, up: Linear },
+    /// A function of a linear map.
+    Plain { up: Linear, function: Activation },
+    /// A function of one linear map, times another.
+    Gated { gate: Linear, function: Activation, up: Linear },
 }
 
 /// About how many elements of the hidden activation are computed at a time where nothing else wants
@@ -183,14 +189,11 @@ const HIDDEN_ELEMENTS: i64 = 1 << 21;
 impl Mlp {
     pub(crate) fn hidden(&self, x: &Tensor, in_place: bool) -> Result<Tensor, TchError> {
         match &self.up {
-            Up::Gelu { up, approximate } => {
-                let mut hidden = up.apply(x)?;
-                if in_place { hidden.f_gelu_(approximate) } else { hidden.f_gelu(approximate) }
-            }
-            Up::Gated { gate, up } => {
-                let mut gate = gate.apply(x)?;
+            Up::Plain { up, function } => activation::apply(*function, up.apply(x)?, in_place),
+            Up::Gated { gate, function, up } => {
+                let mut gate = activation::apply(*function, gate.apply(x)?, in_place)?;
                 let up = up.apply(x)?;
-                if in_place { gate.f_silu_()?.f_mul_(&up) } else { gate.f_silu()?.f_mul(&up) }
+                if in_place { gate.f_mul_(&up) } else { gate.f_mul(&up) }
             }
         }
     }

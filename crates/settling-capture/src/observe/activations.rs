@@ -206,11 +206,12 @@ mod tests {
             max_position_embeddings: 8,
             ..GptNeox::default()
         };
+        let architecture = settling_models::Architecture::new(config.clone()).unwrap();
         let trainer = Trainer::new(&config, AdamW::pythia(1e-3, 10), 7, tch::Device::Cpu);
-        let mut sites = settling_models::Architecture::from(config.clone()).write_sites();
+        let mut sites = architecture.write_sites();
         sites.extend([Site::ov(1), Site::ov(2).with_head(1)]);
         let options = Options { positions, sites: Some(sites), ..Options::default() };
-        Transformer::load(&config.into(), &trainer, &options).unwrap()
+        Transformer::load(&architecture, &trainer, &options).unwrap()
     }
 
     /// What is delivered, in order, until `enough` deliveries have been taken.

@@ -33,7 +33,7 @@ impl Transformer {
     /// # Errors
     ///
     /// The same as [`Capture::activations`](settling_core::Capture::activations), and if the rows
-    /// are too short to have a target.
+    /// are too short to have a target or the weights have no output embedding.
     ///
     /// [`Options::loss_reduction`]: crate::Options::loss_reduction
     pub fn gradients(
@@ -134,12 +134,13 @@ impl Transformer {
         tracked: &Tracked,
         sum: &mut Sum,
     ) -> Result<(), Error> {
+        let head = self.output_embedding()?;
         let inputs = ids(batch, rows.clone(), 0..fed, self.device)?;
         let targets = ids(batch, rows, 1..fed + 1, self.device)?;
         let backward = || {
             let x = self.run(&inputs, &mut Pass::whole(false))?;
             let x = flatten_rows(&x.expect("nothing ends the pass early"))?;
-            self.backward(&x, &targets, scale, tracked, &mut sum.scratch)
+            self.backward(&x, &targets, scale, tracked, head, &mut sum.scratch)
                 .context(|| format!("computing gradients on {}", self.options.engine.device))
         };
         // The caller may have turned gradients off in this thread.
@@ -164,18 +165,19 @@ impl Transformer {
         targets: &Tensor,
         scale: f64,
         tracked: &Tracked,
+        head: &Tensor,
         scratch: &mut Scratch,
     ) -> Result<(f64, Vec<Tensor>), TchError> {
         let targets = targets.f_reshape([-1])?;
-        let is_output = |weight: &Tensor| same_tensor(weight, &self.net.output_embedding);
+        let is_output = |weight: &Tensor| same_tensor(weight, head);
         let of_output = tracked.0.iter().any(is_output);
         let guard = tch::no_grad_guard();
-        let loss = next_token_loss(&self.net, x, &targets, scale, of_output, scratch)?;
+        let loss = next_token_loss(head, x, &targets, scale, of_output, scratch)?;
         drop(guard);
 
         let wide = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
         // An output embedding that is not the input embedding too is read by the loss alone.
-        let tied = same_tensor(&self.net.embedding, &self.net.output_embedding);
+        let tied = same_tensor(&self.net.embedding, head);
         let reached = |weight: &&Tensor| tied || !is_output(weight);
         let inputs: Vec<&Tensor> = tracked.0.iter().filter(reached).collect();
         let mut flowed = if inputs.is_empty() {

@@ -44,6 +44,10 @@ impl Transformer {
     /// Reads the weights of `architecture` from `source`, one after the other, onto the device, in
     /// the precision asked for.
     ///
+    /// A file of a model whose embeddings are tied may have either of them, or both if they are
+    /// equal. Where the output embedding is missing and not tied, there are activations, but no
+    /// logits, loss or gradients.
+    ///
     /// Names are those of [`CanonicalNames`](settling_models::CanonicalNames): wrapped, bare and
     /// renamed checkpoints are recognized. Tensors that are not weights of the architecture (the
     /// buffers in Pythia's files) are not read.
@@ -51,8 +55,9 @@ impl Transformer {
     /// # Errors
     ///
     /// If the architecture does not fit together, a site does not exist, the device does not exist,
-    /// or a weight is missing, has another shape than the architecture says, or is not of a
-    /// floating-point type.
+    /// or a weight is missing, has another shape than the architecture says, is not of a
+    /// floating-point type, or is an output embedding that differs from the input embedding to
+    /// which the configuration ties it.
     pub fn load<S>(
         architecture: &Architecture,
         source: &S,
@@ -113,9 +118,10 @@ impl Transformer {
     /// # Errors
     ///
     /// The same as [`Capture::activations`](settling_core::Capture::activations): tokens that do
-    /// not fit the model, or a failure of the device.
+    /// not fit the model, or a failure of the device; and if the weights have no output embedding.
     pub fn logits(&self, batch: &TokenBatch) -> Result<Vec<f32>, Error> {
         self.options.engine.device.still_usable()?;
+        self.output_embedding()?;
         let fed = self.fed(batch)?;
         let _guard = no_grad_guard();
         let mut logits = Vec::new();
@@ -140,8 +146,22 @@ impl Transformer {
     ) -> Result<Vec<f32>, Error> {
         let ids = ids(batch, rows, 0..fed, self.device)?;
         let x = self.run(&ids, &mut Pass::whole(true))?.expect("nothing ends the pass early");
-        let logits = self.net.logits(&flatten_rows(&x)?);
+        let logits = flatten_rows(&x)?.f_linear(self.output_embedding()?, None::<&Tensor>);
         to_host(&logits.context(|| "computing logits".to_owned())?)
+    }
+
+    /// What logits and the loss need besides the body.
+    pub(crate) fn output_embedding(&self) -> Result<&Tensor, Error> {
+        self.net.output_embedding.as_ref().ok_or_else(|| {
+            let message = format!(
+                "there is no `{}` among the weights: they are of a body without its output \
+                 embedding, which has activations, but no logits, loss or gradients; expected \
+                 the whole model, or `tie_word_embeddings` in the configuration if it is the input \
+                 embedding",
+                self.architecture.output_embedding()
+            );
+            Error::new(ErrorKind::Weights, message)
+        })
     }
 
     /// What the output embedding reads, or `None` if the pass ended before it.

@@ -25,6 +25,9 @@ Activations are (sequences * positions, width), of the 12 tokens that are fed of
     f64/loss, f64/NAME.gradient                 of every parameter, in f64 on the same weights and rotary angles
 
 Heads' activations are stored of layer 1 alone, to keep the files small.
+
+activations.safetensors has `x`, and for the name of every activation function without weights, NAME/value and NAME/gradient in
+f64, NAME/value32 in f32. `python make.py activations` writes it alone.
 """
 
 import copy
@@ -64,6 +67,11 @@ CASES = {
         NEOX, hidden_size=12, num_attention_heads=3, num_hidden_layers=2, intermediate_size=14,
         use_parallel_residual=False, rotary_pct=1.0, rotary_emb_base=500, tie_word_embeddings=True, attention_bias=False,
     )),
+    # GPT-NeoX-20B's activation.
+    "parallel_fast": ("GPTNeoX", dict(
+        NEOX, hidden_size=8, num_attention_heads=2, num_hidden_layers=2, intermediate_size=14, hidden_act="gelu_fast",
+        rotary_pct=0.5,
+    )),
     # Two heads of queries to one of keys and values; heads that do not add up to the width; biases everywhere; rotary
     # frequencies of all three sorts: wavelengths 6.3 (high), 12.6 (ramp) and 25 (low).
     "llama": ("Llama", dict(
@@ -78,6 +86,7 @@ CASES = {
         LLAMA, hidden_size=12, num_attention_heads=2,
         rope_parameters=dict(rope_type="linear", rope_theta=100.0, factor=2.5),
     )),
+    "llama_quick": ("Llama", dict(LLAMA, hidden_size=8, num_attention_heads=2, hidden_act="quick_gelu")),
     "mistral": ("Mistral", dict(
         LLAMA, hidden_size=12, num_attention_heads=4, num_key_value_heads=2, head_dim=4, sliding_window=4,
     )),
@@ -86,6 +95,7 @@ CASES = {
     # Stanford's form: the scores of layer 1 are halved.
     "gpt2": ("GPT2", dict(GPT2, n_embd=12, n_head=3, n_inner=14, scale_attn_by_inverse_layer_idx=True)),
     "gpt2_plain": ("GPT2", dict(GPT2, n_embd=8, n_head=2, tie_word_embeddings=False)),
+    "gpt2_relu": ("GPT2", dict(GPT2, n_embd=8, n_head=2, activation_function="relu")),
     "pico": ("Pico", dict(
         vocab_size=18, max_seq_len=12, d_model=12, n_layers=2, attention_n_heads=3, attention_n_kv_heads=1,
         activation_hidden_dim=14, norm_eps=0.01, position_emb_theta=100.0,
@@ -446,5 +456,19 @@ def check(case, double, mode, tokens, expected):
         assert 0.05 < clipped < 0.5, clipped
 
 
-for name in sys.argv[1:] or CASES:
-    make(name)
+def make_activations():
+    x = torch.cat([torch.linspace(-14, 14, 113), torch.tensor([-3.0, 6.0, 1e-3, -1e-3, 1e-20, -0.0, 30.0, -30.0])]).double()
+    seen = {"x": x}
+    for name in transformers.activations.ACT2CLS:
+        if name in ("prelu", "xielu"):
+            continue
+        function = transformers.activations.ACT2FN[name]
+        leaf = x.clone().requires_grad_()
+        value = function(leaf)
+        (seen[f"{name}/gradient"],) = torch.autograd.grad(value.sum(), leaf)
+        seen |= {f"{name}/value": value.detach().clone(), f"{name}/value32": function(x.float())}
+    save_file({name: value.contiguous() for name, value in seen.items()}, HERE / "activations.safetensors")
+
+
+for name in sys.argv[1:] or [*CASES, "activations"]:
+    make_activations() if name == "activations" else make(name)

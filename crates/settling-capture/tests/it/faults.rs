@@ -42,6 +42,9 @@ fn every_weight_that_is_missing_is_named() {
     for case in CASES {
         let (architecture, whole) = (architecture(case), weights(case));
         for (name, _) in architecture.parameters() {
+            if name == architecture.output_embedding() {
+                continue;
+            }
             let mut file = whole.clone();
             file.tensors.retain(|meta| meta.name != name);
             assert_eq!(file.tensors.len() + 1, whole.tensors.len(), "{case} {name}");
@@ -85,7 +88,7 @@ fn a_configuration_that_lies_is_found_out_by_the_weights() {
     for (name, lie, part) in lies {
         let mut config = config("parallel");
         lie(&mut config);
-        refused(&config.into(), &weights("parallel"), &[name, part]);
+        refused(&Architecture::GptNeox(config), &weights("parallel"), &[name, part]);
     }
 }
 
@@ -343,7 +346,7 @@ fn run_out_of_memory() {
     // 64 sequences take 8 MB for every tensor as wide as the model; 2 take a quarter of one.
     let load = |micro_batch| {
         let options = Options { engine: in_micro_batches(micro_batch), ..Options::default() };
-        Transformer::load(&config.clone().into(), &source, &options).unwrap()
+        Transformer::load(&Architecture::GptNeox(config.clone()), &source, &options).unwrap()
     };
     let (mut few, mut many) = (load(2), load(64));
     let batch =

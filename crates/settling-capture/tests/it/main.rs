@@ -1,6 +1,7 @@
 //! One binary, so that libtorch is linked once: models against Hugging Face transformers, and
 //! singular values and CKA on a device.
 
+mod configurations;
 mod faults;
 mod golden;
 mod linalg;

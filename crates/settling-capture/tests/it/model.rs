@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::support::{File, activations, architecture, config, gradients, model};
 use settling_capture::{Device, Engine, ErrorKind, Options, Transformer};
 use settling_core::{MatView, Positions, Site, Step, TensorSource, TokenBatch};
-use settling_models::GptNeox;
+use settling_models::{Architecture, GptNeox};
 use settling_testkit::{AdamW, Trainer};
 
 fn tokens() -> TokenBatch {
@@ -71,7 +71,8 @@ fn unfit_weights_are_named() {
     let file = File::read("parallel", "model.safetensors");
     let fails = |config: &GptNeox, file: &File, kind: ErrorKind, parts: &[&str]| {
         let error =
-            Transformer::load(&config.clone().into(), file, &Options::default()).unwrap_err();
+            Transformer::load(&Architecture::GptNeox(config.clone()), file, &Options::default())
+                .unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         for part in parts {
             assert!(error.to_string().contains(part), "{error}");
@@ -98,7 +99,7 @@ fn unfit_weights_are_named() {
 
     let engine = Engine { device: Device::Cuda(4096), ..Engine::default() };
     let nowhere = Options { engine, ..Options::default() };
-    let error = Transformer::load(&good.clone().into(), &file, &nowhere).unwrap_err();
+    let error = Transformer::load(&architecture("parallel"), &file, &nowhere).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Device);
     assert!(error.to_string().contains("cuda:4096"), "{error}");
 }
@@ -135,7 +136,7 @@ fn the_output_embedding_may_be_named_lm_head() {
     let bytes = renamed.values.remove("embed_out.weight").unwrap();
     renamed.values.insert("lm_head.weight".to_owned(), bytes);
     let model_of_renamed =
-        Transformer::load(&config("parallel").into(), &renamed, &Options::default()).unwrap();
+        Transformer::load(&architecture("parallel"), &renamed, &Options::default()).unwrap();
     let expected = model("parallel", Positions::Last, 8).logits(&tokens()).unwrap();
     assert_eq!(model_of_renamed.logits(&tokens()).unwrap(), expected);
 }
@@ -182,7 +183,8 @@ fn training_starts_from_pythias_initialisation_and_learns() {
 
     // Observed as a checkpoint, the fresh model predicts next to nothing: a loss near ln 512.
     let mut observed =
-        Transformer::load(&config.clone().into(), &start, &Options::default()).unwrap();
+        Transformer::load(&Architecture::GptNeox(config.clone()), &start, &Options::default())
+            .unwrap();
     let loss = observed
         .gradients(&batch, &mut |_: &Site, _: MatView<'_>| ControlFlow::Continue(()))
         .unwrap();
@@ -209,8 +211,12 @@ fn the_trainers_loss_is_that_of_the_checkpoints_it_makes() {
         let mut trainer = Trainer::new(&config, schedule, 3, tch::Device::Cpu);
         for step in 0..=12 {
             let batch = settling_testkit::tiny_batch(step);
-            let mut observed =
-                Transformer::load(&config.clone().into(), &trainer, &Options::default()).unwrap();
+            let mut observed = Transformer::load(
+                &Architecture::GptNeox(config.clone()),
+                &trainer,
+                &Options::default(),
+            )
+            .unwrap();
             let (loss, _) = gradients(&mut observed, &batch).unwrap();
             let expected = trainer.step(&batch).unwrap();
             let error = (loss - expected).abs() / expected;

@@ -17,7 +17,10 @@ fn matters(case: &str, what: &str, change: impl Fn(&mut Architecture)) {
     let mut changed = architecture(case);
     change(&mut changed);
     assert_ne!(changed, architecture(case), "{case}: {what}");
-    let weights = File::read(case, "model.safetensors");
+    let mut weights = File::read(case, "model.safetensors");
+    if changed.is_tied() {
+        weights.tensors.retain(|meta| meta.name != changed.output_embedding());
+    }
     let error =
         relative_error(&logits(&changed, &weights, case), &File::expected(case).f32("logits"));
     assert!(error > 1e-4, "{case}: {what} moves logits by {error:e} only");
@@ -118,7 +121,7 @@ fn scores_of_gpt2_may_be_left_unscaled() {
             weights.scale(&format!("{name}.weight"), 0.5, |index| index % (3 * width) < width);
             weights.scale(&format!("{name}.bias"), 0.5, |index| index < width);
         }
-        let found = logits(&model.into(), &weights, case);
+        let found = logits(&Architecture::Gpt2(model), &weights, case);
         let error = relative_error(&found, &File::expected(case).f32("logits"));
         assert!(error <= 1e-5, "{case}: {error:e}");
     }

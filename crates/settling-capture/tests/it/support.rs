@@ -14,16 +14,19 @@ use settling_core::{
 use settling_models::{Architecture, GptNeox};
 
 /// The golden models: tests/golden/make.py says what each of them is for.
-pub(crate) const CASES: [&str; 10] = [
+pub(crate) const CASES: [&str; 13] = [
     "parallel",
+    "parallel_fast",
     "sequential",
     "llama",
     "llama_plain",
+    "llama_quick",
     "mistral",
     "olmo",
     "olmo2",
     "gpt2",
     "gpt2_plain",
+    "gpt2_relu",
     "pico",
 ];
 

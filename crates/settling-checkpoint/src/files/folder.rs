@@ -67,6 +67,16 @@ impl Folder {
                 source.read("read", 0, source.len())?
             }
         };
-        String::from_utf8(bytes).map_err(|error| Error::at(ErrorKind::Format, &path, error))
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            let message = "is UTF-16, by its byte order mark: expected UTF-8";
+            return Err(Error::at(ErrorKind::Format, &path, message));
+        }
+        let mut text =
+            String::from_utf8(bytes).map_err(|error| Error::at(ErrorKind::Format, &path, error))?;
+        // What editors on Windows write before UTF-8 is no part of the text.
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
+        Ok(text)
     }
 }

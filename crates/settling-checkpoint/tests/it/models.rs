@@ -55,9 +55,9 @@ fn the_settings_of_every_folder_are_understood() {
         original_max_position_embeddings: 4,
     };
     let expected: [Architecture; 9] = [
-        gpt2.clone().into(),
-        Gpt2 { n_inner: 12, ..gpt2 }.into(),
-        Llama {
+        Architecture::Gpt2(gpt2.clone()),
+        Architecture::Gpt2(Gpt2 { n_inner: 12, ..gpt2 }),
+        Architecture::Llama(Llama {
             head_dim: 4,
             attention_bias: true,
             mlp_bias: true,
@@ -65,20 +65,21 @@ fn the_settings_of_every_folder_are_understood() {
             rope_theta: 500_000.0,
             rope_scaling: llama3,
             ..grouped.clone()
-        }
-        .into(),
-        Llama { rope_scaling: RopeScaling::Linear { factor: 2.0 }, ..llama.clone() }.into(),
-        Llama { sliding_window: Some(4), ..grouped.clone() }.into(),
-        neox.clone().into(),
-        neox.into(),
-        Llama {
+        }),
+        Architecture::Llama(Llama {
+            rope_scaling: RopeScaling::Linear { factor: 2.0 },
+            ..llama.clone()
+        }),
+        Architecture::Llama(Llama { sliding_window: Some(4), ..grouped.clone() }),
+        Architecture::GptNeox(neox.clone()),
+        Architecture::GptNeox(neox),
+        Architecture::Llama(Llama {
             norm: LlamaNorm::WeightlessLayerNorm,
             norm_eps: 1e-5,
             clip_qkv: Some(8.0),
             ..llama
-        }
-        .into(),
-        Llama { norm_eps: 1e-5, post_norm: true, qk_norm: true, ..grouped }.into(),
+        }),
+        Architecture::Llama(Llama { norm_eps: 1e-5, post_norm: true, qk_norm: true, ..grouped }),
     ];
     for (name, expected) in FOLDERS.into_iter().zip(expected) {
         let found = Checkpoint::open(folder(name)).unwrap().architecture().unwrap();
@@ -137,7 +138,7 @@ fn a_checkpoint_of_another_model_is_found_out() {
     other.num_key_value_heads = 4;
     other.num_hidden_layers = 20;
     other.tie_word_embeddings = false;
-    let inventory = Inventory::new(checkpoint.tensors(), &other.into());
+    let inventory = Inventory::new(checkpoint.tensors(), &Architecture::Llama(other));
     assert!(!inventory.is_complete());
     assert_eq!(inventory.wrong_shape.len(), 2 * 4, "weights and biases of keys and values");
     assert_eq!(inventory.missing.len(), 18 * 16 + 1);

@@ -255,6 +255,30 @@ fn indices_that_contradict_their_shards() {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over_or_named() {
+    let index = r#"{"weight_map":{"a":"one.safetensors"}}"#;
+    assert_eq!(sharded(&format!("\u{feff}{index}")).unwrap().tensors().len(), 1);
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("model.safetensors"), file(&with(A), 8)).unwrap();
+    let config = r#"{"model_type":"gpt2","vocab_size":8,"n_embd":16,"n_layer":1,"n_head":2,
+        "n_positions":8}"#;
+    let architecture = |bytes: &[u8]| {
+        fs::write(folder.path().join("config.json"), bytes).unwrap();
+        Checkpoint::open(folder.path()).unwrap().architecture()
+    };
+    let marked = architecture(format!("\u{feff}{config}").as_bytes()).unwrap();
+    assert_eq!(marked, architecture(config.as_bytes()).unwrap());
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let units = [0xfeff].into_iter().chain(config.encode_utf16());
+        let error = architecture(&units.flat_map(order).collect::<Vec<u8>>()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format);
+        for part in ["config.json", "UTF-16", "UTF-8"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_cut_or_changed_index_gives_the_same_tensor_or_an_error() {
     let whole = br#"{"weight_map":{"a":"one.safetensors"}}"#;
     let open = |index: &[u8]| {

@@ -2,17 +2,17 @@
 
 use crate::families::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
 
-use super::rope::Rope;
+use super::activation;
+use super::rope::{self, Rope};
 use super::settings::{Settings, unsupported};
 use crate::error::{Error, ErrorKind};
 
-/// The settings that Llama and its relatives spell alike.
+/// The settings that Llama and its relatives spell alike, and all of them read.
 fn common(settings: &Settings<'_>) -> Result<Llama, Error> {
-    settings.expect("hidden_act", &["silu"])?;
     let heads = settings.size("num_attention_heads")?;
     let width = settings.size("hidden_size")?;
     let context = settings.size("max_position_embeddings")?;
-    let rope = Rope::read(settings, context)?;
+    let rope = Rope::read(settings, &rope::NAMES, context)?;
     if let Some(partial) = rope.partial.filter(|&partial| partial != 1.0) {
         return unsupported(format!("`partial_rotary_factor` is {partial}: expected 1"));
     }
@@ -28,11 +28,10 @@ fn common(settings: &Settings<'_>) -> Result<Llama, Error> {
             None => divided(("num_attention_heads", heads), ("hidden_size", width))?,
         },
         intermediate_size: settings.size("intermediate_size")?,
+        hidden_act: activation::read(settings, "hidden_act", defaults.hidden_act)?,
         max_position_embeddings: context,
         rope_theta: rope.theta.unwrap_or(defaults.rope_theta),
         rope_scaling: rope.scaling,
-        norm_eps: settings.optional_number("rms_norm_eps")?.unwrap_or(defaults.norm_eps),
-        attention_bias: settings.flag("attention_bias", false)?,
         tie_word_embeddings: settings.flag("tie_word_embeddings", false)?,
         ..defaults
     })
@@ -49,16 +48,34 @@ fn divided(heads: (&str, usize), width: (&str, usize)) -> Result<usize, Error> {
 }
 
 pub(super) fn llama(settings: &Settings<'_>) -> Result<Llama, Error> {
-    Ok(Llama { mlp_bias: settings.flag("mlp_bias", false)?, ..common(settings)? })
+    Ok(Llama {
+        norm_eps: settings.number_or("rms_norm_eps", 1e-6)?,
+        attention_bias: settings.flag("attention_bias", false)?,
+        mlp_bias: settings.flag("mlp_bias", false)?,
+        ..common(settings)?
+    })
 }
 
 pub(super) fn mistral(settings: &Settings<'_>) -> Result<Llama, Error> {
-    // Absent and `null` differ here: the first files lack the setting and mean the default.
-    let sliding_window = match settings.has("sliding_window") {
-        true => settings.optional_size("sliding_window")?,
-        false => Some(4096),
+    // Absent and `null` differ here: the first files lack the window and mean the default; and a
+    // file without heads of keys and values means eight, not as many as of queries.
+    let sliding_window = match settings.entry("sliding_window") {
+        Some(_) => settings.optional_size("sliding_window")?,
+        None => Some(4096),
     };
-    Ok(Llama { sliding_window, attention_bias: false, ..common(settings)? })
+    let absent = settings.entry("num_key_value_heads").is_none();
+    let model = common(settings)?;
+    let heads = model.num_attention_heads;
+    if absent && !heads.is_multiple_of(8) {
+        let message = format!(
+            "there is no `num_key_value_heads`, which stands for 8 in a file of `mistral` and does \
+             not divide num_attention_heads = {heads}: give it in a copy of the file"
+        );
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    let num_key_value_heads = if absent { 8 } else { model.num_key_value_heads };
+    let norm_eps = settings.number_or("rms_norm_eps", 1e-6)?;
+    Ok(Llama { sliding_window, num_key_value_heads, norm_eps, ..model })
 }
 
 pub(super) fn olmo(settings: &Settings<'_>) -> Result<Llama, Error> {
@@ -66,13 +83,19 @@ pub(super) fn olmo(settings: &Settings<'_>) -> Result<Llama, Error> {
         norm: LlamaNorm::WeightlessLayerNorm,
         norm_eps: 1e-5,
         clip_qkv: settings.optional_number("clip_qkv")?,
+        attention_bias: settings.flag("attention_bias", false)?,
         ..common(settings)?
     })
 }
 
 pub(super) fn olmo2(settings: &Settings<'_>) -> Result<Llama, Error> {
-    let norm_eps = settings.optional_number("rms_norm_eps")?.unwrap_or(1e-5);
-    Ok(Llama { norm_eps, post_norm: true, qk_norm: true, ..common(settings)? })
+    Ok(Llama {
+        norm_eps: settings.number_or("rms_norm_eps", 1e-5)?,
+        attention_bias: settings.flag("attention_bias", false)?,
+        post_norm: true,
+        qk_norm: true,
+        ..common(settings)?
+    })
 }
 
 pub(super) fn pico(settings: &Settings<'_>) -> Result<Llama, Error> {

@@ -2,24 +2,26 @@
 
 use crate::families::{GptNeox, RopeScaling};
 
-use super::rope::Rope;
+use super::activation;
+use super::rope::{Names, Rope};
 use super::settings::{Settings, unsupported};
 use crate::error::Error;
 
+/// Before transformers 5 the settings of rotary embedding had names of their own.
+const NAMES: Names = Names {
+    theta: &["rotary_emb_base", "rope_theta"],
+    partial: &["rotary_pct", "partial_rotary_factor"],
+};
+
 pub(super) fn gpt_neox(settings: &Settings<'_>) -> Result<GptNeox, Error> {
-    // The exact one.
-    settings.expect("hidden_act", &["gelu"])?;
     let context = settings.size("max_position_embeddings")?;
-    let rope = Rope::read(settings, context)?;
+    let rope = Rope::read(settings, &NAMES, context)?;
     if rope.scaling != RopeScaling::Default {
         return unsupported(format!(
             "the rotary embedding is scaled ({:?}): expected none of `rope_scaling`",
             rope.scaling
         ));
     }
-    // Before transformers 5 these had names of their own.
-    let theta = rope.theta.or(settings.optional_number("rotary_emb_base")?);
-    let share = rope.partial.or(settings.optional_number("rotary_pct")?);
     let defaults = GptNeox::default();
     Ok(GptNeox {
         vocab_size: settings.size("vocab_size")?,
@@ -27,12 +29,11 @@ pub(super) fn gpt_neox(settings: &Settings<'_>) -> Result<GptNeox, Error> {
         num_hidden_layers: settings.size("num_hidden_layers")?,
         num_attention_heads: settings.size("num_attention_heads")?,
         intermediate_size: settings.size("intermediate_size")?,
+        hidden_act: activation::read(settings, "hidden_act", defaults.hidden_act)?,
         max_position_embeddings: context,
-        rotary_pct: share.unwrap_or(defaults.rotary_pct),
-        rotary_emb_base: theta.unwrap_or(defaults.rotary_emb_base),
-        layer_norm_eps: settings
-            .optional_number("layer_norm_eps")?
-            .unwrap_or(defaults.layer_norm_eps),
+        rotary_pct: rope.partial.unwrap_or(defaults.rotary_pct),
+        rotary_emb_base: rope.theta.unwrap_or(defaults.rotary_emb_base),
+        layer_norm_eps: settings.number_or("layer_norm_eps", defaults.layer_norm_eps)?,
         use_parallel_residual: settings
             .flag("use_parallel_residual", defaults.use_parallel_residual)?,
         attention_bias: settings.flag("attention_bias", defaults.attention_bias)?,

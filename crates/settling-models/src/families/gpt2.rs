@@ -1,5 +1,6 @@
 //! GPT-2.
 
+use super::activation::Activation;
 use super::layout::{Layout, Values};
 use super::setting::settings;
 use super::validate;
@@ -9,8 +10,7 @@ use crate::sizes::ModelSizes;
 /// The architecture of a GPT-2 language model: all that its forward pass depends on besides
 /// weights.
 ///
-/// Position embeddings are learned; the MLP has the tanh approximation of GELU; every linear map
-/// has a bias and is stored as `(inputs, outputs)`; query, key and value are one fused map whose
+/// Position embeddings are learned; every linear map has a bias and is stored as `(inputs, outputs)`; query, key and value are one fused map whose
 /// outputs are all queries, then all keys, then all values. Field names are those of Hugging Face's
 /// `GPT2Config`.
 ///
@@ -45,6 +45,8 @@ pub struct Gpt2 {
     pub n_head: usize,
     /// The width of the MLP; 4 D in the published models.
     pub n_inner: usize,
+    /// What the MLP does between its two linear maps.
+    pub activation_function: Activation,
     /// Added to the variance in LayerNorm.
     pub layer_norm_epsilon: f64,
     /// Whether attention scores are divided by the square root of a head's width.
@@ -65,6 +67,7 @@ impl Default for Gpt2 {
             n_layer: 0,
             n_head: 0,
             n_inner: 0,
+            activation_function: Activation::GeluTanh,
             layer_norm_epsilon: 1e-5,
             scale_attn_weights: true,
             scale_attn_by_inverse_layer_idx: false,
@@ -99,7 +102,7 @@ impl Gpt2 {
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let (d, wide) = (self.n_embd, self.n_inner);
         let mut list = vec![
-            ("transformer.wte.weight".to_owned(), vec![self.vocab_size, d]),
+            (self.layout().input_embedding.to_owned(), vec![self.vocab_size, d]),
             ("transformer.wpe.weight".to_owned(), vec![self.n_positions, d]),
         ];
         for layer in 0..self.n_layer {
@@ -125,7 +128,7 @@ impl Gpt2 {
 
     /// Every field and its value.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        settings!(self: vocab_size, n_positions, n_embd, n_layer, n_head, n_inner, layer_norm_epsilon, scale_attn_weights, scale_attn_by_inverse_layer_idx, tie_word_embeddings)
+        settings!(self: vocab_size, n_positions, n_embd, n_layer, n_head, n_inner, activation_function, layer_norm_epsilon, scale_attn_weights, scale_attn_by_inverse_layer_idx, tie_word_embeddings)
     }
 
     pub(crate) fn sizes(&self) -> ModelSizes {
@@ -150,6 +153,7 @@ impl Gpt2 {
             value: "attn.c_attn",
             values: Values::Blocks,
             transposed: true,
+            input_embedding: "transformer.wte.weight",
             output_embedding: &["lm_head.weight"],
             buffers: &[".attn.bias", ".attn.masked_bias"],
         }

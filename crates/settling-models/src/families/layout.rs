@@ -33,6 +33,8 @@ pub(crate) struct Layout {
     pub(crate) values: Values,
     /// Whether weights are stored as `(inputs, outputs)`.
     pub(crate) transposed: bool,
+    /// The name of the input embedding.
+    pub(crate) input_embedding: &'static str,
     /// The names of the output embedding, ours first.
     pub(crate) output_embedding: &'static [&'static str],
     /// How the names of buffers end, which older files have among their weights.

@@ -1,5 +1,6 @@
 //! Llama and its relatives.
 
+use super::activation::Activation;
 use super::layout::{Layout, Values};
 use super::rope_scaling::RopeScaling;
 use super::setting::{Shown, settings};
@@ -11,7 +12,7 @@ use crate::sizes::ModelSizes;
 /// weights.
 ///
 /// Llama, Mistral, OLMo, OLMo 2, SmolLM, TinyLlama, Amber and Pico are all of this form: rotary
-/// position embedding of whole heads, attention and then a gated MLP (SiLU), each with a residual
+/// position embedding of whole heads, attention and then a gated MLP, each with a residual
 /// connection, no position embedding. They differ in what the fields say. Field names are those of
 /// Hugging Face's `LlamaConfig` where it has the field.
 ///
@@ -52,6 +53,8 @@ pub struct Llama {
     pub head_dim: usize,
     /// The width of the MLP.
     pub intermediate_size: usize,
+    /// What the MLP does to the output of its gate.
+    pub hidden_act: Activation,
     /// The context length: how many tokens are fed at most.
     pub max_position_embeddings: usize,
     /// How many tokens back a position attends to, itself included, if not to all.
@@ -138,6 +141,7 @@ impl Default for Llama {
             num_key_value_heads: 0,
             head_dim: 0,
             intermediate_size: 0,
+            hidden_act: Activation::Silu,
             max_position_embeddings: 0,
             sliding_window: None,
             rope_theta: 10_000.0,
@@ -191,6 +195,12 @@ impl Llama {
             ("clip_qkv", self.clip_qkv.unwrap_or(1.0)),
         ])?;
         self.rope_scaling.validate()?;
+        validate::angles(
+            ("rope_theta", self.rope_theta),
+            self.head_dim,
+            self.rope_scaling.factor(),
+            self.max_position_embeddings,
+        )?;
         let plain = !(self.post_norm || self.qk_norm || self.attention_bias || self.mlp_bias)
             && self.norm == LlamaNorm::Rms;
         check(plain || self.names == LlamaNames::Transformers, || {
@@ -214,10 +224,7 @@ impl Llama {
         let body = self.layout().body;
         let mut list = Vec::new();
         let mut add = |name: String, shape: &[usize]| list.push((name, shape.to_vec()));
-        add(
-            format!("{body}{}.weight", pick("embed_tokens", "embedding_proj")),
-            &[self.vocab_size, d],
-        );
+        add(self.layout().input_embedding.to_owned(), &[self.vocab_size, d]);
         let norms = self.norm == LlamaNorm::Rms;
         for layer in 0..self.num_hidden_layers {
             let name = |module: &str, kind: &str| format!("{body}layers.{layer}.{module}.{kind}");
@@ -270,7 +277,7 @@ impl Llama {
 
     /// Every field and its value.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        settings!(self: vocab_size, hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim, intermediate_size, max_position_embeddings, sliding_window, rope_theta, rope_scaling, rotary_pairs, norm, norm_eps, post_norm, qk_norm, clip_qkv, attention_bias, mlp_bias, tie_word_embeddings, names)
+        settings!(self: vocab_size, hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim, intermediate_size, hidden_act, max_position_embeddings, sliding_window, rope_theta, rope_scaling, rotary_pairs, norm, norm_eps, post_norm, qk_norm, clip_qkv, attention_bias, mlp_bias, tie_word_embeddings, names)
     }
 
     pub(crate) fn sizes(&self) -> ModelSizes {
@@ -295,6 +302,7 @@ impl Llama {
             value: "self_attn.v_proj",
             values: Values::Separate,
             transposed: false,
+            input_embedding: "model.embed_tokens.weight",
             output_embedding: &["lm_head.weight"],
             buffers: &["rotary_emb.inv_freq"],
         };
@@ -305,6 +313,7 @@ impl Llama {
                 attention: "attention.o_proj",
                 mlp: "swiglu.w_2",
                 value: "attention.v_proj",
+                input_embedding: "embedding_proj.weight",
                 output_embedding: &["de_embedding_proj.weight"],
                 buffers: &["rope._freqs_cis"],
                 ..transformers

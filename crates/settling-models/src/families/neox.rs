@@ -1,5 +1,6 @@
 //! GPT-NeoX: Pythia.
 
+use super::activation::Activation;
 use super::layout::{Layout, Values};
 use super::setting::settings;
 use super::validate::{self, check};
@@ -44,6 +45,8 @@ pub struct GptNeox {
     pub num_attention_heads: usize,
     /// The width of the MLP; 4 D in Pythia.
     pub intermediate_size: usize,
+    /// What the MLP does between its two linear maps.
+    pub hidden_act: Activation,
     /// The context length: how many tokens are fed at most.
     pub max_position_embeddings: usize,
     /// The share of each head's dimensions that rotary position embedding turns.
@@ -70,6 +73,7 @@ impl Default for GptNeox {
             num_hidden_layers: 0,
             num_attention_heads: 0,
             intermediate_size: 0,
+            hidden_act: Activation::Gelu,
             max_position_embeddings: 0,
             rotary_pct: 0.25,
             rotary_emb_base: 10_000.0,
@@ -115,12 +119,18 @@ impl GptNeox {
         validate::positive(&[
             ("rotary_emb_base", self.rotary_emb_base),
             ("layer_norm_eps", self.layer_norm_eps),
-        ])
+        ])?;
+        validate::angles(
+            ("rotary_emb_base", self.rotary_emb_base),
+            self.rotary_dims(),
+            1.0,
+            self.max_position_embeddings,
+        )
     }
 
     /// Every field and its value.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
-        settings!(self: vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings, rotary_pct, rotary_emb_base, layer_norm_eps, use_parallel_residual, attention_bias, tie_word_embeddings)
+        settings!(self: vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, hidden_act, max_position_embeddings, rotary_pct, rotary_emb_base, layer_norm_eps, use_parallel_residual, attention_bias, tie_word_embeddings)
     }
 
     pub(crate) fn sizes(&self) -> ModelSizes {
@@ -145,6 +155,7 @@ impl GptNeox {
             value: "attention.query_key_value",
             values: Values::PerHead,
             transposed: false,
+            input_embedding: "gpt_neox.embed_in.weight",
             output_embedding: &["embed_out.weight", "lm_head.weight"],
             buffers: &[".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"],
         }
@@ -170,7 +181,7 @@ impl GptNeox {
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let (d, wide) = (self.hidden_size, self.intermediate_size);
-        let mut list = vec![("gpt_neox.embed_in.weight".to_owned(), vec![self.vocab_size, d])];
+        let mut list = vec![(self.layout().input_embedding.to_owned(), vec![self.vocab_size, d])];
         for layer in 0..self.num_hidden_layers {
             let mut add = |name: &str, shape: &[usize]| {
                 list.push((format!("gpt_neox.layers.{layer}.{name}"), shape.to_vec()));

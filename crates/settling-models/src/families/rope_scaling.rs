@@ -29,6 +29,14 @@ pub enum RopeScaling {
 }
 
 impl RopeScaling {
+    /// What frequencies are divided by, at most.
+    pub(super) fn factor(self) -> f64 {
+        match self {
+            Self::Default => 1.0,
+            Self::Linear { factor } | Self::Llama3 { factor, .. } => factor,
+        }
+    }
+
     pub(super) fn validate(self) -> Result<(), Error> {
         match self {
             Self::Default => Ok(()),
@@ -44,7 +52,7 @@ impl RopeScaling {
                     ("low_freq_factor", low_freq_factor),
                     ("high_freq_factor", high_freq_factor),
                 ])?;
-                check(low_freq_factor < high_freq_factor, || {
+                check((high_freq_factor - low_freq_factor) as f32 > 0.0, || {
                     format!(
                         "low_freq_factor = {low_freq_factor} must be below high_freq_factor = {high_freq_factor}"
                     )

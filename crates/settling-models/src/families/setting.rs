@@ -1,5 +1,7 @@
 //! The fields of a description as text, to compare two.
 
+use super::activation::Activation;
+
 /// A value of a setting, as it is shown.
 pub(super) trait Shown {
     fn shown(&self) -> String;
@@ -15,7 +17,7 @@ macro_rules! shown_by_display {
     };
 }
 
-shown_by_display!(usize, f64, bool);
+shown_by_display!(usize, f64, bool, Activation);
 
 impl<T: Shown> Shown for Option<T> {
     fn shown(&self) -> String {

@@ -25,7 +25,7 @@ use crate::architecture::Architecture;
 /// # }
 /// # let name = "h.0.attn.c_proj.weight".to_owned();
 /// # let file = File([TensorMeta { name, dtype: Dtype::U8, shape: vec![1] }]);
-/// # let gpt2 = Architecture::from(Gpt2::default());
+/// # let gpt2 = Architecture::Gpt2(Gpt2::default());
 ///
 /// // `file` was saved without its output embedding, and has `h.0.attn.c_proj.weight`.
 /// let source = CanonicalNames::new(file, &gpt2);
@@ -79,14 +79,14 @@ mod tests {
 
     use crate::{Architecture, Gpt2, GptNeox, Llama, LlamaNames};
 
-    fn names(architecture: impl Into<Architecture>, stored: &[&str]) -> Vec<String> {
+    fn names(architecture: Architecture, stored: &[&str]) -> Vec<String> {
         let meta = |name: &&str| TensorMeta {
             name: (*name).to_owned(),
             dtype: Dtype::F32,
             shape: Vec::new(),
         };
         let tensors: Vec<_> = stored.iter().map(meta).collect();
-        architecture.into().canonical_names(&tensors)
+        architecture.canonical_names(&tensors)
     }
 
     #[test]
@@ -96,13 +96,19 @@ mod tests {
             "gpt_neox.layers.0.attention.dense.weight",
             "embed_out.weight",
         ];
-        assert_eq!(names(GptNeox::default(), &neox), neox);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &neox), neox);
         let wrapped = neox.map(|name| format!("_orig_mod.module.{name}"));
-        assert_eq!(names(GptNeox::default(), &wrapped.each_ref().map(String::as_str)), neox);
+        assert_eq!(
+            names(
+                Architecture::GptNeox(GptNeox::default()),
+                &wrapped.each_ref().map(String::as_str)
+            ),
+            neox
+        );
         let bare = ["embed_in.weight", "layers.0.attention.dense.weight", "lm_head.weight"];
-        assert_eq!(names(GptNeox::default(), &bare), neox);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &bare), neox);
 
-        let pico = Llama { names: LlamaNames::Pico, ..Llama::default() };
+        let pico = Architecture::Llama(Llama { names: LlamaNames::Pico, ..Llama::default() });
         let wrapped = [
             "pico_decoder.layers.0.attention.o_proj.weight",
             "pico_decoder.de_embedding_proj.weight",
@@ -118,16 +124,16 @@ mod tests {
     fn no_two_tensors_get_one_name() {
         let both =
             ["gpt_neox.layers.0.attention.dense.weight", "lm_head.weight", "embed_out.weight"];
-        assert_eq!(names(GptNeox::default(), &both), both);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &both), both);
         // A file with two copies of a model: the one in our spelling is meant.
         let twice = ["h.0.attn.c_proj.weight", "transformer.h.0.attn.c_proj.weight"];
-        assert_eq!(names(Gpt2::default(), &twice), twice);
+        assert_eq!(names(Architecture::Gpt2(Gpt2::default()), &twice), twice);
         let wrapped = [
             "a.transformer.h.0.attn.c_proj.weight",
             "transformer.wte.weight",
             "a.transformer.wte.weight",
         ];
-        let found = names(Gpt2::default(), &wrapped);
+        let found = names(Architecture::Gpt2(Gpt2::default()), &wrapped);
         assert_eq!(found[0], "transformer.h.0.attn.c_proj.weight");
         assert_eq!(found[1..], wrapped[1..]);
     }
@@ -135,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_is_renamed_where_the_model_is_not_recognised() {
         let strange = ["x", "", "..", "h.0.attn.c_proj.weight.weight", "xh.0.attn.c_proj.weight"];
-        assert_eq!(names(Gpt2::default(), &strange), strange);
-        assert!(names(Gpt2::default(), &[]).is_empty());
+        assert_eq!(names(Architecture::Gpt2(Gpt2::default()), &strange), strange);
+        assert!(names(Architecture::Gpt2(Gpt2::default()), &[]).is_empty());
     }
 }

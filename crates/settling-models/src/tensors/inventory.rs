@@ -74,10 +74,13 @@ impl Inventory {
         let mut places: HashMap<&str, &TensorMeta> =
             names.iter().map(String::as_str).zip(tensors).collect();
         let mut weights = architecture.parameters();
-        // Tied to the input embedding, the output embedding may be in a file as a copy.
+        // Tied to the input embedding, the output embedding may be in a file as a copy, or in its
+        // place.
         let sizes = architecture.sizes();
         let copy = architecture.output_embedding();
-        if places.contains_key(copy) && weights.iter().all(|(name, _)| name != copy) {
+        if architecture.is_tied() && places.contains_key(copy) {
+            let input = architecture.input_embedding();
+            weights.retain(|(name, _)| name != input || places.contains_key(input));
             weights.push((copy.to_owned(), vec![sizes.vocabulary_rows, sizes.width]));
         }
         for (name, expected) in weights {

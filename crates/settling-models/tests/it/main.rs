@@ -1,5 +1,6 @@
 //! The public interface.
 
+mod accounted;
 mod configs;
 mod inventory;
 mod published;

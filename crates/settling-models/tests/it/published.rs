@@ -129,4 +129,14 @@ fn a_tied_output_embedding_may_be_in_the_file() {
     assert!(inventory.is_complete() && inventory.unknown.is_empty(), "{inventory}");
     tensors.last_mut().unwrap().shape[0] = 7;
     assert_eq!(Inventory::new(&tensors, &architecture).wrong_shape.len(), 1);
+
+    // Of tensors that share memory, safetensors' `save_model` writes one: here under that name.
+    tensors.last_mut().unwrap().shape[0] = 49_152;
+    tensors.retain(|meta| meta.name != architecture.input_embedding());
+    let inventory = Inventory::new(&tensors, &architecture);
+    assert!(inventory.is_complete() && inventory.unknown.is_empty(), "{inventory}");
+    assert_eq!(inventory.parameters(), 134_515_008);
+    tensors.pop();
+    let missing = Inventory::new(&tensors, &architecture).missing;
+    assert_eq!(missing[0].0, architecture.input_embedding());
 }

@@ -18,21 +18,25 @@ fn llama() -> Llama {
 
 #[test]
 fn an_architecture_is_made_of_sizes_that_fit() {
-    assert_eq!(Architecture::new(llama()).unwrap(), llama().into());
+    assert_eq!(Architecture::new(llama()).unwrap(), Architecture::Llama(llama()));
+    assert!(Architecture::try_from(Llama { head_dim: 3, ..llama() }).is_err());
     for bad in [
-        Architecture::from(GptNeox::default()),
-        Gpt2::default().into(),
-        Llama { num_key_value_heads: 3, ..llama() }.into(),
+        (Architecture::new(GptNeox::default()), Architecture::GptNeox(GptNeox::default())),
+        (Architecture::new(Gpt2::default()), Architecture::Gpt2(Gpt2::default())),
+        (
+            Architecture::new(Llama { num_key_value_heads: 3, ..llama() }),
+            Architecture::Llama(Llama { num_key_value_heads: 3, ..llama() }),
+        ),
     ] {
-        let error = Architecture::new(bad.clone()).unwrap_err();
+        let (error, by_hand) = (bad.0.unwrap_err(), bad.1);
         assert_eq!(error.kind(), ErrorKind::Sizes);
-        assert_eq!(bad.validate().unwrap_err(), error);
+        assert_eq!(by_hand.validate().unwrap_err(), error);
     }
 }
 
 #[test]
 fn every_field_is_a_setting_and_a_change_of_one_is_seen() {
-    let settings = |llama: Llama| Architecture::from(llama).settings();
+    let settings = |llama: Llama| Architecture::Llama(llama).settings();
     let before = settings(llama());
     // As many as `Debug` shows fields, and the family.
     let fields = format!("{:#?}", llama()).lines().count() - 2;

@@ -187,7 +187,7 @@ mod tests {
         };
         let batch = TokenBatch::new(vec![1, 2], 2).unwrap();
         let rows = RowsUsed::new("corrected", &batch, String::new());
-        let cost = Cost::of_unit(&tiny.into(), &Protocol::corrected(), &rows, None);
+        let cost = Cost::of_unit(&Architecture::GptNeox(tiny), &Protocol::corrected(), &rows, None);
         // A pass: 2 (4 12 + 4 4 + 2 4 8) = 256, and 2 1 1 4 for the scores and the values. The
         // gradient: two such, 2 2 4 10 for the output embedding, and 2 (4 4 + 4 8) for the two
         // weights that write.

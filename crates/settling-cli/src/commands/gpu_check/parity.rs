@@ -63,7 +63,11 @@ fn models(width: usize, context: usize) -> [(&'static str, Architecture); 3] {
         n_inner: 4 * width,
         ..Gpt2::default()
     };
-    [("GPT-NeoX", neox.into()), ("Llama", llama.into()), ("GPT-2", gpt2.into())]
+    [
+        ("GPT-NeoX", Architecture::GptNeox(neox)),
+        ("Llama", Architecture::Llama(llama)),
+        ("GPT-2", Architecture::Gpt2(gpt2)),
+    ]
 }
 
 /// Runs every check.

@@ -64,7 +64,7 @@ pub(super) fn all(
     };
     let (vocabulary, context) = if quick { (500, 64) } else { (50_304, 2048) };
     for &(name, width, layers, heads, on_cpu) in shapes {
-        let architecture: Architecture = GptNeox {
+        let architecture = Architecture::new(GptNeox {
             vocab_size: vocabulary,
             hidden_size: width,
             num_hidden_layers: layers,
@@ -72,8 +72,7 @@ pub(super) fn all(
             intermediate_size: 4 * width,
             max_position_embeddings: context,
             ..GptNeox::default()
-        }
-        .into();
+        })?;
         let weights = RandomWeights::of(&architecture);
         let batch = tokens(if quick { 4 } else { 16 }, context, vocabulary);
         // A CPU gets a sixteenth of it: its time is that of so many more.
