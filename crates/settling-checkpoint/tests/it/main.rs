@@ -12,3 +12,4 @@ mod pytorch;
 mod pytorch_refusals;
 mod refusals;
 mod series;
+mod values;

@@ -15,4 +15,4 @@ pub(crate) use layout::Layout;
 pub use llama::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
 pub use neox::GptNeox;
 pub use rope_scaling::RopeScaling;
-pub(crate) use spelling::canonical;
+pub(crate) use spelling::{ambiguous, canonical};
