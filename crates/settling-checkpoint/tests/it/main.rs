@@ -6,6 +6,7 @@ mod golden;
 mod memory;
 mod models;
 mod pickle_refusals;
+mod pickle_values;
 mod pico;
 mod pieces;
 mod pytorch;

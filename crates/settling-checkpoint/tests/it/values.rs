@@ -34,7 +34,7 @@ fn values_that_are_no_tensors_are_passed_over_whatever_they_are() {
     for file in ["others.bin", "legacy_others.bin", "others.pickle"] {
         let checkpoint = agrees(file, "others");
         assert_eq!(checkpoint.unread().collect::<Vec<_>>(), [], "{file}");
-        assert!(checkpoint.other_values() > 50, "{file}: {}", checkpoint.other_values());
+        assert!(checkpoint.other_values() > 40, "{file}: {}", checkpoint.other_values());
         let opaque = checkpoint.opaque_values();
         for name in ["__main__.Options", "argparse.Namespace", "fractions.Fraction", "uuid.UUID"] {
             assert!(opaque.iter().any(|(found, _)| *found == name), "{file}: {opaque:?}");

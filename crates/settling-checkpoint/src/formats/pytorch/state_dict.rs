@@ -116,6 +116,10 @@ pub(crate) fn state_dict(
             }
             Node::Unread(unread) => walk.add(is_wrapped, Err((**unread).clone()))?,
             Node::Storage(storage) => walk.add(is_wrapped, Err(bare(storage)))?,
+            Node::Global(_) => {
+                let why = "it is a function that makes tensors, and not a tensor";
+                walk.add(is_wrapped, Err(Unread::broken(why)))?;
+            }
             _ => {
                 let name = values.name(value);
                 match tensors_in(values, value, &mut walk.left)? {

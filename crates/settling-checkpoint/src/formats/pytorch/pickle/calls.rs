@@ -21,6 +21,10 @@ pub(super) fn call(stack: &Stack, function: Id, arguments: Id) -> Result<Called,
         return Err(format!("REDUCE with {found}: expected a tuple of arguments").into());
     };
     match *stack.node(function) {
+        Node::Global(Global::Storage(_) | Global::UntypedStorage | Global::Dtype(_)) => {
+            let found = stack.describe(function);
+            Err(format!("REDUCE of {found}: it cannot be called").into())
+        }
         Node::Unknown(_) | Node::Opaque(_) => Ok(opaque(function, vec![arguments])),
         Node::Global(global) => {
             let made = known(stack, global, items).unwrap_or_else(|unread| {
@@ -120,16 +124,21 @@ fn known(stack: &Stack, global: Global, arguments: &[Id]) -> Made {
         }
         Global::LoadFromBytes => match *arguments {
             [bytes] => match stack.node(bytes) {
+                Node::Bytes { .. } => Ok(Called::Embedded(bytes)),
                 Node::Opaque(_) => Err(Unread::new(
                     "a storage in a string",
                     "pickle protocol 2 has no bytes: save it again with protocol 4",
                 )),
-                _ => Ok(Called::Embedded(bytes)),
+                _ => {
+                    let found = stack.describe(bytes);
+                    let message = format!("_load_from_bytes of {found}: expected bytes, used once");
+                    Err(Unread::broken(message))
+                }
             },
             _ => Err(count("_load_from_bytes", arguments, "1")),
         },
         Global::Storage(_) | Global::UntypedStorage | Global::Dtype(_) => {
-            Err(Unread::broken("a call of a class of storages or an element type"))
+            Err(Unread::broken("a class of storages or an element type cannot be called"))
         }
     }
 }
@@ -270,6 +279,10 @@ fn negative(stack: &Stack, metadata: Id, element: Element) -> Result<bool, Unrea
             return Err(Unread::broken(format!("a tensor's metadata are {found}")));
         }
     };
+    // PyTorch knows two.
+    if items.len() > 16 {
+        return Err(Unread::broken("a tensor has more than 16 metadata"));
+    }
     let mut is_negative = false;
     for &(key, value) in items {
         match (stack.node(key), stack.node(value)) {

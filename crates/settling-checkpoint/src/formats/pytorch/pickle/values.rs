@@ -73,7 +73,8 @@ impl Node {
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::None | Self::Int(_) | Self::Str(_) | Self::Bool(_) | Self::Bytes { .. } => true,
-            Self::Magic | Self::Other | Self::Global(_) => true,
+            Self::Magic | Self::Other => true,
+            Self::Global(global) => !global.makes_tensors(),
             Self::Tuple(_) | Self::List(_) | Self::Dict(_) => false,
             Self::Storage(_) | Self::Tensor(_) | Self::Unread(_) => false,
             Self::Unknown(_) | Self::Opaque(_) => false,
@@ -157,6 +158,19 @@ pub(crate) enum Global {
 }
 
 impl Global {
+    /// Whether it is a function, and no class or element type.
+    fn makes_tensors(self) -> bool {
+        match self {
+            Self::RebuildTensor | Self::RebuildTensorV2 | Self::RebuildTensorV3 => true,
+            Self::RebuildParameter | Self::RebuildParameterWithState => true,
+            Self::RebuildFromType | Self::RebuildOnDevice | Self::RebuildUnread(_) => true,
+            Self::LoadFromBytes => true,
+            Self::Mapping | Self::DefaultDict | Self::Sequence | Self::Size => false,
+            Self::TensorClass | Self::TypedTensor(_) => false,
+            Self::Storage(_) | Self::UntypedStorage | Self::Dtype(_) => false,
+        }
+    }
+
     fn name(self) -> String {
         match self {
             Self::Mapping | Self::DefaultDict => "a class of dicts".to_owned(),
