@@ -2,6 +2,7 @@
 
 mod audit;
 mod golden;
+mod meaning;
 #[cfg(target_os = "linux")]
 mod memory;
 mod models;

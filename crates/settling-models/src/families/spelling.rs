@@ -41,15 +41,19 @@ fn unwrapped(tensors: &[TensorMeta]) -> Vec<Cow<'_, str>> {
     tensors.iter().map(name).collect()
 }
 
-/// What stands in place of `layout.body` for the model that is meant, or for each of several if it
-/// is not clear which: wrapped in another module there is more, without its head there is less.
-fn body<'a>(layout: &Layout, names: &'a [Cow<'_, str>]) -> Result<&'a str, Vec<&'a str>> {
+/// What stands in place of `layout.body` for each model in the file: wrapped in another module
+/// there is more, without its head there is less.
+fn bodies<'a>(layout: &Layout, names: &'a [Cow<'_, str>]) -> Vec<&'a str> {
     let landmark = layout.landmark();
     let short = &landmark[layout.body.len()..];
     let found = names.iter().filter_map(|name| name.strip_suffix(short));
     let whole_modules = found.filter(|body| body.is_empty() || body.ends_with('.'));
     let mut seen = HashSet::new();
-    let bodies: Vec<&str> = whole_modules.filter(|body| seen.insert(*body)).collect();
+    whole_modules.filter(|body| seen.insert(*body)).collect()
+}
+
+/// The one of the bodies that is meant, if that is clear.
+fn meant<'a>(layout: &Layout, bodies: &[&'a str]) -> Option<&'a str> {
     let is_plain = |body: &&str| {
         let before = body.strip_suffix(layout.body).unwrap_or(body);
         before.split_terminator('.').all(|part| OUTER.contains(&part))
@@ -57,20 +61,21 @@ fn body<'a>(layout: &Layout, names: &'a [Cow<'_, str>]) -> Result<&'a str, Vec<&
     let mut plain = bodies.iter().copied().filter(is_plain);
     let (first, second) = (plain.next(), plain.next());
     if let Some(exact) = bodies.iter().find(|body| **body == layout.body) {
-        return Ok(exact);
+        return Some(exact);
     }
-    match (first, second, &bodies[..]) {
-        (Some(body), None, _) | (None, None, &[body]) => Ok(body),
-        _ => Err(bodies),
+    match (first, second, bodies) {
+        (Some(body), None, _) | (None, None, &[body]) => Some(body),
+        _ => None,
     }
 }
 
 /// The bodies of the models among which none is the one that is meant.
 pub(crate) fn ambiguous(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> {
     let names = unwrapped(tensors);
-    match body(layout, &names) {
-        Ok(_) => Vec::new(),
-        Err(several) => several.into_iter().map(str::to_owned).collect(),
+    let bodies = bodies(layout, &names);
+    match meant(layout, &bodies) {
+        Some(_) => Vec::new(),
+        None => bodies.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -79,9 +84,14 @@ pub(crate) fn ambiguous(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> 
 pub(crate) fn canonical(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> {
     let names = unwrapped(tensors);
     let taken: HashSet<&str> = names.iter().map(|name| &**name).collect();
-    let body = body(layout, &names).unwrap_or(layout.body);
+    let mut others = bodies(layout, &names);
+    let body = meant(layout, &others).unwrap_or(layout.body);
+    others.retain(|other| other.len() > body.len());
     let wrapper = body.strip_suffix(layout.body).unwrap_or(body);
     let spelled = |name: &str| {
+        if others.iter().any(|other| name.starts_with(other)) {
+            return None;
+        }
         let head = name.strip_prefix(wrapper);
         if head.is_some_and(|head| layout.output_embedding.contains(&head)) {
             return Some(layout.output_embedding[0].to_owned());
