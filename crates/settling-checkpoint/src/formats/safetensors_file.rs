@@ -141,8 +141,12 @@ impl SafetensorsFile {
             ));
         };
         let dtype = entry.dtype.as_ref().map_err(|found| {
+            let instead = match found.starts_with('C') {
+                true => "torch.view_as_real(t), its real and imaginary parts",
+                false => "t.to(torch.float32), or its dequantized values if it has scales",
+            };
             let message = format!(
-                "tensor `{name}` has the element type {found}, which is not read: save in its place t.to(torch.float32), or its dequantized values if it has scales"
+                "tensor `{name}` has the element type {found}, which is not read: save in its place {instead}"
             );
             Error::at(ErrorKind::Dtype, self.path(), message)
         })?;

@@ -87,9 +87,17 @@ pub(crate) fn canonical(layout: &Layout, tensors: &[TensorMeta]) -> Vec<String> 
     let mut others = bodies(layout, &names);
     let body = meant(layout, &others).unwrap_or(layout.body);
     others.retain(|other| other.len() > body.len());
+    // In order, and without those that begin with another: what a name begins with is then the last
+    // one that is not after it.
+    others.sort_unstable();
+    others.dedup_by(|later, first| later.starts_with(*first));
+    let is_of_another = |name: &str| {
+        let after = others.partition_point(|other| *other <= name);
+        after.checked_sub(1).is_some_and(|last| name.starts_with(others[last]))
+    };
     let wrapper = body.strip_suffix(layout.body).unwrap_or(body);
     let spelled = |name: &str| {
-        if others.iter().any(|other| name.starts_with(other)) {
+        if is_of_another(name) {
             return None;
         }
         let head = name.strip_prefix(wrapper);

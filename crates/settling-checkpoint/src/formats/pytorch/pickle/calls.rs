@@ -1,7 +1,9 @@
 //! What calling the functions gives that are known; of all others, an opaque value.
 
 use super::stack::Stack;
-use super::values::{Element, Global, Id, Node, Opaque, Place, Storage, Tensor, UNREAD, Unread};
+use super::values::{
+    Element, Global, Id, Node, Opaque, PLAIN, Place, Storage, Tensor, UNREAD, Unread,
+};
 use crate::formats::Fault;
 
 /// The result of a call.
@@ -187,9 +189,7 @@ fn from_type(stack: &Stack, arguments: &[Id]) -> Made {
     };
     if !matches!(stack.node(class), Node::Global(Global::TensorClass)) {
         let why = format!(
-            "its class is {}, which may read its bytes in another way: save in its place a plain \
-             tensor, as its class makes one (t.full_tensor() of a DTensor, t.dequantize() of a \
-             quantized one, else t.as_subclass(torch.Tensor))",
+            "its class is {}, which may read its bytes in another way: save in its place {PLAIN}, else t.as_subclass(torch.Tensor)",
             stack.describe(class)
         );
         return Err(Unread::new("of another class", why));
@@ -241,8 +241,7 @@ pub(super) fn tensor(
         Some((_, Node::Global(Global::Dtype(dtype)))) => Some(*dtype),
         Some((_, Node::Unknown(name))) => {
             let kind = name.strip_prefix("torch.").unwrap_or(name).chars().take(80).collect();
-            let why = "this element type is not known here: save in its place \
-                       t.to(torch.float32)";
+            let why = "this element type is not known here: save in its place t.to(torch.float32)";
             return Err(Unread { kind, why: why.to_owned() });
         }
         Some((dtype, _)) => return Err(broken("element type is", dtype)),

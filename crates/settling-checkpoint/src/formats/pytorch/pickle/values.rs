@@ -184,6 +184,9 @@ impl Global {
     }
 }
 
+/// What to save in place of a tensor of a class of its own.
+pub(super) const PLAIN: &str = "a plain tensor, as its class makes one: t.full_tensor() of a DTensor, t.dequantize() of a quantized one, list(t.unbind()) of a nested one";
+
 /// The functions of `torch._utils` whose tensors are not read: what they make, and what to save in
 /// place of a tensor `t` of theirs.
 pub(super) const UNREAD: [(&str, &str, &str); 8] = [
@@ -196,12 +199,7 @@ pub(super) const UNREAD: [(&str, &str, &str); 8] = [
         "the model after its weights were loaded: a tensor on the device `meta` has no values",
     ),
     ("_rebuild_nested_tensor", "nested", "the tensors in it: list(t.unbind())"),
-    (
-        "_rebuild_wrapper_subclass",
-        "of another class",
-        "a plain tensor, as its class makes one: t.full_tensor() of a DTensor, t.dequantize() of a \
-         quantized one",
-    ),
+    ("_rebuild_wrapper_subclass", "of another class", PLAIN),
     ("_rebuild_device_tensor_from_numpy", "in a NumPy array", "a copy in memory: t.cpu()"),
     ("_rebuild_xla_tensor", "in a NumPy array", "a copy in memory: t.cpu()"),
 ];
