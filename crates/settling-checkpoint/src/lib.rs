@@ -13,10 +13,11 @@
 //! Two families of formats are read, in one file or in shards under an index: safetensors, and what
 //! PyTorch writes. The latter is a zip archive since PyTorch 1.6, and was a row of pickles before;
 //! tensors saved by Python's `pickle.dump` are a pickle with such rows within it. A pickle is a
-//! program. It is interpreted by a machine that knows the functions that rebuild tensors and
-//! refuses every other name, so that nothing in a file is ever executed, whatever its origin. For a
-//! format that is not read (TorchScript, whole pickled modules, tar archives) the error says what
-//! the file is and what to do. The details are at [`Checkpoint`].
+//! program. It is interpreted by a machine that knows the functions that rebuild tensors and calls
+//! nothing, so that nothing in a file is ever executed, whatever its origin; a value that is no
+//! tensor is passed over, whatever it is. For a format that is not read (TorchScript, whole pickled
+//! modules, tar archives, GGUF, `.distcp` folders) the error says what it is and what to do. The
+//! details are at [`Checkpoint`].
 //!
 //! # Where to begin
 //!

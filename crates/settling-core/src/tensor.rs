@@ -142,13 +142,36 @@ impl<'a> TensorData<'a> {
         &self.bytes
     }
 
-    /// The elements as f32: exact from f16, bf16 and f32, rounded to nearest from f64.
+    /// The elements as f32: exact from f16, bf16 and f32. From f64 they are rounded to the nearest
+    /// f32, which beyond its range is an infinity; [`to_f64`](Self::to_f64) rounds nothing.
     ///
     /// # Errors
     ///
     /// If the element type is not a floating-point type.
     pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
         floats(self.dtype, &self.bytes)
+    }
+
+    /// The elements as f64: exact from every floating-point type.
+    ///
+    /// ```
+    /// use settling_core::{Dtype, TensorData};
+    ///
+    /// let tensor = TensorData::new(Dtype::F64, vec![1], 1e300_f64.to_le_bytes().to_vec())?;
+    /// assert_eq!(tensor.to_f64()?, [1e300]);
+    /// assert_eq!(tensor.to_f32()?, [f32::INFINITY]);
+    /// # Ok::<(), settling_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the element type is not a floating-point type.
+    pub fn to_f64(&self) -> Result<Vec<f64>, Error> {
+        if self.dtype == Dtype::F64 {
+            let (elements, _) = self.bytes.as_chunks::<8>();
+            return Ok(elements.iter().map(|&element| f64::from_le_bytes(element)).collect());
+        }
+        Ok(self.to_f32()?.into_iter().map(f64::from).collect())
     }
 
     /// Some of the elements, counted in row-major order, as [`to_f32`](Self::to_f32) has them: a
@@ -301,6 +324,18 @@ mod tests {
         for (half, ours) in (0..=u16::MAX).zip(converted(Dtype::Bf16, 0..=u16::MAX)) {
             assert_same(ours, half::bf16::from_bits(half).to_f32(), half);
         }
+    }
+
+    #[test]
+    fn nothing_is_rounded_to_f64() {
+        let values = [0.1_f64, -1e300, 5e-324, f64::NEG_INFINITY];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let tensor = TensorData::new(Dtype::F64, vec![4], bytes).unwrap();
+        assert_eq!(tensor.to_f64().unwrap(), values);
+        assert_ne!(f64::from(tensor.to_f32().unwrap()[0]), values[0]);
+        let halves = TensorData::new(Dtype::F16, vec![2], vec![0x00, 0x3e, 0x01, 0x00]).unwrap();
+        assert_eq!(halves.to_f64().unwrap(), [1.5, 2_f64.powi(-24)]);
+        assert!(TensorData::new(Dtype::I8, vec![1], vec![1]).unwrap().to_f64().is_err());
     }
 
     #[test]

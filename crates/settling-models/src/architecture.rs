@@ -3,7 +3,7 @@
 use settling_core::{Component, Site, TensorMeta};
 
 use crate::error::Error;
-use crate::families::{Gpt2, GptNeox, Layout, Llama, canonical};
+use crate::families::{Gpt2, GptNeox, Layout, Llama, ambiguous, canonical};
 use crate::sizes::ModelSizes;
 use crate::weight_block::WeightBlock;
 
@@ -235,12 +235,38 @@ impl Architecture {
     ///
     /// Files have the same weights under different names: a model that was saved without its output
     /// embedding lacks a prefix (`h.0. ...` for `transformer.h.0. ...`), one that was saved in a
-    /// wrapper has one more (`module.`, `_orig_mod.`, `pico_decoder.`), and transformers 5 calls
+    /// wrapper has one more (`module.`, `_orig_mod.`, `pico_decoder.`), or one within
+    /// (`h.0._checkpoint_wrapped_module.`), and transformers 5 calls
     /// GPT-NeoX's `embed_out` `lm_head`. [`CanonicalNames`](crate::CanonicalNames) is a source with
     /// these names.
     #[must_use]
     pub fn canonical_names(&self, tensors: &[TensorMeta]) -> Vec<String> {
         canonical(&self.layout(), tensors)
+    }
+
+    /// What the names begin with of the models in a file that has several, if none of them is named
+    /// as the one that is meant; nothing otherwise.
+    ///
+    /// Meant is the model whose weights have the names of [`parameters`](Self::parameters), else
+    /// the one whose names have no more before them than what wrappers add (`module.`,
+    /// `_orig_mod.`, `state_dict.`, `model.`).
+    ///
+    /// ```
+    /// use settling_core::{Dtype, TensorMeta};
+    /// use settling_models::{Architecture, Gpt2};
+    ///
+    /// let meta = |part: &str| {
+    ///     let name = format!("{part}.h.0.attn.c_proj.weight");
+    ///     TensorMeta { name, dtype: Dtype::F32, shape: vec![4, 4] }
+    /// };
+    /// let gpt2 = Architecture::from(Gpt2::default());
+    /// let found = gpt2.ambiguous_models(&[meta("student"), meta("teacher")]);
+    /// assert_eq!(found, ["student.", "teacher."]);
+    /// assert!(gpt2.ambiguous_models(&[meta("model_ema"), meta("model")]).is_empty());
+    /// ```
+    #[must_use]
+    pub fn ambiguous_models(&self, tensors: &[TensorMeta]) -> Vec<String> {
+        ambiguous(&self.layout(), tensors)
     }
 }
 

@@ -85,6 +85,38 @@ impl WeightFile {
         }
     }
 
+    /// What made those of these values that only their own code can make, and how many each.
+    pub(super) fn opaque(&self) -> Vec<(&str, u64)> {
+        match self {
+            Self::Safetensors(_) => Vec::new(),
+            Self::Pytorch(file) => file.opaque().collect(),
+        }
+    }
+
+    /// The key of the file's root that is no part of the names of what it holds.
+    pub(super) fn wrapper(&self) -> Option<&str> {
+        match self {
+            Self::Safetensors(_) => None,
+            Self::Pytorch(file) => file.wrapper(),
+        }
+    }
+
+    /// Whether a tensor is one that the wrapper holds.
+    pub(super) fn is_wrapped(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(_) => false,
+            Self::Pytorch(file) => file.is_wrapped(name),
+        }
+    }
+
+    /// What says that the tensors are not a model's weights as PyTorch has them.
+    pub(super) fn other_meaning(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Safetensors(file) => file.other_meaning(),
+            Self::Pytorch(_) => None,
+        }
+    }
+
     pub(super) fn contains(&self, name: &str) -> bool {
         match self {
             Self::Safetensors(file) => file.contains(name),

@@ -41,6 +41,26 @@ impl Folder {
         }
     }
 
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Self::Local(path) if path.is_file())
+    }
+
+    /// The names of its files and folders, or none if it cannot be listed; in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::Local(path) => fs::read_dir(path).map_or_else(
+                |_| Vec::new(),
+                |entries| {
+                    let names = entries.flatten().map(|entry| entry.file_name());
+                    names.map(|name| name.to_string_lossy().into_owned()).collect()
+                },
+            ),
+            Self::Files { files, .. } => files.keys().cloned().collect(),
+        };
+        names.sort_unstable();
+        names
+    }
+
     pub(crate) fn open(&self, name: &str) -> Result<Source, Error> {
         match self {
             Self::Local(path) => Source::open(path.join(name)),

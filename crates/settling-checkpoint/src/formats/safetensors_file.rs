@@ -21,6 +21,8 @@ pub(crate) struct SafetensorsFile {
     /// The tensors in the order of the file.
     entries: Vec<Entry>,
     index: HashMap<String, usize>,
+    /// What the writer says of all of them.
+    metadata: HashMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -91,11 +93,26 @@ impl SafetensorsFile {
         }
         let index =
             entries.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
-        Ok(Self { source, entries, index })
+        let metadata = metadata.metadata().clone().unwrap_or_default();
+        Ok(Self { source, entries, index, metadata })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.source.path()
+    }
+
+    /// What the writer says of the tensors, if that says that they are not a model's weights as
+    /// PyTorch has them: the key and the value.
+    pub(crate) fn other_meaning(&self) -> Option<(&str, &str)> {
+        let plain = ["pt", "np", "numpy", "mlx"];
+        let is_other = |key: &str, value: &str| {
+            let is_off = ["", "none", "null", "false", "{}"].contains(&&*value.to_lowercase());
+            (key == "format" && !plain.contains(&value))
+                || (key.to_lowercase().contains("quant") && !is_off)
+        };
+        // The first by name, so that a message is the same every time.
+        let all = self.metadata.iter().map(|(key, value)| (&**key, &**value));
+        all.filter(|(key, value)| is_other(key, value)).min()
     }
 
     /// The tensors of element types that are not read, with the file's name for the type.
@@ -124,8 +141,13 @@ impl SafetensorsFile {
             ));
         };
         let dtype = entry.dtype.as_ref().map_err(|found| {
-            let message =
-                format!("tensor `{name}` has the element type {found}, which is not read");
+            let instead = match found.starts_with('C') {
+                true => "torch.view_as_real(t), its real and imaginary parts",
+                false => "t.to(torch.float32), or its dequantized values if it has scales",
+            };
+            let message = format!(
+                "tensor `{name}` has the element type {found}, which is not read: save in its place {instead}"
+            );
             Error::at(ErrorKind::Dtype, self.path(), message)
         })?;
         let doing = format!("read tensor `{name}` of");

@@ -19,6 +19,8 @@ pub struct StepDirectories {
     steps: BTreeMap<Step, PathBuf>,
     /// The path of the one file that is read, from the folder of its step.
     file: Option<PathBuf>,
+    /// The part of each checkpoint that is read, if it is not all of it.
+    part: Option<String>,
 }
 
 impl StepDirectories {
@@ -80,6 +82,13 @@ impl StepDirectories {
         Self::list(folder.as_ref(), pattern, Some(file.as_ref()))
     }
 
+    /// The same series of one part of each checkpoint, such as the `teacher` of files that have a
+    /// `student` too: see [`Checkpoint::part`].
+    #[must_use]
+    pub fn with_part(self, name: &str) -> Self {
+        Self { part: Some(name.to_owned()), ..self }
+    }
+
     fn list(folder: &Path, pattern: &StepPattern, file: Option<&Path>) -> Result<Self, Error> {
         let io = |error| Error::io("read the folder", folder, error);
         let mut steps = BTreeMap::new();
@@ -114,7 +123,8 @@ impl StepDirectories {
             };
             return Err(Error::at(ErrorKind::Steps, folder, message));
         }
-        Ok(Self { folder: folder.to_path_buf(), steps, file: file.map(Path::to_path_buf) })
+        let (folder, file) = (folder.to_path_buf(), file.map(Path::to_path_buf));
+        Ok(Self { folder, steps, file, part: None })
     }
 }
 
@@ -132,9 +142,13 @@ impl CheckpointSeries for StepDirectories {
             let message = format!("has no step {step}; it has {there}");
             return Err(Error::at(ErrorKind::Steps, &self.folder, message));
         };
-        match &self.file {
+        let checkpoint = match &self.file {
             Some(file) => Checkpoint::open_file(folder.join(file)),
             None => Checkpoint::open(folder),
+        }?;
+        match &self.part {
+            Some(part) => checkpoint.part(part),
+            None => Ok(checkpoint),
         }
     }
 }

@@ -9,10 +9,10 @@ pub(crate) const GLOBALS: &str = "os.system posix.system nt.system os.popen os.e
     multiprocessing.util.spawnv_passfds asyncio.run pickle.loads _pickle.loads marshal.loads copyreg._reconstructor \
     dill._dill._load_type joblib.load linecache.getline urllib.request.urlopen requests.get http.client.HTTPConnection \
     logging.config.dictConfig numpy.load numpy.testing._private.utils.runstring numpy.core.multiarray._reconstruct \
-    torch.load torch.hub.load torch.jit.load torch.serialization.load torch.nn.Module torch.Tensor torch.FloatStorage.from_file \
-    torch.storage.torch.os.system torch._utils.torch.load torch._utils._rebuild_wrapper_subclass torch._utils._rebuild_qtensor \
-    torch._utils._rebuild_parameter_with_state torch._utils._rebuild_tensor_v2.__globals__ torch._tensor._rebuild_from_type_v2 \
-    torch.distributed.rpc.internal._deserialize collections.OrderedDict.__reduce__ collections.defaultdict collections.namedtuple \
+    numpy.core.multiarray.scalar _codecs.encode builtins.bytearray argparse.Namespace datetime.datetime pathlib.Path \
+    torch.load torch.hub.load torch.jit.load torch.serialization.load torch.nn.Module torch.FloatStorage.from_file \
+    torch.storage.torch.os.system torch._utils.torch.load torch._utils._rebuild_tensor_v2.__globals__ torch._utils._import_dotted_name \
+    torch.distributed.rpc.internal._deserialize collections.OrderedDict.__reduce__ collections.namedtuple \
     collections.abc.os.system";
 
 pub(crate) fn text(text: &str) -> Vec<u8> {

@@ -230,15 +230,29 @@ fn sharded(index: &str) -> Result<Checkpoint, Error> {
 fn indices_that_contradict_their_shards() {
     let good = sharded(r#"{"metadata":{},"weight_map":{"a":"one.safetensors"}}"#).unwrap();
     assert_eq!(good.tensors().len(), 1);
-    // A tensor of a shard that the index does not list is not part of the checkpoint.
+    // A tensor of a shard that the index does not list counts, as it does for transformers.
     let more = r#""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"z":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}"#;
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("one.safetensors"), file(&with(more), 2)).unwrap();
     let index = r#"{"weight_map":{"a":"one.safetensors"}}"#;
     fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
     let partly = Checkpoint::open(folder.path()).unwrap();
-    assert_eq!(partly.tensors().len(), 1);
-    assert_eq!(partly.read("z").unwrap_err().kind(), ErrorKind::MissingTensor);
+    assert_eq!(partly.tensors().len(), 2);
+    assert_eq!(partly.unlisted().collect::<Vec<_>>(), ["z"]);
+    assert_eq!(partly.read("z").unwrap().bytes(), [1]);
+    assert_eq!(partly.read("y").unwrap_err().kind(), ErrorKind::MissingTensor);
+    assert_eq!(good.unlisted().count(), 0);
+    // Of two that the index does not list, none counts.
+    let other = r#""b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"z":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}"#;
+    fs::write(folder.path().join("two.safetensors"), file(&with(other), 2)).unwrap();
+    let index = r#"{"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#;
+    fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let twofold = Checkpoint::open(folder.path()).unwrap();
+    let kind = "in two shards, one.safetensors and two.safetensors";
+    assert_eq!(twofold.unread().collect::<Vec<_>>(), [("z", kind)]);
+    assert_eq!(twofold.tensors().len(), 2);
+    let message = twofold.read("z").unwrap_err().to_string();
+    assert!(message.contains("`z`") && message.contains(kind), "{message}");
     for (index, kind, part) in [
         (r#"{"weight_map":{}}"#, ErrorKind::Format, "lists no tensors"),
         ("{", ErrorKind::Format, "index.json"),

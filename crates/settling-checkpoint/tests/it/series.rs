@@ -15,6 +15,24 @@ fn pattern(text: &str) -> StepPattern {
 }
 
 #[test]
+fn a_series_of_one_part_of_each_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensor = |value| TensorData::new(Dtype::U8, vec![1], vec![value]).unwrap();
+    for (step, value) in [(0, 1), (7, 3)] {
+        let step = folder.path().join(format!("step{step}"));
+        std::fs::create_dir(&step).unwrap();
+        let tensors =
+            [("student.w".to_owned(), tensor(value)), ("teacher.w".to_owned(), tensor(value + 1))];
+        write_safetensors(step.join("model.safetensors"), &tensors).unwrap();
+    }
+    let series = StepDirectories::open(folder.path()).unwrap().with_part("teacher");
+    assert_eq!(series.open(Step(7)).unwrap().read("w").unwrap().bytes(), [4]);
+    assert_eq!(series.open(Step(0)).unwrap().tensors().len(), 1);
+    let message = series.with_part("ema").open(Step(0)).unwrap_err().to_string();
+    assert!(message.contains("no part `ema`; it has `student`, `teacher`"), "{message}");
+}
+
+#[test]
 fn patterns_of_published_suites() {
     for (text, name, step) in [
         ("step{N}", "step143000", 143_000),

@@ -17,5 +17,5 @@ pub(crate) use layout::Layout;
 pub use llama::{Llama, LlamaNames, LlamaNorm, RotaryPairs};
 pub use neox::GptNeox;
 pub use rope_scaling::RopeScaling;
-pub(crate) use spelling::canonical;
+pub(crate) use spelling::{ambiguous, canonical};
 pub(crate) use validate::is_positive_f32;

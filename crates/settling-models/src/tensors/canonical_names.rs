@@ -139,6 +139,46 @@ mod tests {
     }
 
     #[test]
+    fn wrappers_within_a_name_are_no_part_of_it() {
+        let wrapped = [
+            "_orig_mod.gpt_neox.embed_in.weight",
+            "_orig_mod.gpt_neox.layers.0._checkpoint_wrapped_module.attention.dense.weight",
+            "embed_out._fsdp_wrapped_module.weight",
+        ];
+        let plain = [
+            "gpt_neox.embed_in.weight",
+            "gpt_neox.layers.0.attention.dense.weight",
+            "embed_out.weight",
+        ];
+        assert_eq!(names(GptNeox::default(), &wrapped), plain);
+        // Where that would give two tensors one name, both keep theirs.
+        let twice = [plain[1], wrapped[1].strip_prefix("_orig_mod.").unwrap(), plain[2]];
+        assert_eq!(names(GptNeox::default(), &twice), twice);
+        let twice = ["_orig_mod.a", "a._orig_mod"];
+        assert_eq!(names(GptNeox::default(), &twice), twice);
+    }
+
+    #[test]
+    fn of_two_models_none_is_taken_by_its_place() {
+        let pair = |a: &str, b: &str| [a, b].map(|start| format!("{start}h.0.attn.c_proj.weight"));
+        for (a, b, first) in [
+            ("model_ema.", "model.", false),
+            ("model.", "model_ema.", true),
+            ("ema.", "", false),
+            ("ema.transformer.", "module.transformer.", false),
+        ] {
+            let stored = pair(a, b);
+            let found = names(Gpt2::default(), &stored.each_ref().map(String::as_str));
+            let meant = usize::from(!first);
+            assert_eq!(found[meant], "transformer.h.0.attn.c_proj.weight", "{a} {b}");
+            assert_eq!(found[1 - meant], stored[1 - meant]);
+        }
+        let stored = pair("student.", "teacher.");
+        let stored = stored.each_ref().map(String::as_str);
+        assert_eq!(names(Gpt2::default(), &stored), stored);
+    }
+
+    #[test]
     fn nothing_is_renamed_where_the_model_is_not_recognised() {
         let strange = ["x", "", "..", "h.0.attn.c_proj.weight.weight", "xh.0.attn.c_proj.weight"];
         assert_eq!(names(Architecture::Gpt2(Gpt2::default()), &strange), strange);

@@ -7,11 +7,12 @@ mod state_dict;
 mod strided;
 mod zip;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use settling_core::{TensorData, TensorMeta};
+use settling_core::{Dtype, TensorData, TensorMeta};
 
+use self::pickle::Unread;
 use self::state_dict::{NamedTensor, StateDict, StorageBytes, state_dict};
 use self::zip::Records;
 use super::Fault;
@@ -23,9 +24,7 @@ const LONGEST_PICKLE: u64 = 64 << 20;
 /// `little` or `big`.
 const LONGEST_BYTE_ORDER: u64 = 16;
 
-const REMEDY: &str =
-    "load it with PyTorch and save it again: torch.save(torch.load(f, weights_only=True), f)";
-const PICKLE_REMEDY: &str = "load it with Python (torch.load(f, weights_only=True), or pickle.load if you trust its origin) and save its tensors with torch.save";
+const TAR_REMEDY: &str = "if you trust it, load it with PyTorch and save it again: torch.save(torch.load(f, weights_only=False), f)";
 const SCRIPT_REMEDY: &str =
     "load it with PyTorch and save its weights: torch.save(torch.jit.load(f).state_dict(), f)";
 
@@ -36,6 +35,8 @@ pub(crate) struct PytorchFile {
     tensors: Vec<NamedTensor>,
     index: HashMap<String, usize>,
     others: u64,
+    opaque: BTreeMap<String, u64>,
+    wrapper: Option<&'static str>,
 }
 
 impl PytorchFile {
@@ -54,7 +55,8 @@ impl PytorchFile {
         })?;
         let names = found.tensors.iter().map(|tensor| tensor.name.clone());
         let index = names.zip(0..).collect();
-        Ok(Self { tensors: found.tensors, index, others: found.others, source })
+        let StateDict { tensors, others, opaque, wrapper } = found;
+        Ok(Self { source, tensors, index, others, opaque, wrapper })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,16 +68,35 @@ impl PytorchFile {
         self.others
     }
 
-    /// The tensors of element types that are not read, with PyTorch's name for the type.
+    /// How many of these are made by what function or class.
+    pub(crate) fn opaque(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.opaque.iter().map(|(name, count)| (&**name, *count))
+    }
+
+    /// The key of the root that is no part of the names of what it holds.
+    pub(crate) fn wrapper(&self) -> Option<&'static str> {
+        self.wrapper
+    }
+
+    /// Whether a tensor is one that the wrapper holds.
+    pub(crate) fn is_wrapped(&self, name: &str) -> bool {
+        self.index.get(name).is_some_and(|&index| self.tensors[index].is_wrapped)
+    }
+
+    /// The tensors that are not read, with what they are.
     pub(crate) fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tensors.iter().filter_map(|tensor| Some((&*tensor.name, tensor.dtype.err()?)))
+        self.tensors.iter().filter_map(|tensor| {
+            let unread = tensor.content.as_ref().err()?;
+            Some((&*tensor.name, &*unread.kind))
+        })
     }
 
     /// The tensors that can be read, in the order of the file.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = TensorMeta> {
         self.tensors.iter().filter_map(|tensor| {
-            let (name, shape) = (tensor.name.clone(), tensor.layout.shape().to_vec());
-            Some(TensorMeta { name, dtype: tensor.dtype.ok()?, shape })
+            let stored = tensor.content.as_ref().ok()?;
+            let (name, shape) = (tensor.name.clone(), stored.layout.shape().to_vec());
+            Some(TensorMeta { name, dtype: stored.dtype, shape })
         })
     }
 
@@ -88,18 +109,23 @@ impl PytorchFile {
             let message = format!("has no tensor `{name}`");
             return Err(Error::at(ErrorKind::MissingTensor, self.path(), message));
         };
-        let dtype = tensor.dtype.map_err(|found| {
-            let message =
-                format!("tensor `{name}` has the element type {found}, which is not read");
-            Error::at(ErrorKind::Dtype, self.path(), message)
+        let stored = tensor.content.as_ref().map_err(|unread| {
+            let Unread { kind, why } = unread;
+            let (sort, not_read) = match unread.is_broken() {
+                true => (ErrorKind::Format, ""),
+                false => (ErrorKind::Dtype, ", which is not read"),
+            };
+            let message = format!("tensor `{name}` is {kind}{not_read}: {why}");
+            Error::at(sort, self.path(), message)
         })?;
+        let dtype = stored.dtype;
         let fault = |message: String| {
             Error::at(ErrorKind::Format, self.path(), format!("tensor `{name}`: {message}"))
         };
-        let (first, count) = tensor.layout.range();
+        let (first, count) = stored.layout.range();
         let size = dtype.size() as u64;
         let part = first * size..(first + count) * size;
-        let bytes = match &tensor.storage {
+        let bytes = match &stored.storage {
             StorageBytes::Record(record) => zip::read_part(&self.source, record, part),
             StorageBytes::Range(range) => {
                 let start = range.start + part.start;
@@ -111,14 +137,17 @@ impl PytorchFile {
             Fault::Read(error) => error.within(&format!("tensor `{name}`")),
             Fault::Format(message) => fault(message),
         })?;
-        if let StorageBytes::Record(record) = &tensor.storage
+        if let StorageBytes::Record(record) = &stored.storage
             && bytes.len() as u64 == record.length
             && !record.is_intact(&bytes)
         {
             return Err(fault("its bytes are damaged: they have not the file's checksum".into()));
         }
-        let bytes = tensor.layout.gather(bytes, dtype.size());
-        TensorData::new(dtype, tensor.layout.shape().to_vec(), bytes)
+        let mut bytes = stored.layout.gather(bytes, dtype.size());
+        if stored.is_negative {
+            negate(dtype, &mut bytes);
+        }
+        TensorData::new(dtype, stored.layout.shape().to_vec(), bytes)
             .map_err(|error| fault(error.to_string()))
     }
 }
@@ -153,19 +182,29 @@ fn open_archive(source: &Source) -> Result<StateDict, Fault> {
     let name = format!("{prefix}data.pkl");
     let pickle = zip::read_record(source, &records[&name], LONGEST_PICKLE)?;
     let values = pickle::load_record(&Source::in_memory(source.path(), pickle))
-        .map_err(|fault| with_remedy(fault.at(&name), REMEDY))?;
+        .map_err(|fault| fault.at(&name))?;
     Ok(state_dict(&values, &records, &prefix)?)
 }
 
 fn open_pickle(source: &Source) -> Result<StateDict, Fault> {
-    let values = pickle::load_file(source).map_err(|fault| with_remedy(fault, PICKLE_REMEDY))?;
-    Ok(state_dict(&values, &Records::new(), "")?)
+    Ok(state_dict(&pickle::load_file(source)?, &Records::new(), "")?)
 }
 
-fn with_remedy(fault: Fault, remedy: &str) -> Fault {
-    match fault {
-        Fault::Format(message) => Fault::Format(format!("{message}; {remedy}")),
-        read @ Fault::Read(_) => read,
+/// The negatives of all elements, as PyTorch has them: the sign of a float is changed, an integer
+/// wraps.
+fn negate(dtype: Dtype, bytes: &mut [u8]) {
+    let is_float = matches!(dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64);
+    for element in bytes.chunks_exact_mut(dtype.size()) {
+        if is_float {
+            element[dtype.size() - 1] ^= 0x80;
+            continue;
+        }
+        // Two's complement: all bits changed, plus one.
+        let mut carry = true;
+        for byte in element {
+            let (sum, more) = (!*byte).overflowing_add(u8::from(carry));
+            (*byte, carry) = (sum, more);
+        }
     }
 }
 
@@ -180,7 +219,7 @@ fn not_read(start: &[u8], size: u64) -> String {
         return "is empty: expected a file of torch.save".to_owned();
     }
     if start.get(257..262) == Some(b"ustar") {
-        return format!("is a tar archive, perhaps of a very old PyTorch: {REMEDY}");
+        return format!("is a tar archive, perhaps of a very old PyTorch: {TAR_REMEDY}");
     }
     let length = start.first_chunk().map(|length| u64::from_le_bytes(*length));
     if start.get(8) == Some(&b'{') && length.is_some_and(|length| length < size) {
@@ -210,6 +249,10 @@ mod tests {
     /// Opens the file and reads all of it: an error, or tensors of the shapes that it announces.
     fn read_all(bytes: &[u8]) -> Result<Vec<TensorData<'static>>, Error> {
         let file = open(bytes)?;
+        for (name, _) in file.unread() {
+            // That it is not read is as good as an error here.
+            file.read(name)?;
+        }
         let read = |meta: TensorMeta| {
             let data = file.read(&meta.name)?;
             assert_eq!((data.dtype(), data.shape()), (meta.dtype, &meta.shape[..]));

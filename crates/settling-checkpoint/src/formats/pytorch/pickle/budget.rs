@@ -19,7 +19,12 @@ impl Budget {
     }
 
     pub(super) fn instruction(&mut self) -> Result<(), Fault> {
-        let left = self.instructions.checked_sub(1);
+        self.instructions(1)
+    }
+
+    /// What costs as much as so many instructions.
+    pub(super) fn instructions(&mut self, count: usize) -> Result<(), Fault> {
+        let left = self.instructions.checked_sub(count);
         self.instructions =
             left.ok_or_else(|| format!("more than {MOST_INSTRUCTIONS} instructions"))?;
         Ok(())

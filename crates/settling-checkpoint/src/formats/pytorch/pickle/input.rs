@@ -5,8 +5,8 @@ use crate::files::Source;
 use crate::formats::Fault;
 
 const WINDOW: u64 = 64 << 10;
-/// A longer string is no name, and none that torch.save writes.
-const LONGEST_STRING: u64 = 64 << 10;
+/// A longer string is no name.
+pub(super) const LONGEST_STRING: u64 = 64 << 10;
 const CUT: &str = "the pickle is cut";
 
 #[derive(Debug)]

@@ -32,7 +32,10 @@ pub(super) fn load_after_magic(
         Node::Int(other) => {
             return Err(format!("version {other} of torch.save: expected {VERSION}").into());
         }
-        other => return Err(format!("{}: expected a version", other.describe()).into()),
+        _ => {
+            let found = version.describe(version.root());
+            return Err(format!("{found}: expected a version").into());
+        }
     }
     let machine = load(input, budget, Storages::ByKey)?;
     if !is_little_endian(&machine) {

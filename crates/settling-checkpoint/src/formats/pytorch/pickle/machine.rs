@@ -1,12 +1,12 @@
 //! The stack machine: one instruction after the other until STOP.
 
 use super::budget::Budget;
-use super::calls::{Called, call, storage};
+use super::calls::{Called, call, opaque, reference, tensor};
 use super::globals::global;
-use super::input::Input;
+use super::input::{Input, LONGEST_STRING};
 use super::opcodes::*;
 use super::stack::Stack;
-use super::values::{Id, Node, Values};
+use super::values::{Global, Id, Node, Unread, Values};
 use crate::formats::Fault;
 
 /// What a legacy file begins with, as LONG1 has it.
@@ -66,15 +66,19 @@ impl Machine<'_, '_> {
             PROTO | FRAME => self.framing(opcode),
             NONE | NEWTRUE | NEWFALSE => self.constant(opcode),
             BININT | BININT1 | BININT2 | LONG1 | LONG4 | BINFLOAT => self.number(opcode),
-            SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 => self.text(opcode),
+            SHORT_BINUNICODE | BINUNICODE | BINUNICODE8 | SHORT_BINSTRING | BINSTRING => {
+                self.text(opcode)
+            }
             SHORT_BINBYTES | BINBYTES | BINBYTES8 | BYTEARRAY8 => self.bytes(opcode),
             MARK | POP | POP_MARK | DUP => self.arrange(opcode),
             EMPTY_TUPLE | TUPLE1 | TUPLE2 | TUPLE3 | TUPLE | FROZENSET => self.tuple(opcode),
             EMPTY_LIST | EMPTY_SET | LIST | APPEND | APPENDS | ADDITEMS => self.list(opcode),
             EMPTY_DICT | DICT | SETITEM | SETITEMS => self.dict(opcode),
             BINPUT | LONG_BINPUT | MEMOIZE | BINGET | LONG_BINGET => self.memo(opcode),
-            GLOBAL | INST | STACK_GLOBAL => self.global(opcode),
-            REDUCE => self.reduce(),
+            GLOBAL | STACK_GLOBAL => self.global(opcode),
+            EXT1 | EXT2 | EXT4 => self.extension(opcode),
+            REDUCE | NEWOBJ => self.reduce(),
+            NEWOBJ_EX | OBJ | INST => self.object(opcode),
             BUILD => self.build(),
             BINPERSID => self.reference(),
             other => Err(match refused(other) {
@@ -98,7 +102,7 @@ impl Machine<'_, '_> {
 
     fn constant(&mut self, opcode: u8) -> Result<(), Fault> {
         self.stack.push(match opcode {
-            NONE => Node::Other,
+            NONE => Node::None,
             _ => Node::Bool(opcode == NEWTRUE),
         })
     }
@@ -112,10 +116,13 @@ impl Machine<'_, '_> {
                 let length = self.input.u8()?;
                 long(self.input.string(length.into())?)
             }
-            LONG4 => {
-                let length = self.input.u32()?;
-                long(self.input.string(length.into())?)
-            }
+            LONG4 => match self.input.u32()? {
+                length @ 0..=8 => long(self.input.string(length.into())?),
+                length => {
+                    self.input.skip(length.into())?;
+                    Node::Other
+                }
+            },
             // BINFLOAT
             _ => {
                 self.input.u64()?;
@@ -125,14 +132,20 @@ impl Machine<'_, '_> {
         self.stack.push(number)
     }
 
+    /// A string that is too long for a name, or not UTF-8, is a value and no name.
     fn text(&mut self, opcode: u8) -> Result<(), Fault> {
         let length = match opcode {
-            SHORT_BINUNICODE => self.input.u8()?.into(),
-            BINUNICODE => self.input.u32()?.into(),
+            SHORT_BINUNICODE | SHORT_BINSTRING => self.input.u8()?.into(),
+            BINUNICODE | BINSTRING => self.input.u32()?.into(),
             _ => self.input.u64()?,
         };
-        let text = std::str::from_utf8(self.input.string(length)?);
-        let text = text.map_err(|_| "a string that is not UTF-8")?;
+        if length > LONGEST_STRING {
+            self.input.skip(length)?;
+            return self.stack.push(Node::Other);
+        }
+        let Ok(text) = std::str::from_utf8(self.input.string(length)?) else {
+            return self.stack.push(Node::Other);
+        };
         self.budget.text(text.len())?;
         self.stack.push(Node::Str(text.into()))
     }
@@ -247,48 +260,139 @@ impl Machine<'_, '_> {
             else {
                 return Err("STACK_GLOBAL of what is not two strings".into());
             };
-            let global = global(module, name, embedded)?;
-            return self.stack.push(Node::Global(global));
+            let global = global(module, name, embedded);
+            return self.stack.push(global);
         }
         let module = self.name()?;
         let name = self.name()?;
-        let global = global(&module, &name, embedded)?;
-        if opcode == INST {
-            return Err(not_allowed("INST"));
-        }
-        self.stack.push(Node::Global(global))
+        self.stack.push(global(&module, &name, embedded))
+    }
+
+    /// An entry of a registry that is not part of the file.
+    fn extension(&mut self, opcode: u8) -> Result<(), Fault> {
+        let code = match opcode {
+            EXT1 => self.input.u8()?.into(),
+            EXT2 => self.input.u16()?.into(),
+            _ => self.input.u32()?,
+        };
+        self.stack.push(Node::Unknown(format!("copyreg extension {code}").into()))
     }
 
     fn name(&mut self) -> Result<String, Fault> {
         let name = std::str::from_utf8(self.input.line()?);
-        Ok(name.map_err(|_| "a name that is not UTF-8")?.to_owned())
+        let name = name.map_err(|_| "a name that is not UTF-8")?.to_owned();
+        self.budget.text(name.len())?;
+        Ok(name)
     }
 
     fn reduce(&mut self) -> Result<(), Fault> {
         let arguments = self.stack.pop()?;
         let function = self.stack.pop()?;
-        match call(&self.stack, function, arguments)? {
+        let called = call(&self.stack, function, arguments)?;
+        self.push(called)
+    }
+
+    /// An object of a class, with arguments by name, or from before Python's classes were types.
+    fn object(&mut self, opcode: u8) -> Result<(), Fault> {
+        let (class, parts) = match opcode {
+            NEWOBJ_EX => {
+                let (named, arguments) = (self.stack.pop()?, self.stack.pop()?);
+                (self.stack.pop()?, vec![arguments, named])
+            }
+            OBJ => {
+                let mut parts = self.stack.pop_mark()?;
+                if parts.is_empty() {
+                    return Err("OBJ without a class".into());
+                }
+                (parts.remove(0), parts)
+            }
+            // INST
+            _ => {
+                let parts = self.stack.pop_mark()?;
+                self.global(GLOBAL)?;
+                (self.stack.pop()?, parts)
+            }
+        };
+        self.push(opaque(class, parts))
+    }
+
+    fn push(&mut self, called: Called) -> Result<(), Fault> {
+        let node = match called {
             Called::Same(value) => {
                 self.stack.push_again(value);
-                Ok(())
+                return Ok(());
             }
-            Called::New(node) => self.stack.push(node),
-            Called::Embedded(bytes) => {
-                let storage = self.embedded_storage(bytes)?;
-                self.stack.push(storage)
+            Called::New(node) => node,
+            Called::Embedded(bytes) => self.embedded_storage(bytes)?,
+        };
+        match &node {
+            Node::Dict(items) => self.budget.instructions(items.len())?,
+            Node::List(items) => self.budget.instructions(items.len())?,
+            Node::Unread(unread) => self.budget.text(unread.kind.len() + unread.why.len())?,
+            _ => {}
+        }
+        self.stack.push(node)
+    }
+
+    /// Attributes, such as the `_metadata` of a state dict: they change no value.
+    fn build(&mut self) -> Result<(), Fault> {
+        let state = self.stack.pop()?;
+        let object = self.stack.top()?;
+        match self.stack.node_mut(object) {
+            Node::Dict(_) | Node::List(_) | Node::Unread(_) | Node::Unknown(_) => Ok(()),
+            Node::Opaque(opaque) => {
+                opaque.parts.push(state);
+                self.typed_tensor(object, state)
+            }
+            Node::Tensor(_) => self.tensor_state(object, state),
+            _ => {
+                let found = self.stack.describe(object);
+                Err(format!("BUILD on {found}: expected an object").into())
             }
         }
     }
 
-    /// Attributes, such as the `_metadata` of a state dict: not looked at.
-    fn build(&mut self) -> Result<(), Fault> {
-        self.stack.pop()?;
-        let object = self.stack.top()?;
-        if matches!(self.stack.node(object), Node::Dict(_)) {
+    /// A tensor of the first versions of PyTorch: an empty one is filled.
+    fn typed_tensor(&mut self, object: Id, state: Id) -> Result<(), Fault> {
+        let (Node::Opaque(opaque), Node::Tuple(parts)) =
+            (self.stack.node(object), self.stack.node(state))
+        else {
             return Ok(());
+        };
+        let Node::Global(Global::TypedTensor(_)) = self.stack.node(opaque.function) else {
+            return Ok(());
+        };
+        let &[storage, offset, shape, strides] = &parts[..] else { return Ok(()) };
+        match tensor(&self.stack, [storage, offset, shape, strides], None, None) {
+            Ok(Called::New(node)) => *self.stack.node_mut(object) = node,
+            Ok(_) => {}
+            Err(unread) => {
+                self.budget.text(unread.kind.len() + unread.why.len())?;
+                *self.stack.node_mut(object) = Node::Unread(Box::new(unread));
+            }
         }
-        let found = self.stack.node(object).describe();
-        Err(format!("BUILD on {found}: expected a dict").into())
+        Ok(())
+    }
+
+    /// The state of a parameter, as older versions have it: whether it has gradients, whether it is
+    /// volatile, hooks. Anything else could change its values.
+    fn tensor_state(&mut self, object: Id, state: Id) -> Result<(), Fault> {
+        let is_known = match self.stack.node(state) {
+            Node::Dict(_) | Node::None => true,
+            Node::Tuple(parts) => {
+                let harmless = |&part: &Id| {
+                    matches!(self.stack.node(part), Node::Bool(_) | Node::None | Node::Dict(_))
+                };
+                parts.len() <= 3 && parts.iter().all(harmless)
+            }
+            _ => false,
+        };
+        if !is_known {
+            let unread = Unread::broken("it has a state, which may change its values");
+            self.budget.text(unread.kind.len() + unread.why.len())?;
+            *self.stack.node_mut(object) = Node::Unread(Box::new(unread));
+        }
+        Ok(())
     }
 
     fn reference(&mut self) -> Result<(), Fault> {
@@ -296,8 +400,8 @@ impl Machine<'_, '_> {
             return Err(not_allowed("BINPERSID"));
         }
         let id = self.stack.pop()?;
-        let storage = storage(&self.stack, id)?;
-        self.stack.push(Node::Storage(Box::new(storage)))
+        let called = reference(&self.stack, id)?;
+        self.push(called)
     }
 
     /// The storage in a string of bytes, which is a whole legacy file. Each string is used once, so
@@ -306,22 +410,19 @@ impl Machine<'_, '_> {
         let Storages::Embedded(load_embedded) = self.storages else {
             return Err("_load_from_bytes in a pickle whose storages lie elsewhere".into());
         };
-        let spent = self.stack.node_mut(bytes);
-        let Node::Bytes { start, length } = *spent else {
-            let found = spent.describe();
+        let Node::Bytes { start, length } = *self.stack.node(bytes) else {
+            let found = self.stack.describe(bytes);
             return Err(format!("_load_from_bytes of {found}: expected bytes, used once").into());
         };
-        *spent = Node::Other;
+        *self.stack.node_mut(bytes) = Node::Other;
         let mut part = self.input.part(start, length);
         let in_part = |fault: Fault| fault.at(format_args!("in the storage at byte {start}"));
         let mut values = load_embedded(&mut part, self.budget).map_err(in_part)?;
-        match values.take_root() {
-            storage @ Node::Storage(_) => Ok(storage),
-            other => {
-                let found = other.describe();
-                Err(format!("in the bytes at {start}: {found}: expected a storage").into())
-            }
+        if !matches!(values.node(values.root()), Node::Storage(_)) {
+            let found = values.describe(values.root());
+            return Err(format!("in the bytes at {start}: {found}: expected a storage").into());
         }
+        Ok(values.take_root())
     }
 }
 
@@ -339,7 +440,9 @@ fn long(bytes: &[u8]) -> Node {
 }
 
 fn not_allowed(instruction: &str) -> Fault {
-    format!("instruction {instruction} not allowed: torch.save does not write it").into()
+    let remedy = "torch.save(torch.load(f, weights_only=False), f) writes another one, if you trust \
+                  the file";
+    format!("instruction {instruction} not allowed: torch.save does not write it; {remedy}").into()
 }
 
 #[cfg(test)]

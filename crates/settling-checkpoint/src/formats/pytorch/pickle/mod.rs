@@ -2,8 +2,9 @@
 //! descriptions, and can do nothing else.
 //!
 //! A pickle is a program, and Python's own machine calls whatever function the program names. This
-//! one knows the few functions in `globals.rs` by name, has a description of a tensor as the result
-//! of each, and stops at every other name. Values are nodes of an arena that refer to each other by
+//! one calls nothing. It knows the few functions in `globals.rs` by name and has a description of a
+//! tensor as the result of each; the result of every other name is an opaque value, of which no
+//! more is known than that name and what it was given. Values are nodes of an arena that refer to each other by
 //! number: a value used a million times is there once, nothing is copied however often the program
 //! asks, and nothing but a storage within a pickle (one level) recurses, so neither a small program
 //! that describes a huge value nor one that nests it deeply costs more than its own length.
@@ -29,7 +30,7 @@ use legacy::{load_after_magic, load_legacy};
 use machine::{Storages, load};
 
 pub(crate) use budget::MOST_INSTRUCTIONS;
-pub(crate) use values::{Element, Id, Node, Place, Storage, Tensor, Values};
+pub(crate) use values::{Element, Id, Node, Place, Storage, Tensor, Unread, Values};
 
 /// Runs the pickle of an archive, which is all of `record`; the archive has its storages.
 ///

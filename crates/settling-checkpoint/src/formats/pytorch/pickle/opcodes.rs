@@ -17,6 +17,8 @@ pub(super) const BINFLOAT: u8 = b'G';
 pub(super) const SHORT_BINUNICODE: u8 = 0x8c;
 pub(super) const BINUNICODE: u8 = b'X';
 pub(super) const BINUNICODE8: u8 = 0x8d;
+pub(super) const BINSTRING: u8 = b'T';
+pub(super) const SHORT_BINSTRING: u8 = b'U';
 pub(super) const SHORT_BINBYTES: u8 = b'C';
 pub(super) const BINBYTES: u8 = b'B';
 pub(super) const BINBYTES8: u8 = 0x8e;
@@ -59,21 +61,20 @@ pub(super) const REDUCE: u8 = b'R';
 pub(super) const BUILD: u8 = b'b';
 pub(super) const BINPERSID: u8 = b'Q';
 
-/// Instructions that exist and that no state dict needs.
-const REFUSED: [(u8, &str); 18] = [
-    (b'o', "OBJ"),
-    (0x81, "NEWOBJ"),
-    (0x92, "NEWOBJ_EX"),
-    (0x82, "EXT1"),
-    (0x83, "EXT2"),
-    (0x84, "EXT4"),
+pub(super) const NEWOBJ: u8 = 0x81;
+pub(super) const NEWOBJ_EX: u8 = 0x92;
+pub(super) const OBJ: u8 = b'o';
+pub(super) const EXT1: u8 = 0x82;
+pub(super) const EXT2: u8 = 0x83;
+pub(super) const EXT4: u8 = 0x84;
+
+/// Instructions that exist and that binary pickles do not have, or that ask for other files.
+const REFUSED: [(u8, &str); 10] = [
     (b'P', "PERSID"),
     (b'F', "FLOAT"),
     (b'I', "INT"),
     (b'L', "LONG"),
     (b'S', "STRING"),
-    (b'T', "BINSTRING"),
-    (b'U', "SHORT_BINSTRING"),
     (b'V', "UNICODE"),
     (b'p', "PUT"),
     (b'g', "GET"),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::values::{Id, Node, Values};
+use super::values::{Id, Node, Values, describe};
 use crate::formats::Fault;
 
 const MOST_MEMOS: usize = 1 << 21;
@@ -44,10 +44,20 @@ impl Stack {
         &mut self.nodes[id as usize]
     }
 
+    /// What a node is, in a message.
+    pub(super) fn describe(&self, id: Id) -> String {
+        describe(&self.nodes, id)
+    }
+
     pub(super) fn push(&mut self, node: Node) -> Result<(), Fault> {
         let depth = match &node {
             Node::Tuple(items) => self.depth_over(items)?,
             Node::List(items) => self.depth_over(items)?,
+            Node::Dict(items) => {
+                let items: Vec<Id> = items.iter().flat_map(|&(key, value)| [key, value]).collect();
+                self.depth_over(&items)?
+            }
+            // What is in an opaque value is no part of a name.
             _ => 0,
         };
         let id = Id::try_from(self.nodes.len()).map_err(|_| "too many values")?;
@@ -131,8 +141,10 @@ impl Stack {
         let depth = self.depth_over(items)?;
         match self.node_mut(list) {
             Node::List(list) => list.extend(items),
-            other => {
-                return Err(format!("appending to {}: expected a list", other.describe()).into());
+            Node::Opaque(opaque) => opaque.parts.extend(items),
+            _ => {
+                let found = self.describe(list);
+                return Err(format!("appending to {found}: expected a list").into());
             }
         }
         self.deepen(list, depth);
@@ -149,8 +161,9 @@ impl Stack {
         }
         match self.node_mut(dict) {
             Node::Dict(dict) => dict.extend(pairs.iter().map(|&[key, value]| (key, value))),
-            other => {
-                let found = other.describe();
+            Node::Opaque(opaque) => opaque.parts.extend(items),
+            _ => {
+                let found = self.describe(dict);
                 return Err(format!("setting items of {found}: expected a dict").into());
             }
         }
