@@ -1,9 +1,12 @@
 //! What an audit can find, and how it is said.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde_json::{Value, json};
 use settling_core::Step;
+
+use crate::error::{Error, ErrorKind};
 
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -60,9 +63,70 @@ impl From<Severity> for Verdict {
     }
 }
 
+/// What findings of one sort are called: `zero-weights`, `changed-settings`. By it they are
+/// [allowed](crate::Audit::allow_findings).
+///
+/// ```
+/// use settling_checkpoint::{ErrorKind, FindingName};
+///
+/// let name: FindingName = "unknown-tensors".parse()?;
+/// assert_eq!(name.to_string(), "unknown-tensors");
+/// assert!(FindingName::ALL.contains(&name));
+/// let error = "unknown".parse::<FindingName>().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Finding);
+/// # Ok::<(), settling_checkpoint::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FindingName(&'static str);
+
+impl FindingName {
+    /// Every name there is.
+    pub const ALL: [Self; 18] = [
+        Self("empty"),
+        Self("missing-steps"),
+        Self("unreadable"),
+        Self("same-as-last"),
+        Self("identical-steps"),
+        Self("mixed-origin"),
+        Self("constant"),
+        Self("other-tensors"),
+        Self("missing-weights"),
+        Self("unknown-tensors"),
+        Self("zero-weights"),
+        Self("uniform-weights"),
+        Self("repeated-weights"),
+        Self("not-finite"),
+        Self("changed-settings"),
+        Self("unreadable-settings"),
+        Self("changed-config"),
+        Self("discontinuity"),
+    ];
+}
+
+impl fmt::Display for FindingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+impl FromStr for FindingName {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::Finding`], with all names, if no finding is called so.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|one| one.0 == name).ok_or_else(|| {
+            let names = Self::ALL.map(|one| one.0).join(", ");
+            let message = format!("no finding is called `{name}`: expected one of {names}");
+            Error::new(ErrorKind::Finding, message)
+        })
+    }
+}
+
 /// One thing that an audit found.
 ///
-/// It displays as a sentence that names the steps and what to do.
+/// It displays as a sentence that names the steps and what to do, and ends with its name.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -70,6 +134,8 @@ pub struct Finding {
     pub severity: Severity,
     /// What it is.
     pub kind: FindingKind,
+    /// Whether it was [allowed by its name](crate::Audit::allow_findings).
+    pub allowed: bool,
 }
 
 /// The sorts of findings. Steps are ascending wherever there are several.
@@ -139,6 +205,49 @@ pub enum FindingKind {
         /// Names and shapes that only this step has.
         surplus: Vec<String>,
     },
+    /// Steps lack weights that their configuration says, or have them in another shape or in a type
+    /// that is no floating-point number.
+    MissingWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The weights, with what is wrong.
+        weights: Vec<String>,
+    },
+    /// Steps have tensors that the model of their configuration does not have, so that what runs is
+    /// not all that is in the file: adapters that were not merged, biases, layers beyond those of
+    /// the configuration. A note if all of them are the state of an optimizer or the like.
+    ///
+    /// Masks and tables that older files carry along (`attention.bias`, `masked_bias`,
+    /// `rotary_emb.inv_freq`) are none of these.
+    UnknownTensors {
+        /// The steps.
+        steps: Vec<Step>,
+        /// Their names.
+        tensors: Vec<String>,
+    },
+    /// Weights of which all elements are zero, or more than half of them: a cut file that was
+    /// padded, or a tensor that was never written. Biases do not count. A note at step 0 if all
+    /// weights of that sort are: some models begin so.
+    ZeroWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The weights, with how much of them is zero if not all is.
+        tensors: Vec<String>,
+    },
+    /// Matrices with one value throughout that is not zero.
+    UniformWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The names of the matrices.
+        tensors: Vec<String>,
+    },
+    /// Matrices of layers that are, to the bit, another matrix of the same step.
+    RepeatedWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// Each with the one that it repeats, as `a = b`.
+        tensors: Vec<String>,
+    },
     /// The configuration of a step is not that of the step before: the model computes something
     /// else with the same weights. Only settings that bear on the forward pass count.
     ChangedSettings {
@@ -164,11 +273,11 @@ pub enum FindingKind {
         /// The step before it.
         previous: Step,
     },
-    /// Matrices of a step hold infinities or NaN.
+    /// Weights hold infinities or NaN.
     NotFinite {
-        /// The step.
-        step: Step,
-        /// The names of the matrices.
+        /// The steps.
+        steps: Vec<Step>,
+        /// The names of the weights.
         tensors: Vec<String>,
     },
     /// A step lies far off the way between its neighbors. A warning: read [`Audit`](crate::Audit)
@@ -206,22 +315,29 @@ impl fmt::Display for ChangedSetting {
 }
 
 impl FindingKind {
-    fn name(&self) -> &'static str {
-        match self {
+    /// What findings of this sort are called.
+    #[must_use]
+    pub const fn name(&self) -> FindingName {
+        FindingName(match self {
             Self::Empty => "empty",
-            Self::MissingSteps { .. } => "missing_steps",
+            Self::MissingSteps { .. } => "missing-steps",
             Self::Unreadable { .. } => "unreadable",
-            Self::SameAsLast { .. } => "same_as_last",
-            Self::IdenticalSteps { .. } => "identical_steps",
-            Self::MixedOrigin { .. } => "mixed_origin",
+            Self::SameAsLast { .. } => "same-as-last",
+            Self::IdenticalSteps { .. } => "identical-steps",
+            Self::MixedOrigin { .. } => "mixed-origin",
             Self::Constant { .. } => "constant",
-            Self::OtherTensors { .. } => "other_tensors",
-            Self::ChangedSettings { .. } => "changed_settings",
-            Self::UnreadableSettings { .. } => "unreadable_settings",
-            Self::ChangedConfig { .. } => "changed_config",
-            Self::NotFinite { .. } => "not_finite",
+            Self::OtherTensors { .. } => "other-tensors",
+            Self::MissingWeights { .. } => "missing-weights",
+            Self::UnknownTensors { .. } => "unknown-tensors",
+            Self::ZeroWeights { .. } => "zero-weights",
+            Self::UniformWeights { .. } => "uniform-weights",
+            Self::RepeatedWeights { .. } => "repeated-weights",
+            Self::NotFinite { .. } => "not-finite",
+            Self::ChangedSettings { .. } => "changed-settings",
+            Self::UnreadableSettings { .. } => "unreadable-settings",
+            Self::ChangedConfig { .. } => "changed-config",
             Self::Discontinuity { .. } => "discontinuity",
-        }
+        })
     }
 
     /// The steps whose numbers are in question, ascending.
@@ -231,14 +347,19 @@ impl FindingKind {
             Self::Empty | Self::Constant { .. } => Vec::new(),
             Self::MissingSteps { steps, .. }
             | Self::SameAsLast { steps, .. }
-            | Self::IdenticalSteps { steps } => steps.clone(),
+            | Self::IdenticalSteps { steps }
+            | Self::MissingWeights { steps, .. }
+            | Self::UnknownTensors { steps, .. }
+            | Self::ZeroWeights { steps, .. }
+            | Self::UniformWeights { steps, .. }
+            | Self::RepeatedWeights { steps, .. }
+            | Self::NotFinite { steps, .. } => steps.clone(),
             Self::ChangedSettings { step, previous, .. }
             | Self::ChangedConfig { step, previous } => vec![*previous, *step],
             Self::Unreadable { step, .. }
             | Self::UnreadableSettings { step, .. }
             | Self::MixedOrigin { step, .. }
             | Self::OtherTensors { step, .. }
-            | Self::NotFinite { step, .. }
             | Self::Discontinuity { step, .. } => vec![*step],
         }
     }
@@ -246,14 +367,22 @@ impl FindingKind {
 
 impl Finding {
     pub(super) fn new(severity: Severity, kind: FindingKind) -> Self {
-        Self { severity, kind }
+        Self { severity, kind, allowed: false }
+    }
+
+    /// Whether numbers of these steps should not be computed before somebody has looked: worse than
+    /// a note, and not allowed.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.severity > Severity::Note && !self.allowed
     }
 
     pub(super) fn json(&self) -> Value {
         let steps: Vec<u64> = self.kind.steps().iter().map(|step| step.0).collect();
         let mut json = json!({
-            "kind": self.kind.name(),
+            "kind": self.kind.name().0,
             "severity": self.severity.to_string(),
+            "allowed": self.allowed,
             "steps": steps,
             "message": self.kind.to_string(),
         });
@@ -273,7 +402,12 @@ impl Finding {
                 json!({ "previous": previous.0, "settings": settings.collect::<Vec<_>>() })
             }
             FindingKind::ChangedConfig { previous, .. } => json!({ "previous": previous.0 }),
-            FindingKind::NotFinite { tensors, .. } => json!({ "tensors": tensors }),
+            FindingKind::MissingWeights { weights, .. } => json!({ "weights": weights }),
+            FindingKind::UnknownTensors { tensors, .. }
+            | FindingKind::ZeroWeights { tensors, .. }
+            | FindingKind::UniformWeights { tensors, .. }
+            | FindingKind::RepeatedWeights { tensors, .. }
+            | FindingKind::NotFinite { tensors, .. } => json!({ "tensors": tensors }),
             FindingKind::Discontinuity { between, distances, tensors, of, .. } => json!({
                 "between": between.map(|step| step.0),
                 "distances": distances,
@@ -291,7 +425,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.kind)
+        let allowed = if self.allowed { ", allowed" } else { "" };
+        write!(f, "{}: {} [{}{allowed}]", self.severity, self.kind, self.kind.name())
     }
 }
 
@@ -351,6 +486,40 @@ impl fmt::Display for FindingKind {
                 }
                 Ok(())
             }
+            Self::MissingWeights { steps, weights } => {
+                write!(f, "{} {} not the weights that ", Steps(steps), has(steps))?;
+                write!(f, "config.json says: {}", Names(weights))
+            }
+            Self::UnknownTensors { steps, tensors } => {
+                write!(
+                    f,
+                    "{} {} tensors that the model of config.json ",
+                    Steps(steps),
+                    has(steps)
+                )?;
+                write!(f, "does not have: {}; ", Names(tensors))?;
+                f.write_str(
+                    "they are left out, so merge adapters, or compare config.json with its source",
+                )
+            }
+            Self::ZeroWeights { steps, tensors } => {
+                write!(
+                    f,
+                    "{} {} zeros for weights: {}; ",
+                    Steps(steps),
+                    has(steps),
+                    Names(tensors)
+                )?;
+                f.write_str("fetch again: were they never written, or begins this model so?")
+            }
+            Self::UniformWeights { steps, tensors } => {
+                write!(f, "{} {} one value throughout ", Steps(steps), has(steps))?;
+                write!(f, "in {}: were they never written?", Names(tensors))
+            }
+            Self::RepeatedWeights { steps, tensors } => {
+                write!(f, "{} {} one matrix in several places: ", Steps(steps), has(steps))?;
+                write!(f, "{}; compare with the source", Names(tensors))
+            }
             Self::ChangedSettings { step, previous, settings } => {
                 write!(f, "the configuration changes between step {previous} and step {step}: ")?;
                 list(f, settings)?;
@@ -363,8 +532,9 @@ impl fmt::Display for FindingKind {
                 write!(f, "config.json is another file at step {step} than at step {previous}: ")?;
                 f.write_str("compare the two, and run each step by its own")
             }
-            Self::NotFinite { step, tensors } => {
-                write!(f, "step {step} holds infinities or NaN in {}", Names(tensors))
+            Self::NotFinite { steps, tensors } => {
+                let hold = if steps.len() == 1 { "holds" } else { "hold" };
+                write!(f, "{} {hold} infinities or NaN in {}", Steps(steps), Names(tensors))
             }
             Self::Discontinuity { step, between: [a, c], distances: [ab, bc, ac], tensors, of } => {
                 write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
@@ -379,6 +549,10 @@ impl fmt::Display for FindingKind {
 /// Steps in which updates may not have happened yet.
 pub(super) fn early(step: &Step) -> bool {
     step.0 <= 2
+}
+
+fn has(steps: &[Step]) -> &'static str {
+    if steps.len() == 1 { "has" } else { "have" }
 }
 
 struct Steps<'a>(&'a [Step]);
@@ -400,7 +574,24 @@ struct Names<'a>(&'a [String]);
 
 impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        list(f, self.0)
+        let names: Vec<Name<'_>> = self.0.iter().map(|name| Name(name)).collect();
+        list(f, &names)
+    }
+}
+
+/// A name out of a file, on one line and of bounded length whatever it is.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.0.chars();
+        for character in characters.by_ref().take(200) {
+            match character {
+                '\'' | '"' => write!(f, "{character}")?,
+                _ => write!(f, "{}", character.escape_debug())?,
+            }
+        }
+        f.write_str(if characters.next().is_some() { "..." } else { "" })
     }
 }
 

@@ -106,7 +106,7 @@ impl Audit {
         findings.extend(compare(&hashed, &self.allowed));
         configs.retain(|step, _| hashed.contains_key(step));
         findings.extend(changed_files(&configs));
-        Ok(AuditReport::new(audited, findings))
+        Ok(AuditReport::new(audited, self.mark(findings)))
     }
 }
 

@@ -54,6 +54,12 @@ impl AuditReport {
         self.findings.iter().map(|finding| finding.severity.into()).max().unwrap_or(Verdict::Sound)
     }
 
+    /// The findings that should keep a study from its work: worse than a note, and not
+    /// [allowed](crate::Audit::allow_findings).
+    pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.refuses())
+    }
+
     /// The steps that no finding worse than a note calls into question: those a study can use as
     /// they are.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The public interface.
 
 mod audit;
+mod contents;
 mod golden;
 #[cfg(target_os = "linux")]
 mod memory;
