@@ -365,6 +365,45 @@ impl FindingKind {
     }
 }
 
+impl FindingKind {
+    /// The steps, and what is the same at all of them, of a finding about the tensors of steps.
+    fn of_tensors(&mut self) -> Option<(&mut Vec<Step>, &mut Vec<String>)> {
+        match self {
+            Self::MissingWeights { steps, weights: tensors }
+            | Self::UnknownTensors { steps, tensors }
+            | Self::ZeroWeights { steps, tensors }
+            | Self::UniformWeights { steps, tensors }
+            | Self::RepeatedWeights { steps, tensors }
+            | Self::NotFinite { steps, tensors } => Some((steps, tensors)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn forget_steps(&mut self) {
+        if let Some((steps, _)) = self.of_tensors() {
+            steps.clear();
+        }
+    }
+
+    /// Takes the steps of another finding in, if it is the same of other steps.
+    pub(super) fn join(&mut self, other: &mut Self) -> bool {
+        if self.name() != other.name() {
+            return false;
+        }
+        let (Some((steps, mine)), Some((more, others))) = (self.of_tensors(), other.of_tensors())
+        else {
+            return false;
+        };
+        if mine != others {
+            return false;
+        }
+        steps.append(more);
+        steps.sort_unstable();
+        steps.dedup();
+        true
+    }
+}
+
 impl Finding {
     pub(super) fn new(severity: Severity, kind: FindingKind) -> Self {
         Self { severity, kind, allowed: false }
@@ -533,7 +572,7 @@ impl fmt::Display for FindingKind {
                 f.write_str("compare the two, and run each step by its own")
             }
             Self::NotFinite { steps, tensors } => {
-                let hold = if steps.len() == 1 { "holds" } else { "hold" };
+                let hold = if steps.len() > 1 { "hold" } else { "holds" };
                 write!(f, "{} {hold} infinities or NaN in {}", Steps(steps), Names(tensors))
             }
             Self::Discontinuity { step, between: [a, c], distances: [ab, bc, ac], tensors, of } => {
@@ -552,7 +591,7 @@ pub(super) fn early(step: &Step) -> bool {
 }
 
 fn has(steps: &[Step]) -> &'static str {
-    if steps.len() == 1 { "has" } else { "have" }
+    if steps.len() > 1 { "have" } else { "has" }
 }
 
 struct Steps<'a>(&'a [Step]);
@@ -560,6 +599,7 @@ struct Steps<'a>(&'a [Step]);
 impl fmt::Display for Steps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            [] => f.write_str("the checkpoint"),
             [one] => write!(f, "step {one}"),
             many => {
                 write!(f, "{} steps (", many.len())?;

@@ -10,7 +10,7 @@ use crate::hash::TensorHashes;
 
 /// What an [`Audit`](crate::Audit) found. It displays as a table of the steps, followed by the
 /// findings and the verdict.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AuditReport {
     /// The steps there are, ascending.
@@ -46,6 +46,23 @@ impl AuditReport {
             (std::cmp::Reverse(finding.severity), finding.kind.steps().first().copied())
         });
         Self { steps, findings }
+    }
+
+    /// The same report with findings that came later, such as those of
+    /// [`Audit::run_on_one`](crate::Audit::run_on_one): the same finding of other steps is one.
+    #[must_use]
+    pub fn with_findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        for mut one in findings {
+            let mut there = self.findings.iter_mut();
+            let joined = there.any(|other| {
+                (other.severity, other.allowed) == (one.severity, one.allowed)
+                    && other.kind.join(&mut one.kind)
+            });
+            if !joined && !self.findings.contains(&one) {
+                self.findings.push(one);
+            }
+        }
+        Self::new(self.steps, self.findings)
     }
 
     /// The worst of the findings.

@@ -80,6 +80,38 @@ impl Audit {
         self.look(series, |_, _| None, |_| Vec::new(), |_| None)
     }
 
+    /// What is to be found of one checkpoint alone, at this step or at none that is known: its
+    /// tensors against its own configuration, and the values of its weights. It is read once.
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::{Audit, Checkpoint};
+    ///
+    /// let checkpoint = Checkpoint::open("model")?;
+    /// for finding in Audit::new().run_on_one(None, &checkpoint)? {
+    ///     println!("{finding}");
+    /// }
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a tensor cannot be read. A configuration that is not understood is no error: nothing is
+    /// held to it then.
+    pub fn run_on_one<S: ModelSource>(
+        &self,
+        step: Option<Step>,
+        source: &S,
+    ) -> Result<Vec<Finding>, S::Error> {
+        let (mut contents, mut tensors) = (Contents::default(), Tensors::default());
+        TensorHashes::with(source, |meta, data| contents.look(meta, data))?;
+        contents.compare(source)?;
+        let architecture = source.architecture().ok();
+        // Step 0 may begin with zeros.
+        let place = step.unwrap_or(Step(u64::MAX));
+        tensors.add(place, source.tensors(), &[], architecture.as_ref(), contents);
+        Ok(self.mark(if step.is_some() { tensors.findings() } else { tensors.without_step() }))
+    }
+
     fn look<C: CheckpointSeries>(
         &self,
         series: &C,

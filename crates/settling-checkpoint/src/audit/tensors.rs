@@ -55,6 +55,15 @@ impl Tensors {
         keep(&mut self.not_finite, step, contents.not_finite);
     }
 
+    /// The findings about a checkpoint of which no step is known.
+    pub(super) fn without_step(self) -> Vec<Finding> {
+        let mut findings = self.findings();
+        for finding in &mut findings {
+            finding.kind.forget_steps();
+        }
+        findings
+    }
+
     /// The tensors of a step against what its architecture says.
     fn hold(&mut self, step: Step, inventory: &Inventory, unread: &[(String, String)]) {
         let no_number = |meta: &&TensorMeta| {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use settling::checkpoint::{Checkpoint, StepPattern};
+use settling::checkpoint::{Checkpoint, FindingName, StepPattern};
 use settling::core::{Component, MatView, Signal, Site, Step, TensorSource};
 use settling::models::{Architecture, CanonicalNames, WeightBlock};
 use settling::rank::{
@@ -13,8 +13,10 @@ use settling::rank::{
 };
 use settling::records::{Record, write_records};
 
+use crate::allow;
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::places::Inputs;
 
 /// Measures how many directions the weights of a checkpoint use.
 #[derive(clap::Args)]
@@ -35,6 +37,10 @@ pub(crate) struct Args {
     /// The step that the table gives [default: N of a folder that is called step<N>]
     #[arg(long, requires = "out")]
     step: Option<Step>,
+    /// What may be: unknown-tensors, for a file with tensors that the model of config.json does not
+    /// have and that are left out
+    #[arg(long, value_delimiter = ',')]
+    allow: Vec<FindingName>,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -43,6 +49,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         None => None,
     };
     let checkpoint = Checkpoint::open(&args.checkpoint)?;
+    allow::check_one(&checkpoint, &args.allow)?;
+    if let Some(out) = &args.out {
+        let outputs = ["weights.csv", "weights.svg", "weights.png"].map(|name| out.join(name));
+        Inputs::new().checkpoint(&checkpoint).keep("--out", outputs)?;
+    }
     let architecture = checkpoint.architecture()?;
     let source = CanonicalNames::new(&checkpoint, &architecture);
 
@@ -186,6 +197,7 @@ mod tests {
             out: None,
             model: model.map(str::to_owned),
             step: step.map(Step),
+            allow: Vec::new(),
         })
     }
 
