@@ -196,7 +196,8 @@ pub enum FindingKind {
         /// Their names.
         names: Vec<String>,
     },
-    /// A step does not have the tensors of the last.
+    /// A step does not have the tensors of the last. Only of steps without a configuration that is
+    /// understood: others are held to it.
     OtherTensors {
         /// The step.
         step: Step,

@@ -139,7 +139,10 @@ impl Audit {
             let (one, found) = match hashes {
                 Ok((hashes, hashed_step)) => {
                     hashed.insert(step, hashed_step);
-                    tensors.insert(step, shapes(&hashes));
+                    // What a configuration says of tensors is better than another step.
+                    if !architectures.get(&step).is_some_and(Result::is_ok) {
+                        tensors.insert(step, shapes(&hashes));
+                    }
                     (AuditedStep::hashed(step, &hashes), None)
                 }
                 Err(message) => (AuditedStep::unread(step), Some(message)),

@@ -120,6 +120,7 @@ fn tensors_that_the_model_does_not_have_are_named() {
         let tensors = names.iter().map(|&name| name.to_owned()).collect();
         let kind = FindingKind::UnknownTensors { steps: vec![Step(200)], tensors };
         assert_eq!(finding.kind, kind, "{what}");
+        assert_eq!(report.findings.len(), 1, "{report}");
         let text = report.to_string();
         assert!(names.iter().all(|name| text.contains(name)), "{text}");
 
