@@ -399,4 +399,89 @@ mod of_studies {
             fs::remove_file(&out).unwrap();
         }
     }
+
+    /// A hub with the suite's model in two places of the same name.
+    #[cfg(feature = "hub")]
+    fn hub(suite: &Path, ids: &[&str]) -> settling_hub_server::HubServer {
+        use settling_hub_server::{File, HubServer, Repo};
+        let server = HubServer::start();
+        for id in ids {
+            let mut repo = Repo::model(*id);
+            for step in settling_testkit::TINY_STEPS {
+                let place = suite.join(format!("m/step{step}"));
+                let file = |name: &str| File::new(name, fs::read(place.join(name)).unwrap());
+                let files = [file("config.json"), file("model.safetensors")];
+                repo.replace(&format!("step{step}"), "Add weights", files);
+            }
+            server.add(repo);
+        }
+        server
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn models_of_a_hub_keep_their_owners_and_are_looked_at_when_they_come() {
+        let (suite, [adapter, zeros]) = damaged();
+        let server = hub(suite.path(), &["me/tiny", "you/tiny"]);
+        let (rows, out) = (suite.path().join("rows.npy"), suite.path().join("out"));
+        let study = |models: &str, more: &[&str]| {
+            let of_hub = ["--hub", "--models", models, "--tokens", text(&rows)];
+            let rest = ["--positions", "all", "--device", "cpu", "--out", text(&out)];
+            let mut command = settling("study", &[&of_hub[..], &rest, more].concat());
+            let cache = suite.path().join("cache");
+            command.env("HF_ENDPOINT", server.url()).env("HF_HOME", cache).env_remove("HF_TOKEN");
+            command
+        };
+        let plan = succeed(&mut study("me/tiny,you/tiny", &["--plan"]));
+        assert!(
+            plan.contains("me--tiny: 4 steps") && plan.contains("you--tiny: 4 steps"),
+            "{plan}"
+        );
+        let (code, _, stderr) = run(&mut study("me/tiny,me/tiny", &[]));
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("`me/tiny` is named twice"), "{stderr}");
+        let (code, _, stderr) = run(&mut study("me/tiny", &["--steps", "0,7"]));
+        assert_ne!(code, 0, "{stderr}");
+        assert!(stderr.contains("no step 7; it has 0, 1, 4, 12"), "{stderr}");
+
+        // Nothing of it is known before the weights are here; the last comes first.
+        let (code, _, stderr) = run(&mut study("me/tiny", &["--quiet"]));
+        assert_eq!(code, 3, "{stderr}");
+        assert!(stderr.contains(adapter) && stderr.contains("--allow unknown-tensors"), "{stderr}");
+        let allow = ["--quiet", "--allow", "unknown-tensors,zero-weights"];
+        succeed(&mut study("me/tiny", &allow));
+        let manifest = fs::read_to_string(out.join("manifest.json")).unwrap();
+        assert!(manifest.contains(adapter) && manifest.contains(zeros), "{manifest}");
+        let mine = fs::read(out.join("me--tiny/step4/corrected/unit.json")).unwrap();
+        succeed(&mut study("you/tiny", &allow));
+        assert!(out.join("you--tiny/step4").is_dir());
+        assert_eq!(fs::read(out.join("me--tiny/step4/corrected/unit.json")).unwrap(), mine);
+    }
+
+    /// The hashes of a hub tell that configurations are different files, and those tell how.
+    #[cfg(feature = "hub")]
+    #[test]
+    fn a_setting_that_changes_on_a_hub_is_found_before_weights_are_fetched() {
+        let suite = suite();
+        let config = suite.path().join("m/step4/config.json");
+        let whole = fs::read_to_string(&config).unwrap();
+        let mut settings: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        settings["layer_norm_eps"] = 0.5.into();
+        fs::write(&config, settings.to_string()).unwrap();
+        let server = hub(suite.path(), &["me/tiny"]);
+        let (rows, out) = (suite.path().join("rows.npy"), suite.path().join("out"));
+        let study = |more: &[&str]| {
+            let of_hub = ["--hub", "--models", "me/tiny", "--tokens", text(&rows), "--plan"];
+            let mut command =
+                settling("study", &[&of_hub[..], &["--out", text(&out)], more].concat());
+            let cache = suite.path().join("cache");
+            command.env("HF_ENDPOINT", server.url()).env("HF_HOME", cache).env_remove("HF_TOKEN");
+            command
+        };
+        let (code, _, stderr) = run(&mut study(&[]));
+        assert_eq!(code, 3, "{stderr}");
+        assert!(stderr.contains("`layer_norm_eps` is ") && stderr.contains("0.5"), "{stderr}");
+        assert_eq!(server.bytes_served("/cdn/"), 0);
+        succeed(&mut study(&["--allow", "changed-settings"]));
+    }
 }
