@@ -284,6 +284,8 @@ mod of_studies {
         // Said before a checkpoint is read, with what there is.
         twice(&["--steps", "0,7,12"], "m has no step 7; it has 4 steps: 0, 1, 4, 12");
         twice(&["--protocol", "published"], "--training-tokens");
+        twice(&["--micro-batch", "0"], "--micro-batch");
+        twice(&["--models", "m,M"], "--models, in lower case: `m` is named twice");
         let site = "layer1.mlp.write,layer1.mlp.write";
         let model = suite.path().join("m/step4");
         let of_model = [text(&model), "--tokens", text(&rows), "--sites", site, "--out", "x"];

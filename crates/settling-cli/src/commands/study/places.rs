@@ -14,6 +14,9 @@ pub(super) fn check(request: &Request) -> Result<(), Failure> {
     unique("--models", &request.models)?;
     let names: Vec<String> = request.models.iter().map(|model| request.name(model)).collect();
     unique("--models", &names)?;
+    // Some systems have one folder for both.
+    let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    unique("--models, in lower case", &lower)?;
 
     let mut files: Vec<&PathBuf> = request.protocol_files.iter().collect();
     if let Tokens::File(path) = &request.tokens {
