@@ -17,8 +17,21 @@ const TAKEN: [&str; 11] = [
     "figures",
 ];
 
-/// Refuses names that would leave the output folder, or have the place of something else in it.
-pub(crate) fn check_model_name(name: &str) -> Result<(), Error> {
+/// Whether a model can be called so in a study: as a folder can be called that is not hidden, and
+/// not as a file that lies beside it in the output folder.
+///
+/// ```
+/// use settling::check_model_name;
+///
+/// assert!(check_model_name("pythia-70m").is_ok());
+/// assert!(check_model_name("../pythia-70m").is_err());
+/// assert!(check_model_name("manifest.json").is_err());
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`], with the name.
+pub fn check_model_name(name: &str) -> Result<(), Error> {
     if !is_plain(name) {
         let message =
             format!("`{name}` cannot name a model: it must be usable as the name of a folder");

@@ -1,12 +1,11 @@
 //! What an audit can find, and how it is said.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde_json::{Value, json};
 use settling_core::Step;
 
-use crate::error::{Error, ErrorKind};
+use super::name::FindingName;
 
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -60,67 +59,6 @@ impl From<Severity> for Verdict {
             Severity::Suspect => Self::Suspect,
             Severity::Broken => Self::Broken,
         }
-    }
-}
-
-/// What findings of one sort are called: `zero-weights`, `changed-settings`. By it they are
-/// [allowed](crate::Audit::allow_findings).
-///
-/// ```
-/// use settling_checkpoint::{ErrorKind, FindingName};
-///
-/// let name: FindingName = "unknown-tensors".parse()?;
-/// assert_eq!(name.to_string(), "unknown-tensors");
-/// assert!(FindingName::ALL.contains(&name));
-/// let error = "unknown".parse::<FindingName>().unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Finding);
-/// # Ok::<(), settling_checkpoint::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct FindingName(&'static str);
-
-impl FindingName {
-    /// Every name there is.
-    pub const ALL: [Self; 18] = [
-        Self("empty"),
-        Self("missing-steps"),
-        Self("unreadable"),
-        Self("same-as-last"),
-        Self("identical-steps"),
-        Self("mixed-origin"),
-        Self("constant"),
-        Self("other-tensors"),
-        Self("missing-weights"),
-        Self("unknown-tensors"),
-        Self("zero-weights"),
-        Self("uniform-weights"),
-        Self("repeated-weights"),
-        Self("not-finite"),
-        Self("changed-settings"),
-        Self("unreadable-settings"),
-        Self("changed-config"),
-        Self("discontinuity"),
-    ];
-}
-
-impl fmt::Display for FindingName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0)
-    }
-}
-
-impl FromStr for FindingName {
-    type Err = Error;
-
-    /// # Errors
-    ///
-    /// [`ErrorKind::Finding`], with all names, if no finding is called so.
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|one| one.0 == name).ok_or_else(|| {
-            let names = Self::ALL.map(|one| one.0).join(", ");
-            let message = format!("no finding is called `{name}`: expected one of {names}");
-            Error::new(ErrorKind::Finding, message)
-        })
     }
 }
 
@@ -319,7 +257,7 @@ impl FindingKind {
     /// What findings of this sort are called.
     #[must_use]
     pub const fn name(&self) -> FindingName {
-        FindingName(match self {
+        FindingName::of(match self {
             Self::Empty => "empty",
             Self::MissingSteps { .. } => "missing-steps",
             Self::Unreadable { .. } => "unreadable",
@@ -420,7 +358,7 @@ impl Finding {
     pub(super) fn json(&self) -> Value {
         let steps: Vec<u64> = self.kind.steps().iter().map(|step| step.0).collect();
         let mut json = json!({
-            "kind": self.kind.name().0,
+            "kind": self.kind.name().to_string(),
             "severity": self.severity.to_string(),
             "allowed": self.allowed,
             "steps": steps,
@@ -470,180 +408,70 @@ impl fmt::Display for Finding {
     }
 }
 
-impl fmt::Display for FindingKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("there is no step"),
-            Self::MissingSteps { steps, last } => {
-                write!(f, "{} expected but not there: fetch them", Steps(steps))?;
-                f.write_str(if *last { "; the last is the reference" } else { "" })
-            }
-            Self::Unreadable { step, message } => {
-                write!(f, "step {step} cannot be read: {message}")
-            }
-            Self::SameAsLast { steps, last } => {
-                let one = if steps.len() == 1 { "serves" } else { "serve" };
-                write!(f, "{} {one} the weights of the last step, {last}: ", Steps(steps))?;
-                f.write_str("fetch again or leave out")
-            }
-            Self::IdenticalSteps { steps } => {
-                write!(f, "{} have the same weights", Steps(steps))?;
-                f.write_str(if steps.iter().all(early) {
-                    ": updates skipped at the start?"
-                } else {
-                    ": at most one can be right; fetch again or leave out"
-                })
-            }
-            Self::MixedOrigin { step, other, shared, differing, files } => {
-                write!(f, "step {step} shares ")?;
-                if files.is_empty() {
-                    write!(f, "{}", Names(shared))?;
-                } else {
-                    write!(f, "{}", Names(files))?;
-                    if files != shared {
-                        write!(f, " ({} matrices)", shared.len())?;
-                    }
-                }
-                write!(f, " with step {other}, but ")?;
-                match differing {
-                    0 => f.write_str("not the rest")?,
-                    1 => f.write_str("1 other is its own")?,
-                    many => write!(f, "{many} others are its own")?,
-                }
-                f.write_str(": compare the files of both with their source")
-            }
-            Self::Constant { names } => {
-                write!(f, "{} the same in every checkpoint: frozen?", Names(names))
-            }
-            Self::OtherTensors { step, missing, surplus } => {
-                write!(f, "step {step} has not the tensors of the last step:")?;
-                if !missing.is_empty() {
-                    write!(f, " it lacks {}", Names(missing))?;
-                }
-                if !surplus.is_empty() {
-                    let and = if missing.is_empty() { "" } else { " and" };
-                    write!(f, "{and} has {} besides", Names(surplus))?;
-                }
-                Ok(())
-            }
-            Self::MissingWeights { steps, weights } => {
-                write!(f, "{} {} not the weights that ", Steps(steps), has(steps))?;
-                write!(f, "config.json says: {}", Names(weights))
-            }
-            Self::UnknownTensors { steps, tensors } => {
-                write!(
-                    f,
-                    "{} {} tensors that the model of config.json ",
-                    Steps(steps),
-                    has(steps)
-                )?;
-                write!(f, "does not have: {}; ", Names(tensors))?;
-                f.write_str(
-                    "they are left out, so merge adapters, or compare config.json with its source",
-                )
-            }
-            Self::ZeroWeights { steps, tensors } => {
-                write!(
-                    f,
-                    "{} {} zeros for weights: {}; ",
-                    Steps(steps),
-                    has(steps),
-                    Names(tensors)
-                )?;
-                f.write_str("fetch again: were they never written, or begins this model so?")
-            }
-            Self::UniformWeights { steps, tensors } => {
-                write!(f, "{} {} one value throughout ", Steps(steps), has(steps))?;
-                write!(f, "in {}: were they never written?", Names(tensors))
-            }
-            Self::RepeatedWeights { steps, tensors } => {
-                write!(f, "{} {} one matrix in several places: ", Steps(steps), has(steps))?;
-                write!(f, "{}; compare with the source", Names(tensors))
-            }
-            Self::ChangedSettings { step, previous, settings } => {
-                write!(f, "the configuration changes between step {previous} and step {step}: ")?;
-                list(f, settings)?;
-                f.write_str("; compare the config.json of both with their source, and run each step by its own")
-            }
-            Self::UnreadableSettings { step, message } => {
-                write!(f, "the configuration of step {step} cannot be read: {message}")
-            }
-            Self::ChangedConfig { step, previous } => {
-                write!(f, "config.json is another file at step {step} than at step {previous}: ")?;
-                f.write_str("compare the two, and run each step by its own")
-            }
-            Self::NotFinite { steps, tensors } => {
-                let hold = if steps.len() > 1 { "hold" } else { "holds" };
-                write!(f, "{} {hold} infinities or NaN in {}", Steps(steps), Names(tensors))
-            }
-            Self::Discontinuity { step, between: [a, c], distances: [ab, bc, ac], tensors, of } => {
-                write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
-                write!(f, "relative distances {ab:.3e} to it and {bc:.3e} from it, ")?;
-                write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): ")?;
-                f.write_str("is it, or one of these, mislabeled?")
-            }
-        }
-    }
-}
-
 /// Steps in which updates may not have happened yet.
 pub(super) fn early(step: &Step) -> bool {
     step.0 <= 2
 }
 
-fn has(steps: &[Step]) -> &'static str {
-    if steps.len() > 1 { "have" } else { "has" }
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-struct Steps<'a>(&'a [Step]);
+    use super::*;
 
-impl fmt::Display for Steps<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [] => f.write_str("the checkpoint"),
-            [one] => write!(f, "step {one}"),
-            many => {
-                write!(f, "{} steps (", many.len())?;
-                list(f, many)?;
-                f.write_str(")")
-            }
+    #[test]
+    fn every_finding_has_a_name_of_its_own_that_can_be_allowed() {
+        let (step, steps) = (Step(1), vec![Step(1)]);
+        let names = || vec!["a".to_owned()];
+        let kinds = [
+            FindingKind::Empty,
+            FindingKind::MissingSteps { steps: steps.clone(), last: false },
+            FindingKind::Unreadable { step, message: String::new() },
+            FindingKind::SameAsLast { steps: steps.clone(), last: Step(2) },
+            FindingKind::IdenticalSteps { steps: steps.clone() },
+            FindingKind::MixedOrigin {
+                step,
+                other: Step(2),
+                shared: names(),
+                differing: 1,
+                files: Vec::new(),
+            },
+            FindingKind::Constant { names: names() },
+            FindingKind::OtherTensors { step, missing: names(), surplus: Vec::new() },
+            FindingKind::MissingWeights { steps: steps.clone(), weights: names() },
+            FindingKind::UnknownTensors { steps: steps.clone(), tensors: names() },
+            FindingKind::ZeroWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::UniformWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::RepeatedWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::NotFinite { steps, tensors: names() },
+            FindingKind::ChangedSettings { step, previous: Step(0), settings: Vec::new() },
+            FindingKind::UnreadableSettings { step, message: String::new() },
+            FindingKind::ChangedConfig { step, previous: Step(0) },
+            FindingKind::Discontinuity {
+                step,
+                between: [Step(0), Step(2)],
+                distances: [1.0; 3],
+                tensors: 1,
+                of: 1,
+            },
+        ];
+        let found: BTreeSet<FindingName> = kinds.iter().map(FindingKind::name).collect();
+        assert_eq!(found, BTreeSet::from(FindingName::ALL));
+        for kind in kinds {
+            let finding = Finding::new(Severity::Note, kind);
+            assert!(finding.to_string().ends_with(&format!("[{}]", finding.kind.name())));
         }
     }
-}
 
-struct Names<'a>(&'a [String]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<Name<'_>> = self.0.iter().map(|name| Name(name)).collect();
-        list(f, &names)
-    }
-}
-
-/// A name out of a file, on one line and of bounded length whatever it is.
-struct Name<'a>(&'a str);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut characters = self.0.chars();
-        for character in characters.by_ref().take(200) {
-            match character {
-                '\'' | '"' => write!(f, "{character}")?,
-                _ => write!(f, "{}", character.escape_debug())?,
-            }
-        }
-        f.write_str(if characters.next().is_some() { "..." } else { "" })
-    }
-}
-
-/// The first few: names may be thousands, and to_json has them all.
-fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T]) -> fmt::Result {
-    const SHOWN: usize = 8;
-    for (index, item) in items.iter().take(SHOWN).enumerate() {
-        write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
-    }
-    match items.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
+    #[test]
+    fn the_same_finding_of_other_steps_is_one() {
+        let of = |steps: &[u64], name: &str| FindingKind::ZeroWeights {
+            steps: steps.iter().map(|&step| Step(step)).collect(),
+            tensors: vec![name.to_owned()],
+        };
+        let mut first = of(&[1, 5], "a");
+        assert!(first.join(&mut of(&[3, 5], "a")));
+        assert_eq!(first, of(&[1, 3, 5], "a"));
+        assert!(!first.join(&mut of(&[7], "b")) && !first.join(&mut FindingKind::Empty));
     }
 }

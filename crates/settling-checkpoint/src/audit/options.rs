@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use settling_core::Step;
 
-use super::finding::{Finding, FindingName};
+use super::finding::Finding;
+use super::name::FindingName;
 
 /// Checks that the checkpoints of a training run are what their names say, before numbers are
 /// computed from them.

@@ -276,6 +276,8 @@ mod of_studies {
         };
         twice(&["--models", "m,m"], "--models: `m` is named twice");
         twice(&["--models", "m/../m"], "`m/../m` cannot name a model");
+        twice(&["--models", "m,me/tiny"], "`me/tiny` cannot name a model");
+        twice(&["--models", "m,records.csv"], "`records.csv` cannot name a model");
         twice(&["--steps", "4,4"], "--steps: `4` is named twice");
         twice(&["--allow", "4,4"], "--allow: `4` is named twice");
         twice(&["--protocol", "corrected,corrected"], "`corrected` is named twice");

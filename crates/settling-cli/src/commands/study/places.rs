@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use settling::check_model_name;
 use settling::figures::figure_stem;
 
 use super::request::{Place, Request, Tokens, Training};
-use crate::exit::Failure;
+use crate::exit::Fallible;
 use crate::places::Inputs;
 use crate::unique::unique;
 
-/// Refuses two models of one name, and results where something is read.
-pub(super) fn check(request: &Request) -> Result<(), Failure> {
+/// Refuses names that no model can have, two models of one name, and results where something is read.
+pub(super) fn check(request: &Request) -> Fallible<()> {
     unique("--models", &request.models)?;
     let names: Vec<String> = request.models.iter().map(|model| request.name(model)).collect();
+    names.iter().try_for_each(|name| check_model_name(name))?;
     unique("--models", &names)?;
     // Some systems have one folder for both.
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
@@ -34,7 +36,8 @@ pub(super) fn check(request: &Request) -> Result<(), Failure> {
         }
     }
     inputs.keep("--out", outputs(request, &names))?;
-    Inputs::keep_apart("--out", names.iter().map(|name| request.out.join(name)), &read)
+    Inputs::keep_apart("--out", names.iter().map(|name| request.out.join(name)), &read)?;
+    Ok(())
 }
 
 /// The files that are written beside the units.
