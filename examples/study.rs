@@ -60,6 +60,9 @@ fn of_demo(store: Store, suite: &Path) -> Result<(Study, Vec<ModelStudy>), Box<d
         let series = StepDirectories::open(suite.join(name))?;
         // Published checkpoints have not always been what their names say.
         let audit = Audit::new().distances(false).run_on_files(&series)?;
+        if let Some(finding) = audit.refusals().next() {
+            return Err(format!("{name}: {finding}").into());
+        }
         models.push(observe(&study, name, &series, &rows)?.with_audit(audit));
     }
     Ok((study, models))
@@ -92,6 +95,9 @@ fn of_hub(
         let id = suite.model(size).ok_or_else(|| format!("no model is told by `{size}`"))?;
         let series = HubSeries::builder(&hub, id).steps(paper_steps()).delete_after(true).open()?;
         let audit = Audit::new().run_listing(series.listing())?;
+        if let Some(finding) = audit.refusals().next() {
+            return Err(format!("{id}: {finding}").into());
+        }
         let name = id.rsplit('/').next().unwrap_or(id);
         models.push(observe(&study, name, &series, &rows)?.with_audit(audit));
     }

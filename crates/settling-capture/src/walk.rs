@@ -45,7 +45,7 @@ impl Walk {
         let message = match self.next().map_or(1, |rows| rows.len()) {
             1 => format!("one at a time does not fit; {error}"),
             more => {
-                format!("{more} sequences at a time do not fit: use a smaller micro_batch; {error}")
+                format!("{more} sequences at a time do not fit: use a smaller micro-batch; {error}")
             }
         };
         Error::new(ErrorKind::OutOfMemory, message)
@@ -106,7 +106,7 @@ mod tests {
     fn what_is_not_tried_again_says_what_to_do() {
         let error = Walk::new(0..5, 4).gave_up(out_of_memory());
         assert_eq!(error.kind(), ErrorKind::OutOfMemory);
-        for part in ["4 sequences at a time", "a smaller micro_batch", "2.00 GiB"] {
+        for part in ["4 sequences at a time", "a smaller micro-batch", "2.00 GiB"] {
             assert!(error.to_string().contains(part), "{error}");
         }
         let error = Walk::new(4..5, 4).gave_up(out_of_memory()).to_string();

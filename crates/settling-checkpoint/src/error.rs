@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Steps,
     /// An invalid step pattern, or an invalid name of a revision.
     Pattern,
+    /// No finding of an audit has this name.
+    Finding,
     /// A file is not what it should be: another format, cut, or with a header that contradicts
     /// itself.
     Format,

@@ -72,6 +72,14 @@ impl TensorHashes {
     ///
     /// If a tensor cannot be read.
     pub fn from_source<S: TensorSource>(source: &S) -> Result<Self, S::Error> {
+        Self::with(source, |_, _| {})
+    }
+
+    /// The same, and shows each tensor to `look` while it is in memory.
+    pub(crate) fn with<S: TensorSource>(
+        source: &S,
+        mut look: impl FnMut(&TensorMeta, &TensorData<'_>),
+    ) -> Result<Self, S::Error> {
         let (mut whole, mut tensors, mut bytes) = (Sha256::new(), Vec::new(), 0);
         for meta in by_name(source) {
             let data = source.read(&meta.name)?;
@@ -82,6 +90,7 @@ impl TensorHashes {
             let mut elements = data.bytes().chunks_exact(meta.dtype.size());
             let first = elements.next();
             let uniform = elements.all(|element| Some(element) == first);
+            look(meta, &data);
             tensors.push(TensorHash { meta: meta.clone(), sha256: hex(one), uniform });
         }
         Ok(Self { content: hex(whole), tensors, bytes })

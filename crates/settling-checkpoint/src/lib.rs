@@ -44,8 +44,8 @@ mod hash;
 mod series;
 
 pub use audit::{
-    Audit, AuditReport, AuditedStep, ChangedSetting, Finding, FindingKind, ListedFile, Severity,
-    Verdict, paper_steps, pythia_steps,
+    Audit, AuditReport, AuditedStep, ChangedSetting, Finding, FindingKind, FindingName, ListedFile,
+    Severity, Verdict, paper_steps, pythia_steps,
 };
 pub use checkpoint::Checkpoint;
 pub use error::{Error, ErrorKind};

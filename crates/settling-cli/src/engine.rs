@@ -1,5 +1,7 @@
 //! What a model runs on and in, as the command line says it.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use settling::capture::{Device, Engine, Precision};
 
@@ -15,11 +17,12 @@ pub(crate) struct EngineArgs {
     /// Sequences that run at once: bounds memory, changes no result beyond rounding [default: what
     /// suits the device]
     #[arg(long)]
-    micro_batch: Option<usize>,
+    micro_batch: Option<NonZeroUsize>,
 }
 
 impl EngineArgs {
     pub(crate) fn engine(&self) -> Engine {
-        Engine { device: self.device, precision: self.precision, micro_batch: self.micro_batch }
+        let micro_batch = self.micro_batch.map(NonZeroUsize::get);
+        Engine { device: self.device, precision: self.precision, micro_batch }
     }
 }

@@ -24,6 +24,7 @@
 #[macro_use]
 mod print;
 
+mod allow;
 mod commands;
 mod draw;
 #[cfg(feature = "capture")]
@@ -31,6 +32,7 @@ mod engine;
 mod exit;
 #[cfg(feature = "hub")]
 mod hub;
+mod places;
 #[cfg(feature = "capture")]
 mod progress;
 mod protocols;
@@ -38,6 +40,7 @@ mod protocols;
 mod subject;
 #[cfg(feature = "capture")]
 mod tensor_file;
+mod unique;
 mod written;
 
 use std::ffi::OsString;

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use settling::capture::Options;
-use settling::checkpoint::{Checkpoint, StepDirectories, content_hash};
+use settling::checkpoint::{Checkpoint, FindingName, StepDirectories, content_hash};
 use settling::core::{CheckpointSeries, Step, TokenBatch, TokenSource};
 use settling::tokens::{MegatronTokens, NpyTokens, Tokenizer, read_text_files};
 
+use crate::allow;
 use crate::engine::EngineArgs;
 use crate::exit::Failure;
+use crate::places::Inputs;
 
 /// Which model, on which tokens, run how.
 #[derive(Args)]
@@ -38,17 +40,32 @@ pub(crate) struct Subject {
     /// How many token rows to use, from the first on [default: all]
     #[arg(long)]
     sequences: Option<usize>,
+    /// What may be: unknown-tensors, for a file with tensors that the model of config.json does not
+    /// have and that are left out
+    #[arg(long, value_delimiter = ',')]
+    allow: Vec<FindingName>,
     #[command(flatten)]
     engine: EngineArgs,
 }
 
 impl Subject {
-    /// The checkpoint.
+    /// The checkpoint, which is all in its file.
     pub(crate) fn open(&self) -> Result<Checkpoint, Box<dyn Error>> {
-        Ok(match self.step {
+        let checkpoint = match self.step {
             None => Checkpoint::open(&self.model)?,
             Some(step) => StepDirectories::open(&self.model)?.open(step)?,
-        })
+        };
+        allow::check_one(&checkpoint, &self.allow)?;
+        Ok(checkpoint)
+    }
+
+    /// What is read: the checkpoint, the other steps beside it, and the rows.
+    pub(crate) fn inputs(&self, checkpoint: &Checkpoint) -> Inputs {
+        let mut inputs = Inputs::new().checkpoint(checkpoint);
+        if self.step.is_some() {
+            inputs = inputs.checkpoints_below(&self.model);
+        }
+        inputs.files(&self.tokens).files(&self.text).files(&self.tokenizer)
     }
 
     /// Options with this engine; the rest is for each command to choose.
@@ -92,6 +109,7 @@ impl Subject {
             ("tokens_per_sequence", batch.width().to_string()),
             ("precision", engine.precision.to_string()),
             ("engine", engine.to_string()),
+            ("allowed", self.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         ])
     }
 }

@@ -88,6 +88,7 @@ mod training;
 pub use adapter::TransformerAdapter;
 pub use adapter::{ModelAdapter, SiteWeight};
 pub use error::{Error, ErrorKind};
+pub use names::check_model_name;
 pub use plan::{Cost, Forecast, Plan, RowsUsed, Speeds};
 pub use protocol::{Combine, GradientBatches, Gradients, PerOver, Pers, Protocol, Rows};
 pub use run::{ModelStudy, Progress, StepStudy};

@@ -364,7 +364,7 @@ fn run_out_of_memory() {
     let error = activations(&mut many, &batch).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
     let message = error.to_string();
-    for part in ["64 sequences at a time do not fit", "a smaller micro_batch", "allocate"] {
+    for part in ["64 sequences at a time do not fit", "a smaller micro-batch", "allocate"] {
         assert!(message.contains(part), "{message}");
     }
     // What it says helps, and gradients do it themselves.

@@ -1,6 +1,6 @@
 //! How far neighboring checkpoints are from each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use settling_core::{BoxError, CheckpointSeries, Step, TensorData, TensorSource};
 
@@ -32,7 +32,6 @@ fn detour([to, from, past]: [f64; 3]) -> Option<f64> {
 #[derive(Debug, Default)]
 pub(super) struct Distances {
     pub(super) triples: Vec<Triple>,
-    pub(super) not_finite: BTreeMap<Step, BTreeSet<String>>,
     pub(super) unreadable: BTreeMap<Step, String>,
 }
 
@@ -80,8 +79,8 @@ fn measure_triple<S: TensorSource>(
                     return None;
                 }
             };
+            // A finding of its own.
             if !values.iter().all(|value| value.is_finite()) {
-                found.not_finite.entry(*step).or_default().insert(name.to_owned());
                 continue 'matrices;
             }
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::{Value, json};
 use settling_core::Step;
 
+use super::name::FindingName;
+
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Severity {
@@ -62,7 +64,7 @@ impl From<Severity> for Verdict {
 
 /// One thing that an audit found.
 ///
-/// It displays as a sentence that names the steps and what to do.
+/// It displays as a sentence that names the steps and what to do, and ends with its name.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -70,6 +72,8 @@ pub struct Finding {
     pub severity: Severity,
     /// What it is.
     pub kind: FindingKind,
+    /// Whether it was [allowed by its name](crate::Audit::allow_findings).
+    pub allowed: bool,
 }
 
 /// The sorts of findings. Steps are ascending wherever there are several.
@@ -130,7 +134,8 @@ pub enum FindingKind {
         /// Their names.
         names: Vec<String>,
     },
-    /// A step does not have the tensors of the last.
+    /// A step does not have the tensors of the last. Only of steps without a configuration that is
+    /// understood: others are held to it.
     OtherTensors {
         /// The step.
         step: Step,
@@ -138,6 +143,49 @@ pub enum FindingKind {
         missing: Vec<String>,
         /// Names and shapes that only this step has.
         surplus: Vec<String>,
+    },
+    /// Steps lack weights that their configuration says, or have them in another shape or in a type
+    /// that is no floating-point number.
+    MissingWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The weights, with what is wrong.
+        weights: Vec<String>,
+    },
+    /// Steps have tensors that the model of their configuration does not have, so that what runs is
+    /// not all that is in the file: adapters that were not merged, biases, layers beyond those of
+    /// the configuration. A note if all of them are the state of an optimizer or the like.
+    ///
+    /// Masks and tables that older files carry along (`attention.bias`, `masked_bias`,
+    /// `rotary_emb.inv_freq`) are none of these.
+    UnknownTensors {
+        /// The steps.
+        steps: Vec<Step>,
+        /// Their names.
+        tensors: Vec<String>,
+    },
+    /// Weights of which all elements are zero, or more than half of them: a cut file that was
+    /// padded, or a tensor that was never written. Biases do not count. A note at step 0 if all
+    /// weights of that sort are: some models begin so.
+    ZeroWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The weights, with how much of them is zero if not all is.
+        tensors: Vec<String>,
+    },
+    /// Matrices with one value throughout that is not zero.
+    UniformWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// The names of the matrices.
+        tensors: Vec<String>,
+    },
+    /// Matrices of layers that are, to the bit, another matrix of the same step.
+    RepeatedWeights {
+        /// The steps.
+        steps: Vec<Step>,
+        /// Each with the one that it repeats, as `a = b`.
+        tensors: Vec<String>,
     },
     /// The configuration of a step is not that of the step before: the model computes something
     /// else with the same weights. Only settings that bear on the forward pass count.
@@ -164,11 +212,11 @@ pub enum FindingKind {
         /// The step before it.
         previous: Step,
     },
-    /// Matrices of a step hold infinities or NaN.
+    /// Weights hold infinities or NaN.
     NotFinite {
-        /// The step.
-        step: Step,
-        /// The names of the matrices.
+        /// The steps.
+        steps: Vec<Step>,
+        /// The names of the weights.
         tensors: Vec<String>,
     },
     /// A step lies far off the way between its neighbors. A warning: read [`Audit`](crate::Audit)
@@ -206,22 +254,29 @@ impl fmt::Display for ChangedSetting {
 }
 
 impl FindingKind {
-    fn name(&self) -> &'static str {
-        match self {
+    /// What findings of this sort are called.
+    #[must_use]
+    pub const fn name(&self) -> FindingName {
+        FindingName::of(match self {
             Self::Empty => "empty",
-            Self::MissingSteps { .. } => "missing_steps",
+            Self::MissingSteps { .. } => "missing-steps",
             Self::Unreadable { .. } => "unreadable",
-            Self::SameAsLast { .. } => "same_as_last",
-            Self::IdenticalSteps { .. } => "identical_steps",
-            Self::MixedOrigin { .. } => "mixed_origin",
+            Self::SameAsLast { .. } => "same-as-last",
+            Self::IdenticalSteps { .. } => "identical-steps",
+            Self::MixedOrigin { .. } => "mixed-origin",
             Self::Constant { .. } => "constant",
-            Self::OtherTensors { .. } => "other_tensors",
-            Self::ChangedSettings { .. } => "changed_settings",
-            Self::UnreadableSettings { .. } => "unreadable_settings",
-            Self::ChangedConfig { .. } => "changed_config",
-            Self::NotFinite { .. } => "not_finite",
+            Self::OtherTensors { .. } => "other-tensors",
+            Self::MissingWeights { .. } => "missing-weights",
+            Self::UnknownTensors { .. } => "unknown-tensors",
+            Self::ZeroWeights { .. } => "zero-weights",
+            Self::UniformWeights { .. } => "uniform-weights",
+            Self::RepeatedWeights { .. } => "repeated-weights",
+            Self::NotFinite { .. } => "not-finite",
+            Self::ChangedSettings { .. } => "changed-settings",
+            Self::UnreadableSettings { .. } => "unreadable-settings",
+            Self::ChangedConfig { .. } => "changed-config",
             Self::Discontinuity { .. } => "discontinuity",
-        }
+        })
     }
 
     /// The steps whose numbers are in question, ascending.
@@ -231,29 +286,81 @@ impl FindingKind {
             Self::Empty | Self::Constant { .. } => Vec::new(),
             Self::MissingSteps { steps, .. }
             | Self::SameAsLast { steps, .. }
-            | Self::IdenticalSteps { steps } => steps.clone(),
+            | Self::IdenticalSteps { steps }
+            | Self::MissingWeights { steps, .. }
+            | Self::UnknownTensors { steps, .. }
+            | Self::ZeroWeights { steps, .. }
+            | Self::UniformWeights { steps, .. }
+            | Self::RepeatedWeights { steps, .. }
+            | Self::NotFinite { steps, .. } => steps.clone(),
             Self::ChangedSettings { step, previous, .. }
             | Self::ChangedConfig { step, previous } => vec![*previous, *step],
             Self::Unreadable { step, .. }
             | Self::UnreadableSettings { step, .. }
             | Self::MixedOrigin { step, .. }
             | Self::OtherTensors { step, .. }
-            | Self::NotFinite { step, .. }
             | Self::Discontinuity { step, .. } => vec![*step],
         }
     }
 }
 
+impl FindingKind {
+    /// The steps, and what is the same at all of them, of a finding about the tensors of steps.
+    fn of_tensors(&mut self) -> Option<(&mut Vec<Step>, &mut Vec<String>)> {
+        match self {
+            Self::MissingWeights { steps, weights: tensors }
+            | Self::UnknownTensors { steps, tensors }
+            | Self::ZeroWeights { steps, tensors }
+            | Self::UniformWeights { steps, tensors }
+            | Self::RepeatedWeights { steps, tensors }
+            | Self::NotFinite { steps, tensors } => Some((steps, tensors)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn forget_steps(&mut self) {
+        if let Some((steps, _)) = self.of_tensors() {
+            steps.clear();
+        }
+    }
+
+    /// Takes the steps of another finding in, if it is the same of other steps.
+    pub(super) fn join(&mut self, other: &mut Self) -> bool {
+        if self.name() != other.name() {
+            return false;
+        }
+        let (Some((steps, mine)), Some((more, others))) = (self.of_tensors(), other.of_tensors())
+        else {
+            return false;
+        };
+        if mine != others {
+            return false;
+        }
+        steps.append(more);
+        steps.sort_unstable();
+        steps.dedup();
+        true
+    }
+}
+
 impl Finding {
     pub(super) fn new(severity: Severity, kind: FindingKind) -> Self {
-        Self { severity, kind }
+        Self { severity, kind, allowed: false }
+    }
+
+    /// Whether numbers of these steps should not be computed before somebody has looked: worse than
+    /// a note, and not allowed.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.severity > Severity::Note && !self.allowed
     }
 
     pub(super) fn json(&self) -> Value {
         let steps: Vec<u64> = self.kind.steps().iter().map(|step| step.0).collect();
         let mut json = json!({
-            "kind": self.kind.name(),
+            "kind": self.kind.name().to_string(),
             "severity": self.severity.to_string(),
+            "allowed": self.allowed,
             "steps": steps,
             "message": self.kind.to_string(),
         });
@@ -273,7 +380,12 @@ impl Finding {
                 json!({ "previous": previous.0, "settings": settings.collect::<Vec<_>>() })
             }
             FindingKind::ChangedConfig { previous, .. } => json!({ "previous": previous.0 }),
-            FindingKind::NotFinite { tensors, .. } => json!({ "tensors": tensors }),
+            FindingKind::MissingWeights { weights, .. } => json!({ "weights": weights }),
+            FindingKind::UnknownTensors { tensors, .. }
+            | FindingKind::ZeroWeights { tensors, .. }
+            | FindingKind::UniformWeights { tensors, .. }
+            | FindingKind::RepeatedWeights { tensors, .. }
+            | FindingKind::NotFinite { tensors, .. } => json!({ "tensors": tensors }),
             FindingKind::Discontinuity { between, distances, tensors, of, .. } => json!({
                 "between": between.map(|step| step.0),
                 "distances": distances,
@@ -291,88 +403,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.kind)
-    }
-}
-
-impl fmt::Display for FindingKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("there is no step"),
-            Self::MissingSteps { steps, last } => {
-                write!(f, "{} expected but not there: fetch them", Steps(steps))?;
-                f.write_str(if *last { "; the last is the reference" } else { "" })
-            }
-            Self::Unreadable { step, message } => {
-                write!(f, "step {step} cannot be read: {message}")
-            }
-            Self::SameAsLast { steps, last } => {
-                let one = if steps.len() == 1 { "serves" } else { "serve" };
-                write!(f, "{} {one} the weights of the last step, {last}: ", Steps(steps))?;
-                f.write_str("fetch again or leave out")
-            }
-            Self::IdenticalSteps { steps } => {
-                write!(f, "{} have the same weights", Steps(steps))?;
-                f.write_str(if steps.iter().all(early) {
-                    ": updates skipped at the start?"
-                } else {
-                    ": at most one can be right; fetch again or leave out"
-                })
-            }
-            Self::MixedOrigin { step, other, shared, differing, files } => {
-                write!(f, "step {step} shares ")?;
-                if files.is_empty() {
-                    write!(f, "{}", Names(shared))?;
-                } else {
-                    write!(f, "{}", Names(files))?;
-                    if files != shared {
-                        write!(f, " ({} matrices)", shared.len())?;
-                    }
-                }
-                write!(f, " with step {other}, but ")?;
-                match differing {
-                    0 => f.write_str("not the rest")?,
-                    1 => f.write_str("1 other is its own")?,
-                    many => write!(f, "{many} others are its own")?,
-                }
-                f.write_str(": compare the files of both with their source")
-            }
-            Self::Constant { names } => {
-                write!(f, "{} the same in every checkpoint: frozen?", Names(names))
-            }
-            Self::OtherTensors { step, missing, surplus } => {
-                write!(f, "step {step} has not the tensors of the last step:")?;
-                if !missing.is_empty() {
-                    write!(f, " it lacks {}", Names(missing))?;
-                }
-                if !surplus.is_empty() {
-                    let and = if missing.is_empty() { "" } else { " and" };
-                    write!(f, "{and} has {} besides", Names(surplus))?;
-                }
-                Ok(())
-            }
-            Self::ChangedSettings { step, previous, settings } => {
-                write!(f, "the configuration changes between step {previous} and step {step}: ")?;
-                list(f, settings)?;
-                f.write_str("; compare the config.json of both with their source, and run each step by its own")
-            }
-            Self::UnreadableSettings { step, message } => {
-                write!(f, "the configuration of step {step} cannot be read: {message}")
-            }
-            Self::ChangedConfig { step, previous } => {
-                write!(f, "config.json is another file at step {step} than at step {previous}: ")?;
-                f.write_str("compare the two, and run each step by its own")
-            }
-            Self::NotFinite { step, tensors } => {
-                write!(f, "step {step} holds infinities or NaN in {}", Names(tensors))
-            }
-            Self::Discontinuity { step, between: [a, c], distances: [ab, bc, ac], tensors, of } => {
-                write!(f, "step {step} is off the way from step {a} to step {c}: ")?;
-                write!(f, "relative distances {ab:.3e} to it and {bc:.3e} from it, ")?;
-                write!(f, "but {ac:.3e} past it ({tensors} of {of} matrices): ")?;
-                f.write_str("is it, or one of these, mislabeled?")
-            }
-        }
+        let allowed = if self.allowed { ", allowed" } else { "" };
+        write!(f, "{}: {} [{}{allowed}]", self.severity, self.kind, self.kind.name())
     }
 }
 
@@ -381,37 +413,65 @@ pub(super) fn early(step: &Step) -> bool {
     step.0 <= 2
 }
 
-struct Steps<'a>(&'a [Step]);
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-impl fmt::Display for Steps<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [one] => write!(f, "step {one}"),
-            many => {
-                write!(f, "{} steps (", many.len())?;
-                list(f, many)?;
-                f.write_str(")")
-            }
+    use super::*;
+
+    #[test]
+    fn every_finding_has_a_name_of_its_own_that_can_be_allowed() {
+        let (step, steps) = (Step(1), vec![Step(1)]);
+        let names = || vec!["a".to_owned()];
+        let kinds = [
+            FindingKind::Empty,
+            FindingKind::MissingSteps { steps: steps.clone(), last: false },
+            FindingKind::Unreadable { step, message: String::new() },
+            FindingKind::SameAsLast { steps: steps.clone(), last: Step(2) },
+            FindingKind::IdenticalSteps { steps: steps.clone() },
+            FindingKind::MixedOrigin {
+                step,
+                other: Step(2),
+                shared: names(),
+                differing: 1,
+                files: Vec::new(),
+            },
+            FindingKind::Constant { names: names() },
+            FindingKind::OtherTensors { step, missing: names(), surplus: Vec::new() },
+            FindingKind::MissingWeights { steps: steps.clone(), weights: names() },
+            FindingKind::UnknownTensors { steps: steps.clone(), tensors: names() },
+            FindingKind::ZeroWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::UniformWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::RepeatedWeights { steps: steps.clone(), tensors: names() },
+            FindingKind::NotFinite { steps, tensors: names() },
+            FindingKind::ChangedSettings { step, previous: Step(0), settings: Vec::new() },
+            FindingKind::UnreadableSettings { step, message: String::new() },
+            FindingKind::ChangedConfig { step, previous: Step(0) },
+            FindingKind::Discontinuity {
+                step,
+                between: [Step(0), Step(2)],
+                distances: [1.0; 3],
+                tensors: 1,
+                of: 1,
+            },
+        ];
+        let found: BTreeSet<FindingName> = kinds.iter().map(FindingKind::name).collect();
+        assert_eq!(found, BTreeSet::from(FindingName::ALL));
+        for kind in kinds {
+            let finding = Finding::new(Severity::Note, kind);
+            assert!(finding.to_string().ends_with(&format!("[{}]", finding.kind.name())));
         }
     }
-}
 
-struct Names<'a>(&'a [String]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        list(f, self.0)
-    }
-}
-
-/// The first few: names may be thousands, and to_json has them all.
-fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T]) -> fmt::Result {
-    const SHOWN: usize = 8;
-    for (index, item) in items.iter().take(SHOWN).enumerate() {
-        write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
-    }
-    match items.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
+    #[test]
+    fn the_same_finding_of_other_steps_is_one() {
+        let of = |steps: &[u64], name: &str| FindingKind::ZeroWeights {
+            steps: steps.iter().map(|&step| Step(step)).collect(),
+            tensors: vec![name.to_owned()],
+        };
+        let mut first = of(&[1, 5], "a");
+        assert!(first.join(&mut of(&[3, 5], "a")));
+        assert_eq!(first, of(&[1, 3, 5], "a"));
+        assert!(!first.join(&mut of(&[7], "b")) && !first.join(&mut FindingKind::Empty));
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use settling_core::Step;
+use settling_models::Architecture;
 
 use super::compare::{Hashed, Part, compare, missing};
 use super::finding::{Finding, FindingKind, Severity};
 use super::options::Audit;
 use super::report::{AuditReport, AuditedStep};
-use super::settings::changed_files;
+use super::settings::{changed_files, changed_settings};
 use crate::error::{Error, ErrorKind};
 use crate::files::is_weights_file;
 
@@ -55,6 +56,21 @@ impl Audit {
     pub fn run_listing(
         &self,
         files: impl IntoIterator<Item = ListedFile>,
+    ) -> Result<AuditReport, Error> {
+        self.run_listing_with(files, |_| None)
+    }
+
+    /// The same, with the configurations themselves. `architecture` is asked for that of each step
+    /// if the hashes say that there are different ones; then it is settings that are compared, as
+    /// in an audit of the checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run_listing`](Self::run_listing).
+    pub fn run_listing_with(
+        &self,
+        files: impl IntoIterator<Item = ListedFile>,
+        architecture: impl Fn(Step) -> Option<Result<Architecture, String>>,
     ) -> Result<AuditReport, Error> {
         let mut hashed: BTreeMap<Step, Hashed> = BTreeMap::new();
         let mut configs: BTreeMap<Step, String> = BTreeMap::new();
@@ -105,8 +121,13 @@ impl Audit {
         }
         findings.extend(compare(&hashed, &self.allowed));
         configs.retain(|step, _| hashed.contains_key(step));
-        findings.extend(changed_files(&configs));
-        Ok(AuditReport::new(audited, findings))
+        let changes = changed_files(&configs);
+        let known = if changes.is_empty() { None } else { Some(configs.keys()) };
+        let known = known.into_iter().flatten();
+        let known: BTreeMap<Step, _> =
+            known.filter_map(|&step| Some((step, architecture(step)?))).collect();
+        findings.extend(if known.is_empty() { changes } else { changed_settings(&known) });
+        Ok(AuditReport::new(audited, self.mark(findings)))
     }
 }
 

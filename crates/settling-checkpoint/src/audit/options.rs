@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use settling_core::Step;
 
+use super::finding::Finding;
+use super::name::FindingName;
+
 /// Checks that the checkpoints of a training run are what their names say, before numbers are
 /// computed from them.
 ///
@@ -38,6 +41,19 @@ use settling_core::Step;
 /// `config.json` gives them. The same weights under another base of the rotary frequencies are
 /// another model. Each change from a step to the next is a finding
 /// ([`FindingKind::ChangedSettings`](crate::FindingKind::ChangedSettings)).
+///
+/// **Tensors and values**, of a step alone, where its `config.json` is understood: weights that it
+/// lacks, and tensors that the model does not have, which would be left out without a word
+/// ([`FindingKind::UnknownTensors`](crate::FindingKind::UnknownTensors)). Of every step: weights of
+/// zeros, of one value, of another layer, or that are not finite. Values are looked at in the pass
+/// that hashes them.
+///
+/// # What is allowed
+///
+/// A finding that is worse than a note [refuses](Finding::refuses) the series: somebody should look
+/// before numbers are computed. Whoever has looked names it ([`Audit::allow_findings`]); it stays
+/// in the report as what it is, marked as allowed. Identical steps can be allowed one by one, too
+/// ([`Audit::allow`]), which makes a note of them.
 ///
 /// # Continuity
 ///
@@ -76,6 +92,7 @@ use settling_core::Step;
 pub struct Audit {
     pub(super) expected: Vec<Step>,
     pub(super) allowed: BTreeSet<Step>,
+    pub(super) allowed_findings: BTreeSet<FindingName>,
     pub(super) distances: bool,
     pub(super) detour_limit: f64,
 }
@@ -90,7 +107,13 @@ impl Audit {
     /// An audit that expects no particular steps, allows no identical ones, and measures distances.
     #[must_use]
     pub fn new() -> Self {
-        Self { expected: Vec::new(), allowed: BTreeSet::new(), distances: true, detour_limit: 3.0 }
+        Self {
+            expected: Vec::new(),
+            allowed: BTreeSet::new(),
+            allowed_findings: BTreeSet::new(),
+            distances: true,
+            detour_limit: 3.0,
+        }
     }
 
     /// Expects these steps to be there: [`pythia_steps`](crate::pythia_steps),
@@ -109,6 +132,38 @@ impl Audit {
     pub fn allow(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.allowed.extend(steps);
         self
+    }
+
+    /// Allows findings of these sorts, at any step: they are reported with their severity, and do
+    /// not [refuse](Finding::refuses) the series.
+    ///
+    /// ```
+    /// use settling_checkpoint::{Audit, AuditReport, ListedFile};
+    /// use settling_core::Step;
+    ///
+    /// let file = |step| ListedFile {
+    ///     step: Step(step),
+    ///     name: "model.safetensors".to_owned(),
+    ///     hash: "a".repeat(64),
+    /// };
+    /// let audit = |audit: Audit| audit.run_listing([file(5), file(9)]);
+    /// assert_eq!(audit(Audit::new())?.refusals().count(), 1);
+    /// let allowed = audit(Audit::new().allow_findings(["same-as-last".parse()?]))?;
+    /// assert_eq!((allowed.refusals().count(), allowed.findings[0].allowed), (0, true));
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    #[must_use]
+    pub fn allow_findings(mut self, names: impl IntoIterator<Item = FindingName>) -> Self {
+        self.allowed_findings.extend(names);
+        self
+    }
+
+    /// The same findings, those marked that are allowed by their names.
+    pub(super) fn mark(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        for finding in &mut findings {
+            finding.allowed = self.allowed_findings.contains(&finding.kind.name());
+        }
+        findings
     }
 
     /// Whether to measure distances (the default). Without, only hashes are compared, and every

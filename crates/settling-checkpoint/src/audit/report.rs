@@ -10,7 +10,7 @@ use crate::hash::TensorHashes;
 
 /// What an [`Audit`](crate::Audit) found. It displays as a table of the steps, followed by the
 /// findings and the verdict.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AuditReport {
     /// The steps there are, ascending.
@@ -48,10 +48,33 @@ impl AuditReport {
         Self { steps, findings }
     }
 
+    /// The same report with findings that came later, such as those of
+    /// [`Audit::run_on_one`](crate::Audit::run_on_one): the same finding of other steps is one.
+    #[must_use]
+    pub fn with_findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        for mut one in findings {
+            let mut there = self.findings.iter_mut();
+            let joined = there.any(|other| {
+                (other.severity, other.allowed) == (one.severity, one.allowed)
+                    && other.kind.join(&mut one.kind)
+            });
+            if !joined && !self.findings.contains(&one) {
+                self.findings.push(one);
+            }
+        }
+        Self::new(self.steps, self.findings)
+    }
+
     /// The worst of the findings.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.findings.iter().map(|finding| finding.severity.into()).max().unwrap_or(Verdict::Sound)
+    }
+
+    /// The findings that should keep a study from its work: worse than a note, and not
+    /// [allowed](crate::Audit::allow_findings).
+    pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.refuses())
     }
 
     /// The steps that no finding worse than a note calls into question: those a study can use as

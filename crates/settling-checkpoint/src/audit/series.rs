@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{BoxError, CheckpointSeries, Step};
+use settling_core::{BoxError, CheckpointSeries, Step, TensorSource as _};
 use settling_models::{Architecture, ModelSource};
 
 use super::compare::{Hashed, compare, missing};
+use super::contents::Contents;
 use super::distance::{self, Distances};
 use super::finding::{Finding, FindingKind, Severity};
 use super::options::Audit;
 use super::report::{AuditReport, AuditedStep};
 use super::settings::changed_settings;
+use super::tensors::Tensors;
 use super::weights::{hash_step, other_tensors, shapes};
 use crate::checkpoint::Checkpoint;
 use crate::hash::TensorHashes;
@@ -41,9 +43,14 @@ impl Audit {
     where
         C: CheckpointSeries<Source = Checkpoint>,
     {
-        self.run_with(series, |checkpoint, tensor| {
+        let file_of = |checkpoint: &Checkpoint, tensor: &str| {
             Some(checkpoint.file_of(tensor)?.file_name()?.to_string_lossy().into_owned())
-        })
+        };
+        let unread = |checkpoint: &Checkpoint| {
+            let owned = |(name, dtype): (&str, &str)| (name.to_owned(), dtype.to_owned());
+            checkpoint.unread().map(owned).collect()
+        };
+        self.look(series, file_of, unread, |source| Some(described(source)))
     }
 
     /// Audits a series of models of any kind, with what tells the file that a tensor of a
@@ -60,9 +67,7 @@ impl Audit {
     where
         C: CheckpointSeries<Source: ModelSource>,
     {
-        self.look(series, file_of, |source| {
-            Some(source.architecture().map_err(|error| error.to_string()))
-        })
+        self.look(series, file_of, |_| Vec::new(), |source| Some(described(source)))
     }
 
     /// Audits a series of tensors that are no models, or of models that do not know their
@@ -72,30 +77,72 @@ impl Audit {
     ///
     /// If the series cannot say which steps it has.
     pub fn run_on_tensors<C: CheckpointSeries>(&self, series: &C) -> Result<AuditReport, C::Error> {
-        self.look(series, |_, _| None, |_| None)
+        self.look(series, |_, _| None, |_| Vec::new(), |_| None)
+    }
+
+    /// What is to be found of one checkpoint alone, at this step or at none that is known: its
+    /// tensors against its own configuration, and the values of its weights. It is read once.
+    ///
+    /// ```no_run
+    /// use settling_checkpoint::{Audit, Checkpoint};
+    ///
+    /// let checkpoint = Checkpoint::open("model")?;
+    /// for finding in Audit::new().run_on_one(None, &checkpoint)? {
+    ///     println!("{finding}");
+    /// }
+    /// # Ok::<(), settling_checkpoint::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a tensor cannot be read. A configuration that is not understood is no error: nothing is
+    /// held to it then.
+    pub fn run_on_one<S: ModelSource>(
+        &self,
+        step: Option<Step>,
+        source: &S,
+    ) -> Result<Vec<Finding>, S::Error> {
+        let (mut contents, mut tensors) = (Contents::default(), Tensors::default());
+        TensorHashes::with(source, |meta, data| contents.look(meta, data))?;
+        contents.compare(source)?;
+        let architecture = source.architecture().ok();
+        // Step 0 may begin with zeros.
+        let place = step.unwrap_or(Step(u64::MAX));
+        tensors.add(place, source.tensors(), &[], architecture.as_ref(), contents);
+        Ok(self.mark(if step.is_some() { tensors.findings() } else { tensors.without_step() }))
     }
 
     fn look<C: CheckpointSeries>(
         &self,
         series: &C,
         file_of: impl Fn(&C::Source, &str) -> Option<String>,
+        unread: impl Fn(&C::Source) -> Vec<(String, String)>,
         architecture: impl Fn(&C::Source) -> Option<Result<Architecture, String>>,
     ) -> Result<AuditReport, C::Error> {
         let steps = series.steps()?;
         let (mut audited, mut hashed, mut unreadable) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (mut tensors, mut architectures) = (BTreeMap::new(), BTreeMap::new());
+        let mut each = Tensors::default();
         for &step in &steps {
             let hashes = series.open(step).map_err(text).and_then(|source| {
                 architectures.extend(architecture(&source).map(|found| (step, found)));
-                let hashes = TensorHashes::from_source(&source).map_err(text)?;
+                let mut contents = Contents::default();
+                let hashes = TensorHashes::with(&source, |meta, data| contents.look(meta, data));
+                let hashes = hashes.map_err(text)?;
+                contents.compare(&source).map_err(text)?;
+                let known = architectures.get(&step).and_then(|found| found.as_ref().ok());
+                each.add(step, source.tensors(), &unread(&source), known, contents);
                 let hashed_step = hash_step(&hashes, |name| file_of(&source, name));
                 Ok((hashes, hashed_step))
             });
             let (one, found) = match hashes {
                 Ok((hashes, hashed_step)) => {
                     hashed.insert(step, hashed_step);
-                    tensors.insert(step, shapes(&hashes));
+                    // What a configuration says of tensors is better than another step.
+                    if !architectures.get(&step).is_some_and(Result::is_ok) {
+                        tensors.insert(step, shapes(&hashes));
+                    }
                     (AuditedStep::hashed(step, &hashes), None)
                 }
                 Err(message) => (AuditedStep::unread(step), Some(message)),
@@ -107,6 +154,7 @@ impl Audit {
         let mut findings = missing(&self.expected, &steps);
         findings.extend(compare(&hashed, &self.allowed));
         findings.extend(other_tensors(&tensors));
+        findings.extend(each.findings());
         findings.extend(changed_settings(&architectures));
         if self.distances {
             let found = self.measure(series, &hashed, &findings);
@@ -114,15 +162,11 @@ impl Audit {
                 self.judge(triple, &mut audited, &mut findings);
             }
             unreadable.extend(found.unreadable);
-            findings.extend(found.not_finite.into_iter().map(|(step, tensors)| {
-                let tensors = tensors.into_iter().collect();
-                Finding::new(Severity::Suspect, FindingKind::NotFinite { step, tensors })
-            }));
         }
         findings.extend(unreadable.into_iter().map(|(step, message)| {
             Finding::new(Severity::Broken, FindingKind::Unreadable { step, message })
         }));
-        Ok(AuditReport::new(audited.into_values().collect(), findings))
+        Ok(AuditReport::new(audited.into_values().collect(), self.mark(findings)))
     }
 
     /// Distances of all steps that were read and are not the last one again.
@@ -168,6 +212,10 @@ impl Audit {
             findings.push(Finding::new(Severity::Suspect, kind));
         }
     }
+}
+
+fn described<S: ModelSource>(source: &S) -> Result<Architecture, String> {
+    source.architecture().map_err(|error| error.to_string())
 }
 
 fn text(error: impl Into<BoxError>) -> String {

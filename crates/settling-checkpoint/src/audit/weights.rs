@@ -8,7 +8,7 @@ use super::compare::{Hashed, Part};
 use super::finding::{Finding, FindingKind, Severity};
 use crate::hash::TensorHashes;
 
-fn is_weight(meta: &TensorMeta) -> bool {
+pub(super) fn is_weight(meta: &TensorMeta) -> bool {
     let buffer = ["masked_bias", "rotary_emb.inv_freq"];
     matches!(meta.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64)
         && !buffer.iter().any(|end| meta.name.ends_with(end))

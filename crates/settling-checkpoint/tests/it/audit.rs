@@ -46,12 +46,11 @@ impl Weights {
             matrix(format!("layers.{layer}.attention.dense.weight"), [8, 8]);
             matrix(format!("layers.{layer}.mlp.weight"), [8, 32]);
         }
+        matrix("embed_out.weight".to_owned(), [24, 8]);
         for layer in 0..3 {
             all.insert(format!("layers.{layer}.norm.weight"), (vec![8], vec![1.0; 8]));
             all.insert(format!("layers.{layer}.mlp.bias"), (vec![8], vec![0.0; 8]));
         }
-        // Zero before training, as some output layers are.
-        all.insert("embed_out.weight".to_owned(), (vec![24, 8], vec![0.0; 24 * 8]));
         Self(all)
     }
 
@@ -327,9 +326,9 @@ fn frozen_infinite_and_odd_tensors() {
     assert_eq!(
         found,
         [
-            "suspect: step 2000 holds infinities or NaN in layers.1.mlp.weight",
-            "suspect: step 3000 has not the tensors of the last step: it lacks layers.2.mlp.bias [8]",
-            "note: embed_in.weight the same in every checkpoint: frozen?",
+            "suspect: step 2000 holds infinities or NaN in layers.1.mlp.weight [not-finite]",
+            "suspect: step 3000 has not the tensors of the last step: it lacks layers.2.mlp.bias [8] [other-tensors]",
+            "note: embed_in.weight the same in every checkpoint: frozen? [constant]",
         ]
     );
 }
@@ -359,12 +358,12 @@ fn the_report_as_text_and_as_json() {
         text.contains(&format!("   0     23       0.01  {first}          -        -  note\n")),
         "{text}"
     );
-    assert!(text.ends_with("note: 2 steps (0, 1) have the same weights: updates skipped at the start?\nverdict: notes\n"));
+    assert!(text.ends_with("note: 2 steps (0, 1) have the same weights: updates skipped at the start? [identical-steps]\nverdict: notes\n"));
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     assert_eq!(json["schema"], "settling-audit/1");
     assert_eq!(json["verdict"], "notes");
     assert_eq!(json["steps"][1]["distance"], 0.0);
-    assert_eq!(json["findings"][0]["kind"], "identical_steps");
+    assert_eq!(json["findings"][0]["kind"], "identical-steps");
     assert_eq!(json["findings"][0]["steps"], serde_json::json!([0, 1]));
 }
 
@@ -412,11 +411,11 @@ fn a_listing_alone_tells_duplicates_and_gaps() {
     assert_eq!(
         found,
         [
-            "broken: step 2000 shares pytorch_model-00001-of-00002.bin with step 4000, but 1 other is its own: compare the files of both with their source",
-            "broken: step 3500 cannot be read: no file of weights is listed",
-            "suspect: step 1000 shares pytorch_model-00002-of-00002.bin with step 2000, but 1 other is its own: compare the files of both with their source",
-            "suspect: step 1500 expected but not there: fetch them",
-            "note: 2 steps (0, 1) have the same weights: updates skipped at the start?",
+            "broken: step 2000 shares pytorch_model-00001-of-00002.bin with step 4000, but 1 other is its own: compare the files of both with their source [mixed-origin]",
+            "broken: step 3500 cannot be read: no file of weights is listed [unreadable]",
+            "suspect: step 1000 shares pytorch_model-00002-of-00002.bin with step 2000, but 1 other is its own: compare the files of both with their source [mixed-origin]",
+            "suspect: step 1500 expected but not there: fetch them [missing-steps]",
+            "note: 2 steps (0, 1) have the same weights: updates skipped at the start? [identical-steps]",
         ]
     );
     files.push(listed(0, shards[0], '7'));
@@ -506,12 +505,12 @@ fn the_same_tensors_under_another_configuration_are_another_model() {
         assert_eq!(
             finding.to_string(),
             "suspect: the configuration changes between step 0 and step 1000: `rope_theta` is 10000, \
-             then 500; compare the config.json of both with their source, and run each step by its own"
+             then 500; compare the config.json of both with their source, and run each step by its own [changed-settings]"
         );
         assert!(report.verdict() >= Verdict::Suspect && report.sound_steps().is_empty());
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
         let findings = json["findings"].as_array().unwrap();
-        let finding = findings.iter().find(|one| one["kind"] == "changed_settings").unwrap();
+        let finding = findings.iter().find(|one| one["kind"] == "changed-settings").unwrap();
         assert_eq!(finding["previous"], 0);
         assert_eq!(
             finding["settings"],
@@ -588,7 +587,7 @@ fn another_config_in_a_listing_is_a_note() {
     assert_eq!(
         only(&report).to_string(),
         "note: config.json is another file at step 2 than at step 1: compare the two, and run each \
-         step by its own"
+         step by its own [changed-config]"
     );
     assert_eq!(report.sound_steps().len(), 4);
     files.push(config(0, 'c'));

@@ -1,6 +1,7 @@
 //! The public interface.
 
 mod audit;
+mod contents;
 mod golden;
 mod meaning;
 #[cfg(target_os = "linux")]

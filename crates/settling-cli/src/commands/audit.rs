@@ -4,20 +4,24 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use settling::checkpoint::{
-    Audit, AuditReport, HubCache, StepDirectories, StepPattern, Verdict, paper_steps, pythia_steps,
+    Audit, AuditReport, HubCache, StepDirectories, StepPattern, paper_steps, pythia_steps,
 };
-use settling::core::Step;
 
+use crate::allow::{self, Allow};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::places::Inputs;
 
 /// Audits the checkpoints of a run.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Needs: a folder with one folder per step, a model's folder in a Hugging Face cache, or with --hub
        the name of a model on the hub, of which nothing is downloaded.
-Gives: a table of the steps, the findings, the verdict. It exits with 3 if something is broken.
+Gives: a table of the steps, the findings, the verdict. A finding is a note, suspect or broken, and
+       has a name, in brackets at its end. It exits with 3 if one is suspect or broken that --allow
+       does not name: exactly then a study refuses the checkpoints, too.
 
   settling audit runs/a
+  settling audit runs/a --allow changed-settings,512
   settling audit runs/a --pattern 'checkpoint-{N}' --json audit.json
   settling audit --hub EleutherAI/pythia-70m-deduped --expect pythia")]
 pub(crate) struct Args {
@@ -35,9 +39,10 @@ pub(crate) struct Args {
     /// Which steps should be there: those of Pythia, or the 27 of the paper [default: any]
     #[arg(long)]
     expect: Option<Expect>,
-    /// Steps that may be the same as another
+    /// What may be, separated by commas: names of findings (unknown-tensors, zero-weights, ...), or
+    /// steps that may have the same weights as another
     #[arg(long, value_delimiter = ',')]
-    allow: Vec<Step>,
+    allow: Vec<Allow>,
     /// Compare hashes only, which takes one pass over the files instead of four
     #[arg(long)]
     hashes_only: bool,
@@ -58,10 +63,9 @@ pub(crate) fn run(args: Args) -> Outcome {
         Some(Expect::Paper) => paper_steps(),
         None => Vec::new(),
     };
-    let audit = Audit::new()
-        .expect(expected)
-        .allow(args.allow.iter().copied())
-        .distances(!args.hashes_only);
+    let audit = allow::audit(&args.allow)?.expect(expected).distances(!args.hashes_only);
+    let inputs = args.folder.iter().fold(Inputs::new(), Inputs::checkpoints);
+    inputs.keep("--json", &args.json)?;
     let report = match (&args.folder, &args.hub) {
         (Some(folder), _) => {
             let pattern = args.pattern.clone().unwrap_or_default();
@@ -77,7 +81,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     if let Some(path) = &args.json {
         std::fs::write(path, report.to_json()).map_err(|error| Failure::output(path, &error))?;
     }
-    Ok(if report.verdict() == Verdict::Broken { Exit::Input } else { Exit::Done })
+    let Some(how) = allow::how_to_go_on(&report) else { return Ok(Exit::Done) };
+    eprintln!("{how}");
+    Ok(Exit::Input)
 }
 
 #[cfg(feature = "hub")]

@@ -14,6 +14,7 @@ use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;
+use crate::unique::unique;
 
 /// Saves activations of a model as one safetensors file.
 #[derive(clap::Args)]
@@ -54,7 +55,10 @@ pub(crate) fn run(args: Args) -> Outcome {
 }
 
 fn save(args: &Args) -> Result<(), Box<dyn Error>> {
+    unique("--sites", &args.sites)?;
+    unique("--intermediates", &args.intermediates)?;
     let checkpoint = args.subject.open()?;
+    args.subject.inputs(&checkpoint).keep("--out", [&args.out])?;
     let architecture = checkpoint.architecture()?;
     let context = architecture.sizes().context;
     let batch = args.subject.rows(&checkpoint, context)?;

@@ -19,6 +19,7 @@ use crate::exit::{Exit, Outcome};
 use crate::progress::bar;
 use crate::subject;
 use crate::tensor_file::TensorFile;
+use crate::unique::unique;
 
 /// Takes the gradients of a model on token rows.
 #[derive(clap::Args)]
@@ -60,7 +61,9 @@ pub(crate) fn run(args: Args) -> Outcome {
 
 /// The loss in nats, and a row of the table for each site.
 fn measure(args: &Args) -> Result<(f64, Vec<Row>), Box<dyn Error>> {
+    unique("--sites", &args.sites)?;
     let checkpoint = args.subject.open()?;
+    args.subject.inputs(&checkpoint).keep("--out", &args.out)?;
     let architecture = checkpoint.architecture()?;
     let sizes = architecture.sizes();
     let batch = args.subject.rows(&checkpoint, sizes.context)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use settling::checkpoint::{Checkpoint, ErrorKind};
-use settling::core::{Component, TensorSource};
+use settling::core::{Component, Dtype, TensorMeta, TensorSource};
 use settling::models::{Architecture, CanonicalNames, Inventory, WeightBlock};
 
 use crate::exit::{Exit, Outcome};
@@ -13,7 +13,8 @@ use crate::exit::{Exit, Outcome};
 #[command(after_long_help = "\
 Needs: a folder with config.json and weights in safetensors or PyTorch's .bin, or one such file.
 Gives: settings, the weights that a study looks at, and what is missing or unknown. It exits with
-       3 if a weight is missing or has another shape, or a file cannot be read.")]
+       3 if a weight is missing, has another shape, or is in a type that no model runs in (8-bit
+       integers, say), or if a file, or without config.json a tensor, cannot be read.")]
 pub(crate) struct Args {
     /// Folder with config.json and weights, or one file of weights (its config.json is looked for
     /// beside it)
@@ -37,7 +38,7 @@ pub(crate) fn run(args: Args) -> Outcome {
             for meta in checkpoint.tensors() {
                 println!("{:>6} {:?} {}", meta.dtype, meta.shape, meta.name.escape_debug());
             }
-            true
+            checkpoint.unread().next().is_none()
         }
         Err(error) => return Err(error.into()),
     };
@@ -50,7 +51,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     Ok(if complete { Exit::Done } else { Exit::Input })
 }
 
-/// Whether every weight is there.
+/// Whether every weight is there and can be used.
 fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
     println!("{architecture:#?}");
     let source = CanonicalNames::new(checkpoint, architecture);
@@ -74,5 +75,31 @@ fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
     }
     let inventory = Inventory::new(checkpoint.tensors(), architecture);
     print!("{inventory}");
-    inventory.is_complete()
+    if !inventory.unknown.is_empty() {
+        println!(
+            "unknown tensors are left out; a study refuses them without --allow unknown-tensors"
+        );
+    }
+    let floating = |meta: &TensorMeta| {
+        matches!(meta.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64)
+    };
+    let (mut usable, mut shown) = (true, 0);
+    for meta in inventory.weights.iter().filter(|meta| !floating(meta)) {
+        usable = false;
+        shown += 1;
+        if shown <= SHOWN {
+            let (name, dtype) = (meta.name.escape_debug(), meta.dtype);
+            println!("cannot be used: {name} is {dtype}, expected f16, bf16, f32 or f64");
+        }
+    }
+    if shown > SHOWN {
+        println!("cannot be used: and {} more", shown - SHOWN);
+    }
+    if !usable {
+        println!("weights in integers are quantised: take the checkpoint as it was before that");
+    }
+    inventory.is_complete() && usable
 }
+
+/// How many weights of a sort are shown.
+const SHOWN: usize = 10;

@@ -18,6 +18,7 @@ use settling::records::{MccRow, Record, read_records, write_mcc};
 
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::places::Inputs;
 use crate::protocols::{Making, names};
 
 /// Relates early convergence with large effective rank, with the uncertainty of it.
@@ -45,6 +46,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
+    if let Some(out) = &args.out {
+        let outputs = ["mcc.csv", "mcc.svg", "mcc.png"].map(|name| out.join(name));
+        let inputs = Inputs::new().file(&args.records).file(&args.protocol);
+        inputs.file(args.records.with_file_name("manifest.json")).keep("--out", outputs)?;
+    }
     let input = |error: &dyn std::fmt::Display| {
         Failure::input(format!("{}: {error}", args.records.display()))
     };

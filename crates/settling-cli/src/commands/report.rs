@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::places::Inputs;
+use crate::unique::unique;
 use crate::written::Written;
 
 /// Makes one document of everything that the tables of a study say.
@@ -32,12 +34,22 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
+    let spelled: Vec<String> =
+        args.protocol.iter().map(|file| file.display().to_string()).collect();
+    unique("--protocol", &spelled)?;
+    unique("--spectra", &args.spectra)?;
     let written =
         Written::read(&args.folder, args.title.as_deref(), &args.spectra, &args.protocol)?;
     let figures = written.report().figures()?;
 
     let out = args.out.as_ref().unwrap_or(&args.folder);
     let pictures = out.join("figures");
+    let files = figures
+        .iter()
+        .flat_map(|drawn| ["svg", "png"].map(|end| pictures.join(format!("{}.{end}", drawn.name))));
+    let read = ["records.csv", "manifest.json"].map(|name| args.folder.join(name));
+    let inputs = Inputs::new().files(read).files(&args.protocol);
+    inputs.keep("--out", files.chain([out.join("report.html")]))?;
     fs::create_dir_all(&pictures).map_err(|error| Failure::output(&pictures, &error))?;
     for drawn in &figures {
         drawn.figure.save(pictures.join(&drawn.name))?;

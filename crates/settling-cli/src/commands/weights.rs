@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use settling::checkpoint::{Checkpoint, StepPattern};
+use settling::checkpoint::{Checkpoint, FindingName, StepPattern};
 use settling::core::{Component, MatView, Signal, Site, Step, TensorSource};
 use settling::models::{Architecture, CanonicalNames, WeightBlock};
 use settling::rank::{
@@ -13,8 +13,10 @@ use settling::rank::{
 };
 use settling::records::{Record, write_records};
 
+use crate::allow;
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::places::Inputs;
 
 /// Measures how many directions the weights of a checkpoint use.
 #[derive(clap::Args)]
@@ -32,9 +34,14 @@ pub(crate) struct Args {
     /// What the table calls the model [default: the name of the folder that has the step's folder]
     #[arg(long, requires = "out")]
     model: Option<String>,
-    /// The step that the table gives [default: N of a folder that is called step<N>]
+    /// The step that the table gives [default: N of a folder that is called step<N>, checkpoint-<N>
+    /// or the like]
     #[arg(long, requires = "out")]
     step: Option<Step>,
+    /// What may be: unknown-tensors, for a file with tensors that the model of config.json does not
+    /// have and that are left out
+    #[arg(long, value_delimiter = ',')]
+    allow: Vec<FindingName>,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -43,6 +50,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         None => None,
     };
     let checkpoint = Checkpoint::open(&args.checkpoint)?;
+    allow::check_one(&checkpoint, &args.allow)?;
+    if let Some(out) = &args.out {
+        let outputs = ["weights.csv", "weights.svg", "weights.png"].map(|name| out.join(name));
+        Inputs::new().checkpoint(&checkpoint).keep("--out", outputs)?;
+    }
     let architecture = checkpoint.architecture()?;
     let source = CanonicalNames::new(&checkpoint, &architecture);
 
@@ -107,11 +119,15 @@ impl Named {
     fn new(args: &Args) -> Result<Self, Failure> {
         // `.` and `..` have no names; what they stand for has.
         let folder = args.checkpoint.canonicalize().unwrap_or_else(|_| args.checkpoint.clone());
-        let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
-        let step_of_folder = name(&folder).and_then(|name| StepPattern::default().step(&name));
-        let model_of_folder = match step_of_folder {
-            Some(_) => folder.parent().and_then(name),
-            None => name(&folder),
+        let step_of_folder = name(&folder).and_then(|name| step_of(&name));
+        let model_of_folder = match (step_of_folder, folder.parent()) {
+            (Some(_), parent) => parent.and_then(name),
+            // Hugging Face's cache: models--OWNER--NAME/snapshots/COMMIT.
+            (None, Some(parent)) if name(parent).as_deref() == Some("snapshots") => {
+                let model = parent.parent().and_then(name);
+                model.and_then(|model| model.strip_prefix("models--").map(str::to_owned))
+            }
+            (None, _) => name(&folder),
         };
         let unknown = |what: &str, option: &str| {
             Failure::usage(format!(
@@ -176,6 +192,18 @@ fn view<'a>(block: &WeightBlock, data: &'a [f32]) -> MatView<'a> {
     MatView::new(data, block.outputs.len(), block.inputs.len())
 }
 
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
+/// The step of a folder that is called as trainers call those of steps.
+fn step_of(folder: &str) -> Option<Step> {
+    let patterns = ["step{N}", "step-{N}", "step_{N}", "global_step{N}", "checkpoint-{N}"];
+    let more = ["checkpoint_{N}", "ckpt-{N}", "ckpt_{N}", "iter_{N}", "{N}"];
+    let patterns = patterns.into_iter().chain(more);
+    patterns.filter_map(|pattern| pattern.parse::<StepPattern>().ok()?.step(folder)).next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +214,7 @@ mod tests {
             out: None,
             model: model.map(str::to_owned),
             step: step.map(Step),
+            allow: Vec::new(),
         })
     }
 
@@ -193,6 +222,13 @@ mod tests {
     fn a_row_has_the_step_and_the_model_of_its_folder_or_those_that_are_asked_for() {
         let expected = |model: &str, step| Named { model: model.to_owned(), step: Step(step) };
         assert_eq!(named("runs/a/step1000", None, None).unwrap(), expected("a", 1000));
+        for name in ["step-1000", "checkpoint-1000", "global_step1000", "ckpt_1000", "1000"] {
+            let folder = format!("runs/a/{name}");
+            assert_eq!(named(&folder, None, None).unwrap(), expected("a", 1000), "{name}");
+        }
+        let snapshot = "hub/models--me--tiny/snapshots/0a1b2c3d";
+        assert_eq!(named(snapshot, None, Some(7)).unwrap(), expected("me--tiny", 7));
+        assert_eq!(named(snapshot, None, None).unwrap_err().exit, Exit::Usage);
         assert_eq!(named("runs/a/step1000", Some("b"), Some(7)).unwrap(), expected("b", 7));
         assert_eq!(named("runs/final", None, Some(7)).unwrap(), expected("final", 7));
         let error = named("runs/final", Some("a"), None).unwrap_err();

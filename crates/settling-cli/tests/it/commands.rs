@@ -255,7 +255,7 @@ fn rows_are_a_batch_of_the_training_data() {
 }
 
 /// A file of f32 tensors, whose values come one after the other.
-fn tensors(path: &Path, shapes: &[(&str, [usize; 2])], values: &[f32]) {
+pub(crate) fn tensors(path: &Path, shapes: &[(&str, [usize; 2])], values: &[f32]) {
     let mut values = values.iter();
     let tensors: Vec<(String, TensorData<'_>)> = shapes
         .iter()
@@ -269,7 +269,7 @@ fn tensors(path: &Path, shapes: &[(&str, [usize; 2])], values: &[f32]) {
 }
 
 /// A records.csv of one model with four layers.
-fn records(folder: &Path) -> std::path::PathBuf {
+pub(crate) fn records(folder: &Path) -> std::path::PathBuf {
     let mut records = Vec::new();
     for (step, grown) in [(0, 0.0), (100, 0.5), (1000, 1.0)] {
         for layer in 0..4 {

@@ -2,6 +2,8 @@
 
 mod commands;
 mod program;
+#[cfg(unix)]
+mod refusals;
 
 #[cfg(all(feature = "capture", unix))]
 mod cluster;

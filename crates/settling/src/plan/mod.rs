@@ -24,8 +24,9 @@ use crate::study::Study;
 impl Study {
     /// Says what is to be done of a model: reads and hashes the token rows, and looks up which
     /// units the output folder has. No checkpoint is opened, so of a series without
-    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done, and
-    /// [`Plan::run`], which looks into the checkpoint, may find that it is of other weights.
+    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done if all else
+    /// that determines it is the same, and [`Plan::run`], which looks into the checkpoint, may find
+    /// that it is of other weights.
     ///
     /// `model` names the model in every table. `rows` are the token rows on which activations and
     /// gradients are taken.
@@ -52,6 +53,52 @@ impl Study {
             Error::new(ErrorKind::Usage, message)
         })?;
         Plan::new(self, model, series, adapter, rows)
+    }
+
+    /// The steps that this study takes of a model whose series has those `available`, ascending:
+    /// those that were [asked for](Self::with_steps), and always the last.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let out = folder.path();
+    /// use settling::core::Step;
+    /// use settling::{Protocol, Store, Study};
+    ///
+    /// let study = Study::new(Store::open(out)?, [Protocol::corrected()])?.with_steps([Step(1)]);
+    /// let chosen = study.choose_steps("m", &[Step(0), Step(1), Step(2)])?;
+    /// assert_eq!(chosen, [Step(1), Step(2)]);
+    /// let error = study.choose_steps("m", &[Step(0), Step(2)]).unwrap_err().to_string();
+    /// assert_eq!(error, "m has no step 1; it has 2 steps: 0, 2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`], if the model's name cannot be a folder's, or a step that was asked for
+    /// does not exist; [`ErrorKind::Input`], if there is none at all.
+    pub fn choose_steps(&self, model: &str, available: &[Step]) -> Result<Vec<Step>, Error> {
+        check_model_name(model)?;
+        let last = *available.last().ok_or_else(|| no_steps(model))?;
+        let Some(wanted) = &self.steps else { return Ok(available.to_vec()) };
+        if let Some(missing) = wanted.iter().find(|step| !available.contains(step)) {
+            let message = format!(
+                "{model} has no step {missing}; it has {} steps: {}",
+                available.len(),
+                listed(available)
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let chosen = available.iter().filter(|&step| *step == last || wanted.contains(step));
+        Ok(chosen.copied().collect())
+    }
+}
+
+/// All of them, or of more than fit a screen the first and the last few.
+fn listed(steps: &[Step]) -> String {
+    let text = |steps: &[Step]| steps.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
+    match steps.len() {
+        0..=60 => text(steps),
+        many => format!("{}, ..., {}", text(&steps[..20]), text(&steps[many - 5..])),
     }
 }
 
@@ -88,8 +135,9 @@ where
         adapter: &'a A,
         rows: &T,
     ) -> Result<Self, Error> {
-        check_model_name(model)?;
-        let steps = chosen_steps(model, series, study.steps.as_deref())?;
+        let available =
+            series.steps().map_err(|error| Error::caused(ErrorKind::Input, model, error))?;
+        let steps = study.choose_steps(model, &available)?;
         let last = *steps.last().ok_or_else(|| no_steps(model))?;
         let training = study.training.as_deref();
         let runs = study.protocols.iter();
@@ -156,8 +204,13 @@ where
             let of_step = match (self.fingerprint(step)?, &last) {
                 (Some(this), Some(last)) => self.missing_units(step, &this, last)?,
                 _ => {
-                    let runs = self.runs.iter().filter(|run| !self.has_any(step, run));
-                    runs.map(|run| run.protocol.name.clone()).collect()
+                    let mut missing = Vec::new();
+                    for run in &self.runs {
+                        if !self.may_have(step, run)? {
+                            missing.push(run.protocol.name.clone());
+                        }
+                    }
+                    missing
                 }
             };
             if !of_step.is_empty() {
@@ -197,11 +250,13 @@ where
         last: &Identity,
     ) -> Result<Vec<Key<'_>>, Error> {
         let of_run = |run: &'_ ProtocolRun<'a>| {
+            let settings = run.settings(step, &self.model, &self.engine)?;
             Ok(Key {
                 model: &self.model,
                 step,
                 protocol: &run.protocol.name,
-                hash: run.key(step, &self.model, &self.engine, this, last)?,
+                hash: run.key(&settings, this, last)?,
+                settings,
             })
         };
         self.runs.iter().map(of_run).collect()
@@ -239,9 +294,11 @@ where
         Ok(None)
     }
 
-    /// Whether there is a unit of this step and protocol, whatever it was determined by.
-    pub(crate) fn has_any(&self, step: Step, run: &ProtocolRun<'_>) -> bool {
-        self.study.store.has_any(&self.model, step, &run.protocol.name)
+    /// Whether there is a unit of this step and protocol with the same settings, whatever checkpoint
+    /// it was computed from.
+    pub(crate) fn may_have(&self, step: Step, run: &ProtocolRun<'_>) -> Result<bool, Error> {
+        let settings = run.settings(step, &self.model, &self.engine)?;
+        self.study.store.may_have(&self.model, step, &run.protocol.name, &settings)
     }
 
     fn unreadable(&self, step: Step, error: impl Into<settling_core::BoxError>) -> Error {
@@ -251,21 +308,4 @@ where
 
 fn no_steps(model: &str) -> Error {
     Error::new(ErrorKind::Input, format!("{model} has no checkpoint"))
-}
-
-fn chosen_steps<C: CheckpointSeries>(
-    model: &str,
-    series: &C,
-    wanted: Option<&[Step]>,
-) -> Result<Vec<Step>, Error> {
-    let available =
-        series.steps().map_err(|error| Error::caused(ErrorKind::Input, model, error))?;
-    let last = *available.last().ok_or_else(|| no_steps(model))?;
-    let Some(wanted) = wanted else { return Ok(available) };
-    if let Some(missing) = wanted.iter().find(|step| !available.contains(step)) {
-        let available = available.iter().map(Step::to_string).collect::<Vec<_>>().join(", ");
-        let message = format!("{model} has no step {missing}; it has {available}");
-        return Err(Error::new(ErrorKind::Usage, message));
-    }
-    Ok(available.into_iter().filter(|step| *step == last || wanted.contains(step)).collect())
 }

@@ -48,28 +48,36 @@ impl<'a> ProtocolRun<'a> {
         self.gradients.read(step, &self.evaluation.batch, training)
     }
 
-    /// Hash of everything that determines a unit.
+    /// Hash of everything that determines a unit: `settings`, and what the checkpoints are.
     pub(crate) fn key(
         &self,
-        step: Step,
-        model: &str,
-        engine: &str,
+        settings: &str,
         this: &Identity,
         last: &Identity,
     ) -> Result<String, Error> {
-        let key = serde_json::json!({
+        hash(&serde_json::json!({
+            "settings": settings,
+            "checkpoint": this.whole,
+            "reference": last.whole,
+        }))
+    }
+
+    /// Hash of that part of it that is known before a checkpoint is opened.
+    pub(crate) fn settings(&self, step: Step, model: &str, engine: &str) -> Result<String, Error> {
+        hash(&serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": model,
             "step": step.0,
             "protocol": self.protocol.measured(),
             "engine": engine,
-            "checkpoint": this.whole,
-            "reference": last.whole,
             "tokens": self.evaluation.sha256,
             "gradients": self.gradients.sha256(step),
-        });
-        let key = serde_json::to_vec(&key)
-            .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
-        Ok(sha256(&key))
+        }))
     }
+}
+
+fn hash(determined_by: &serde_json::Value) -> Result<String, Error> {
+    let text = serde_json::to_vec(determined_by)
+        .map_err(|error| Error::caused(ErrorKind::Usage, "settings", error))?;
+    Ok(sha256(&text))
 }

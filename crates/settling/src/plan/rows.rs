@@ -99,8 +99,8 @@ impl GradientRows {
         }
         let training = training.ok_or_else(|| {
             wrong(
-                "batches of the training are needed and were not given; give them (`Study::with_training`), or \
-                 take gradients on the evaluation rows by a protocol with `gradients.batches = \"evaluation\"`"
+                "batches of the training are needed and were not given: give them, or take gradients on the evaluation rows \
+                 by a protocol with `gradients.batches = \"evaluation\"`"
                     .to_owned(),
             )
         })?;

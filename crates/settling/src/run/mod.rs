@@ -202,8 +202,10 @@ where
         let started = Instant::now();
         let plan = self.plan;
         // To know whether they are from the same inputs the checkpoint is read.
-        if !plan.runs.iter().all(|run| plan.has_any(step, run)) {
-            return Ok(None);
+        for run in &plan.runs {
+            if !plan.may_have(step, run)? {
+                return Ok(None);
+            }
         }
         let (identity, _) = self.identify(step)?;
         let mut records = Vec::new();

@@ -51,12 +51,16 @@ pub(crate) struct Key<'a> {
     pub(crate) protocol: &'a str,
     /// Hash of everything that determines it.
     pub(crate) hash: String,
+    /// Hash of that part of it that is known before a checkpoint is opened.
+    pub(crate) settings: String,
 }
 
 #[derive(Deserialize, Serialize)]
 struct Seal {
     /// Hash of everything that determines the unit.
     key: String,
+    /// Hash of that part of it that is known before a checkpoint is opened.
+    settings: String,
     /// Hashes of the files beside this one.
     records_sha256: String,
     spectra_sha256: Option<String>,
@@ -100,7 +104,7 @@ impl Store {
         let folder = self.unit_folder(key);
         let Some(seal) = read_if_there(&folder.join(SEAL))? else { return Ok(None) };
         let Ok(seal) = serde_json::from_slice::<Seal>(&seal) else { return Ok(None) };
-        if seal.key != key.hash {
+        if seal.key != key.hash || seal.settings != key.settings {
             return Ok(None);
         }
         let Some(records) = read_if_there(&folder.join(RECORDS))? else { return Ok(None) };
@@ -117,9 +121,18 @@ impl Store {
         Ok(records)
     }
 
-    /// Whether there is a unit of this step and protocol, whatever it was determined by.
-    pub(crate) fn has_any(&self, model: &str, step: Step, protocol: &str) -> bool {
-        self.step_folder(model, step).join(protocol).join(SEAL).exists()
+    /// Whether there is a unit of this step and protocol with these settings, whatever checkpoint it
+    /// was computed from.
+    pub(crate) fn may_have(
+        &self,
+        model: &str,
+        step: Step,
+        protocol: &str,
+        settings: &str,
+    ) -> Result<bool, Error> {
+        let path = self.step_folder(model, step).join(protocol).join(SEAL);
+        let Some(seal) = read_if_there(&path)? else { return Ok(false) };
+        Ok(serde_json::from_slice::<Seal>(&seal).is_ok_and(|seal| seal.settings == settings))
     }
 
     /// Puts a unit in its place, whole, instead of any unit of that step and protocol that was
@@ -182,8 +195,12 @@ fn write_unit(folder: &Path, key: &Key<'_>, unit: &Unit) -> Result<(), BoxError>
     let mut records = Vec::new();
     write_records(&mut records, &unit.records)?;
     write_synced(&folder.join(RECORDS), &records)?;
-    let mut seal =
-        Seal { key: key.hash.clone(), records_sha256: sha256(&records), spectra_sha256: None };
+    let mut seal = Seal {
+        key: key.hash.clone(),
+        settings: key.settings.clone(),
+        records_sha256: sha256(&records),
+        spectra_sha256: None,
+    };
     if !unit.spectra.is_empty() {
         let path = folder.join(SPECTRA);
         write_spectra(&path, &unit.spectra)?;

@@ -4,7 +4,8 @@ use super::*;
 use settling_core::{Component, Signal, Site};
 
 fn key(hash: &str) -> Key<'static> {
-    Key { model: "m", step: Step(3), protocol: "p", hash: sha256(hash.as_bytes()) }
+    let (hash, settings) = (sha256(hash.as_bytes()), sha256(b"settings"));
+    Key { model: "m", step: Step(3), protocol: "p", hash, settings }
 }
 
 fn unit(value: f64) -> Unit {

@@ -68,6 +68,13 @@ impl Study {
             );
             return Err(Error::new(ErrorKind::Usage, message));
         }
+        for (place, model) in models.iter().enumerate() {
+            if models[..place].iter().any(|other| other.model == model.model) {
+                let message =
+                    format!("two models are named `{}`: expected names of their own", model.model);
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
+        }
         let records: Vec<Record> =
             models.iter().flat_map(|model| model.records.iter().cloned()).collect();
         let rules: Vec<Rules> = self.protocols.iter().map(Protocol::rules).collect();

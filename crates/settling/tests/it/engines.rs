@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 
-use settling::{ErrorKind, ModelStudy, Plan, Protocol, Shard, Store, Study};
-use settling_core::{CheckpointSeries, Signal, Step};
+use settling::analysis::Threshold;
+use settling::{ErrorKind, ModelStudy, PerOver, Plan, Protocol, Shard, Store, Study};
+use settling_core::{CheckpointSeries, Positions, Signal, Step};
 
 use crate::diagonal::{Mine, Rows, SERIES, Series, Source};
 
@@ -186,4 +187,44 @@ fn a_plan_says_what_another_engine_or_configuration_makes_stale() {
 
 fn missing(plan: &Plan<'_, Known, Mine<'_>>) -> Vec<u64> {
     plan.missing().iter().map(|(step, _)| step.0).collect()
+}
+
+/// What the plan of a study into `out` misses.
+fn to_do(study: &Study, mine: &Mine<'_>) -> Vec<u64> {
+    let plan = study.plan("m", &SERIES, mine, Some(&Rows)).unwrap();
+    plan.missing().iter().map(|(step, _)| step.0).collect()
+}
+
+/// Without opening a checkpoint it is known what other settings have computed.
+#[test]
+fn a_plan_counts_nothing_as_done_that_will_be_computed_anew() {
+    let out = tempfile::tempdir().unwrap();
+    run(out.path(), &SERIES, &ONE);
+    let with = |change: fn(&mut Protocol)| {
+        let mut protocol = Protocol::corrected();
+        change(&mut protocol);
+        Study::new(Store::open(out.path()).unwrap(), [protocol]).unwrap()
+    };
+    let all = vec![0, 1, 3];
+    assert_eq!(to_do(&with(|_| {}), &ONE), NONE);
+    assert_eq!(to_do(&with(|_| {}), &TWO), all);
+    assert_eq!(to_do(&with(|one| one.rows.positions = Positions::All), &ONE), all);
+    assert_eq!(to_do(&with(|one| one.rows.sequences = Some(7)), &ONE), all);
+    assert_eq!(to_do(&with(|one| one.per.mlp = PerOver::Columns), &ONE), all);
+    // How the numbers are decided about is applied to them afterwards.
+    assert_eq!(to_do(&with(|one| one.early.cka = Threshold::Above(0.9)), &ONE), NONE);
+    // A unit of another step.
+    let step = |number: u64| out.path().join(format!("m/step{number}"));
+    fs::remove_dir_all(step(1)).unwrap();
+    fs::rename(step(0), step(1)).unwrap();
+    assert_eq!(to_do(&with(|_| {}), &ONE), [0, 1]);
+}
+
+#[test]
+fn one_name_is_of_one_model() {
+    let out = tempfile::tempdir().unwrap();
+    let found = run(out.path(), &SERIES, &ONE);
+    let error = study(out.path()).write_tables(&[found.clone(), found]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("`m`"), "{error}");
 }

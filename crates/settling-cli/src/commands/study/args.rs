@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
-use settling::{Protocol, Shard};
+use settling::{GradientBatches, Protocol, Shard};
 
 use super::request::{Request, Training};
+use crate::allow::{self, Allow};
 use crate::engine::EngineArgs;
 use crate::exit::Failure;
+use crate::unique::unique;
 
 const HELP: &str = "\
 Needs: checkpoints: of a suite that is known by its name, of any repositories of the Hugging Face
@@ -31,8 +33,13 @@ Gives: first what it will fetch, compute and write, and how long that takes (--p
   A quarter of it, beside three other processes on the same folder; then once with --merge:
     settling study --suite FOLDER --models a,b --tokens rows.npy --out DIR --shard 1/4
 
-Exits: 0, or 2 for wrong usage, 3 for bad input, 4 if a model cannot be run, 5 if results cannot
-       be written or the network fails.";
+Before anything is computed the checkpoints are audited, as by `settling audit --hashes-only`; with
+--hub, by their hashes and configurations, and each when it is fetched. A finding that is suspect or
+broken ends the study, unless --allow names it; what was found is in the manifest, the report and the
+last lines.
+
+Exits: 0, or 2 for wrong usage, 3 for bad input or such a finding, 4 if a model cannot be
+       run, 5 if results cannot be written or the network fails.";
 
 /// Studies how the layers of models settle over training.
 #[derive(clap::Args)]
@@ -82,9 +89,12 @@ pub(crate) struct Args {
     /// missing
     #[arg(long, conflicts_with = "shard")]
     merge: bool,
-    /// Steps that may have the same weights as another, separated by commas
+    /// What the audit may find, separated by commas: names of findings, as they stand in brackets at
+    /// their ends (unknown-tensors, zero-weights, changed-settings, ...), or steps that may have the
+    /// same weights as another. What it finds besides, and is no note, ends the study before it
+    /// begins
     #[arg(long, value_delimiter = ',')]
-    allow: Vec<Step>,
+    allow: Vec<Allow>,
     /// How many token rows to use, under every protocol [default: as many as it says]
     #[arg(long)]
     sequences: Option<usize>,
@@ -122,7 +132,7 @@ impl Args {
     /// The protocols, with the rows that the command line asks for.
     pub(super) fn protocols(&self) -> Vec<Protocol> {
         let mut protocols: Vec<Protocol> =
-            self.protocol.iter().flat_map(|Protocols(some)| some.clone()).collect();
+            self.protocol.iter().flat_map(|some| some.protocols.clone()).collect();
         for protocol in &mut protocols {
             let rows = &mut protocol.rows;
             rows.sequences = self.sequences.or(rows.sequences);
@@ -140,6 +150,22 @@ impl Args {
     pub(super) fn request(self) -> Result<Request, Failure> {
         let (place, models, tokens) = (self.place()?, self.models()?, self.tokens()?);
         let (protocols, training) = (self.protocols(), self.training());
+        let takes =
+            |protocol: &&Protocol| protocol.gradients.batches != GradientBatches::Evaluation;
+        if let Some(protocol) = protocols.iter().find(takes).filter(|_| training.is_none()) {
+            return Err(Failure::usage(format!(
+                "protocol `{0}` takes gradients on batches of the training: name them with --training-tokens and --batch-size, \
+                 or of Pythia with --training-data; or take gradients on the evaluation rows, with --protocol FILE.toml, in it \
+                 base = '{0}' and gradients.batches = 'evaluation'",
+                protocol.name
+            )));
+        }
+        let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name.as_str()).collect();
+        unique("--protocol", &names)?;
+        if let Some(Steps(steps)) = &self.steps {
+            unique("--steps", steps)?;
+        }
+        let files = self.protocol.iter().filter_map(|protocols| protocols.file.clone()).collect();
         Ok(Request {
             place,
             pattern: self.pattern,
@@ -150,7 +176,8 @@ impl Args {
             quiet: self.quiet,
             only_plan: self.plan,
             shard: if self.merge { Shard::Merge } else { self.shard.unwrap_or_default() },
-            allow: self.allow,
+            audit: allow::audit(&self.allow)?,
+            protocol_files: files,
             engine: self.engine.engine(),
             reference_memory: self.reference_memory.saturating_mul(1 << 30),
             protocols,
@@ -160,20 +187,26 @@ impl Args {
 }
 
 #[derive(Clone)]
-struct Protocols(Vec<Protocol>);
+struct Protocols {
+    protocols: Vec<Protocol>,
+    /// Where they were read.
+    file: Option<PathBuf>,
+}
 
 fn protocols(name: &str) -> Result<Protocols, String> {
     if name == "both" {
-        return Ok(Protocols(vec![Protocol::corrected(), Protocol::published()]));
+        let protocols = vec![Protocol::corrected(), Protocol::published()];
+        return Ok(Protocols { protocols, file: None });
     }
-    let protocol = match Protocol::named(name) {
-        Some(protocol) => protocol,
+    let (protocol, file) = match Protocol::named(name) {
+        Some(protocol) => (protocol, None),
         None if name.ends_with(".toml") => {
-            Protocol::read(name).map_err(|error| error.to_string())?
+            let protocol = Protocol::read(name).map_err(|error| error.to_string())?;
+            (protocol, Some(PathBuf::from(name)))
         }
         None => return Err("expected corrected, published, both, or a file FILE.toml".to_owned()),
     };
-    Ok(Protocols(vec![protocol]))
+    Ok(Protocols { protocols: vec![protocol], file })
 }
 
 #[derive(Clone)]

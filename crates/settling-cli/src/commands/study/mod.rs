@@ -3,6 +3,7 @@
 mod args;
 mod forecast;
 mod model;
+mod places;
 mod request;
 mod run;
 mod some_steps;

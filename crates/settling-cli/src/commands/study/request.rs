@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 use settling::capture::Engine;
-use settling::checkpoint::StepPattern;
+use settling::checkpoint::{Audit, StepPattern};
 use settling::core::Step;
 use settling::tokens::{MegatronTokens, NpyTokens};
 use settling::{Protocol, Shard, TrainingData};
@@ -31,8 +31,10 @@ pub(super) struct Request {
     pub(super) only_plan: bool,
     /// Which share of the steps to compute.
     pub(super) shard: Shard,
-    /// Steps that may be the same as another.
-    pub(super) allow: Vec<Step>,
+    /// What an audit may find.
+    pub(super) audit: Audit,
+    /// The files of protocols that were named.
+    pub(super) protocol_files: Vec<PathBuf>,
     /// What the models run on and in.
     pub(super) engine: Engine,
     /// In bytes.
@@ -40,6 +42,24 @@ pub(super) struct Request {
     pub(super) protocols: Vec<Protocol>,
     /// The batches of the training, for protocols that need them.
     pub(super) training: Option<Training>,
+}
+
+impl Request {
+    /// What a model is called in tables and folders: as its folder. A repository keeps its owner,
+    /// for others may have one of the same name; but those of a suite that is known do not need
+    /// it.
+    pub(super) fn name(&self, model: &str) -> String {
+        match self.place {
+            Place::Folder(_) => model.to_owned(),
+            #[cfg(feature = "hub")]
+            Place::Hub { .. } => match model.rsplit_once('/') {
+                Some((_, name)) if settling::hub::Suite::for_model(model).is_some() => {
+                    name.to_owned()
+                }
+                _ => model.replace('/', "--"),
+            },
+        }
+    }
 }
 
 /// Where checkpoints are.

@@ -12,7 +12,9 @@ use settling::{ModelStudy, Progress, Shard, Store, Study, TransformerAdapter};
 
 use super::forecast::{Clock, Planned, print_plan};
 use super::model::Model;
+use super::places;
 use super::request::{Place, Request};
+use super::some_steps::SomeSteps;
 use super::summary::{print_audit, print_summary};
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
@@ -22,6 +24,7 @@ use crate::written::Written;
 /// Says what will be done, studies every model, writes tables, figures and report, prints a
 /// summary.
 pub(super) fn run(request: &Request) -> Outcome {
+    places::check(request)?;
     // Before hours of work, not after.
     let store = Store::open(&request.out)?;
     let mut study = Study::new(store, request.protocols.iter().cloned())?
@@ -40,7 +43,13 @@ pub(super) fn run(request: &Request) -> Outcome {
     }
     let session = Session { request, study: &study, tokens: &tokens, bars: &bars };
     let studies = match &request.place {
-        Place::Folder(suite) => session.run(|name| Model::of_folder(request, suite, name))?,
+        Place::Folder(suite) => {
+            // All of them before the first is read.
+            for name in &request.models {
+                SomeSteps::open(request, &study, suite, name)?;
+            }
+            session.run(|name| Model::of_folder(request, &study, suite, name))?
+        }
         #[cfg(feature = "hub")]
         Place::Hub { delete_after } => {
             let hub = crate::hub::from_env(&bars)?;
@@ -103,8 +112,9 @@ impl Session<'_> {
                 }
                 _ => {}
             })?;
+            let audit = model.audit.clone().with_findings(model.series.findings());
             model.series.release();
-            studies.push(found.with_audit(model.audit.clone()));
+            studies.push(found.with_audit(audit));
         }
         bar.finish_and_clear();
         Ok(Some(studies))

@@ -1,23 +1,31 @@
 //! The steps of a folder that a study opens.
 
+use std::path::Path;
+
+use settling::Study;
 use settling::checkpoint::{Error, StepDirectories};
 use settling::core::{CheckpointSeries, Step};
 
-/// Some steps of a series, and always the last: what a study opens, so that an audit of it opens no
-/// more.
+use super::request::Request;
+use crate::exit::Fallible;
+
+/// The steps of a series that a study takes, so that an audit of it opens no more.
 pub(super) struct SomeSteps {
     series: StepDirectories,
     steps: Vec<Step>,
 }
 
 impl SomeSteps {
-    /// The steps that are among `chosen`; a study says which of those are not there.
-    pub(super) fn new(series: StepDirectories, chosen: Option<&[Step]>) -> Result<Self, Error> {
-        let mut steps = series.steps()?;
-        let last = steps.last().copied();
-        if let Some(chosen) = chosen {
-            steps.retain(|step| Some(*step) == last || chosen.contains(step));
-        }
+    /// Lists the steps of a model of a suite. No checkpoint is opened.
+    pub(super) fn open(
+        request: &Request,
+        study: &Study,
+        suite: &Path,
+        name: &str,
+    ) -> Fallible<Self> {
+        let pattern = request.pattern.clone().unwrap_or_default();
+        let series = StepDirectories::open_with(suite.join(name), &pattern)?;
+        let steps = study.choose_steps(name, &series.steps()?)?;
         Ok(Self { series, steps })
     }
 }
