@@ -57,7 +57,8 @@
 //!   within 4 n eps times the largest, n = max(rows, cols).
 //! - Results are checked at run time: a Gram matrix against a product with a vector, its
 //!   eigenvalues against trace and norm, singular values against the Frobenius norm. What fails
-//!   goes to the next of six methods.
+//!   goes to the next of three methods. None of them iterates until it converges: the time of a
+//!   spectrum depends on the shape, whatever the elements.
 //! - Scaling a matrix by a power of two scales its singular values exactly and changes no bit of a
 //!   rank. Elements near the ends of the range of f32 or f64 lose nothing. Singular values below
 //!   [`f64::MIN_POSITIVE`] are rounded to multiples of 2^-1074, as every f64 there is; radii and

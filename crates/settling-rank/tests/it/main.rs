@@ -10,3 +10,4 @@ mod products;
 mod properties;
 mod sensitivity;
 mod structured;
+mod unstoppable;
