@@ -46,7 +46,8 @@
 //! | [`frobenius_norm`], [`nuclear_norm`], [`spectral_norm`] | sqrt(sum(s^2)), sum(s), s_1 | 0 |
 //!
 //! [`gini`] and [`hoyer`] measure how uneven the elements are. [`marchenko_pastur_per`] is what
-//! noise has. Undefined is an error with its [reason](Undefined); no function returns NaN.
+//! noise has. Undefined is an error with its [reason](Undefined); no function returns NaN. What may
+//! be zero by its certificate counts as zero where it would decide ([`Measurable`]).
 //! [`effective_rank_sensitivity`] has the derivatives of the effective rank.
 //!
 //! # What it promises
@@ -87,6 +88,7 @@ pub use measures::decay::spectral_decay;
 pub use measures::effective_rank::{Denominator, effective_rank, proportional_effective_rank};
 pub use measures::entries::{gini, hoyer};
 pub use measures::entropy::{matrix_entropy, rankme};
+pub use measures::measurable::Measurable;
 pub use measures::norms::{frobenius_norm, nuclear_norm, spectral_norm};
 pub use measures::null::marchenko_pastur_per;
 pub use measures::ranks::{numerical_rank, participation_ratio, stable_rank};

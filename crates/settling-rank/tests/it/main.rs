@@ -5,6 +5,7 @@ mod golden;
 mod hard;
 mod measures;
 mod million;
+mod noise;
 mod null;
 mod products;
 mod properties;
