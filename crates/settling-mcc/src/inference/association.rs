@@ -1,6 +1,6 @@
 //! Correlations that need no threshold, and their permutation tests.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Undefined};
 use crate::inference::concordance::{Sorted, pairs, tied_pairs};
 use crate::inference::permutation::{Permutation, PermutationTest, Tally, classes};
 
@@ -32,7 +32,8 @@ pub enum Measure {
 ///
 /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length;
 /// [`InvalidValue`](ErrorKind::InvalidValue), if a number is not finite;
-/// [`Undefined`](ErrorKind::Undefined), if a variable is constant.
+/// [`Undefined`](ErrorKind::Undefined), if a variable is constant, or there are fewer than two
+/// observations; [`Error::undefined`] says which.
 ///
 /// # Example
 ///
@@ -84,7 +85,7 @@ pub fn roc_auc(scores: &[f64], labels: &[bool]) -> Result<f64, Error> {
             "expected positive and negative labels, found {positives} positive of {}",
             labels.len()
         );
-        return Err(Error::new(ErrorKind::Undefined, message));
+        return Err(Error::undefined_because(Undefined::OneLabel, message));
     }
     let of_positives = doubled_ranks(scores).into_iter().zip(labels).filter(|&(_, &label)| label);
     let ranks: u128 = of_positives.map(|(rank, _)| u128::from(rank)).sum();
@@ -165,14 +166,24 @@ impl Pairing {
         if x.len() != y.len() {
             return Err(Error::lengths(("first", x.len()), ("second", y.len())));
         }
-        for (name, values) in [("first", x), ("second", y)] {
-            check(name, values)?;
+        check("first", x)?;
+        check("second", y)?;
+        if x.len() < 2 {
+            let message = format!(
+                "expected at least two observations, found {}: there is nothing to correlate",
+                x.len()
+            );
+            return Err(Error::undefined_because(Undefined::TooFew, message));
+        }
+        for (name, values, why) in
+            [("first", x, Undefined::FirstConstant), ("second", y, Undefined::SecondConstant)]
+        {
             if values.iter().all(|&value| value == values[0]) {
                 let message = format!(
                     "expected a {name} variable with different values, found {} equal ones: there is nothing to correlate with",
                     values.len()
                 );
-                return Err(Error::new(ErrorKind::Undefined, message));
+                return Err(Error::undefined_because(why, message));
             }
         }
         Ok(match measure {

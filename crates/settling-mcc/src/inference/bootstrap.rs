@@ -3,7 +3,7 @@
 use crate::arithmetic::normal;
 use crate::arithmetic::random::Random;
 use crate::coefficient::contingency::Contingency;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Undefined};
 use crate::inference::interval::quantile_of_level;
 use crate::inference::pooling::{Pooling, stratified_mcc};
 
@@ -89,7 +89,7 @@ pub struct BootstrapInterval {
     /// The upper end.
     pub high: f64,
     /// Resamples in which the statistic is undefined, such as those in which a variable is
-    /// constant. The interval is of the others: if these are many, it is of a different question.
+    /// constant. The interval is of the others, at least half of all; of fewer there would be none.
     pub undefined: usize,
 }
 
@@ -113,7 +113,8 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`Undefined`](ErrorKind::Undefined), if the MCC is; and for BCa, if it is without some
+    /// [`Undefined`](ErrorKind::Undefined), if the MCC is, or is in more than half of the resamples,
+    /// which would make it an interval of another question; and for BCa, if it is without some
     /// observation (use the percentiles, or [`Contingency::profile_interval`]), if all resamples
     /// lie on one side of the estimate, or if the statistic is so skewed that the level is out of
     /// reach.
@@ -303,8 +304,10 @@ impl Bootstrap {
         if !estimate.is_finite() || defined.iter().any(|value| !value.is_finite()) {
             return Err(not_finite());
         }
-        if defined.is_empty() {
-            return Err(undefined("in every resample"));
+        let without_value = replicates.len() - defined.len();
+        if without_value > defined.len() {
+            let place = format!("in {without_value} of {} resamples", replicates.len());
+            return Err(undefined(Undefined::Resamples, &place));
         }
         defined.sort_by(f64::total_cmp);
         let shares = match self.method {
@@ -315,7 +318,7 @@ impl Bootstrap {
                 if not_above == 0 || below == defined.len() {
                     let message = "expected resamples on both sides of the estimate, found all on one: the bias cannot be \
                                    corrected; use the percentiles, or more resamples";
-                    return Err(Error::new(ErrorKind::Undefined, message.to_owned()));
+                    return Err(Error::undefined_because(Undefined::OneSided, message.to_owned()));
                 }
                 let bias =
                     normal::quantile((below + not_above) as f64 / (2 * defined.len()) as f64);
@@ -324,13 +327,13 @@ impl Bootstrap {
                 if moved.iter().any(|&(_, slowed)| slowed <= 0.0) {
                     let message = "expected a level that the acceleration leaves in reach, found one beyond it; use a lower level, or \
                                    the percentiles";
-                    return Err(Error::new(ErrorKind::Undefined, message.to_owned()));
+                    return Err(Error::undefined_because(Undefined::Skewed, message.to_owned()));
                 }
                 moved.map(|(moved, slowed)| normal::probability(bias + moved / slowed))
             }
         };
         let [low, high] = shares.map(|share| quantile(&defined, share));
-        Ok(BootstrapInterval { estimate, low, high, undefined: replicates.len() - defined.len() })
+        Ok(BootstrapInterval { estimate, low, high, undefined: without_value })
     }
 }
 
@@ -339,7 +342,8 @@ impl Bootstrap {
 fn acceleration(without: &[(Option<f64>, f64)]) -> Result<f64, Error> {
     let values: Option<Vec<(f64, f64)>> =
         without.iter().map(|&(value, units)| Some((value?, units))).collect();
-    let values = values.ok_or_else(|| undefined("without some unit, as BCa needs it"))?;
+    let values = values
+        .ok_or_else(|| undefined(Undefined::LeftOut, "without some unit, as BCa needs it"))?;
     if values.iter().any(|(value, _)| !value.is_finite()) {
         return Err(not_finite());
     }
@@ -389,13 +393,13 @@ fn not_finite() -> Error {
 }
 
 fn undefined_estimate() -> Error {
-    undefined("for the data itself")
+    undefined(Undefined::Estimate, "for the data itself")
 }
 
-fn undefined(place: &str) -> Error {
+fn undefined(why: Undefined, place: &str) -> Error {
     let message = format!(
         "expected a statistic with a value, found it undefined {place}: a variable may be constant there; \
          `Contingency::profile_interval` exists for every table"
     );
-    Error::new(ErrorKind::Undefined, message)
+    Error::undefined_because(why, message)
 }

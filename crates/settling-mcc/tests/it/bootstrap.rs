@@ -1,6 +1,6 @@
 //! Bootstrap intervals that do not exist, and those that are points.
 
-use settling_mcc::{Bootstrap, BootstrapMethod, Contingency, ErrorKind, Pooling};
+use settling_mcc::{Bootstrap, BootstrapMethod, Contingency, Pooling, Undefined};
 
 #[test]
 fn an_interval_that_is_a_point_says_so() {
@@ -69,7 +69,7 @@ fn a_level_beyond_the_acceleration_is_an_error() {
     let found = bootstrap(BootstrapMethod::Bca, 0.95).statistic(1000, largest).unwrap();
     assert_eq!((found.estimate, found.high), (1.0, 1.0));
     let error = bootstrap(BootstrapMethod::Bca, 1.0 - 1e-9).statistic(1000, largest).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Undefined);
+    assert_eq!(error.undefined(), Some(Undefined::Skewed));
     assert!(error.to_string().contains("use a lower level"), "{error}");
     assert!(bootstrap(BootstrapMethod::Percentile, 1.0 - 1e-9).statistic(1000, largest).is_ok());
 }
