@@ -77,7 +77,7 @@ pub use coefficient::convention::Convention;
 pub use coefficient::mcc::{Margin, Mcc};
 pub use coefficient::multiclass::{Confusion, Constant, MulticlassMcc};
 pub use coefficient::weighted::WeightedContingency;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Undefined};
 pub use inference::association::{Measure, association, roc_auc};
 pub use inference::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 pub use inference::exact::PValues;

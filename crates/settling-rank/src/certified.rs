@@ -5,6 +5,7 @@ use settling_core::Spectrum;
 use crate::arithmetic::scale::times_two_to;
 use crate::error::Error;
 use crate::measures::condition::{ConditionNumber, condition_number};
+use crate::measures::measurable::Measurable;
 use crate::measures::sensitivity::joint_error;
 use crate::method::Method;
 use crate::uncertainty::{Quantity, Uncertainty};
@@ -50,18 +51,31 @@ impl CertifiedSpectrum {
     /// How far each singular value can be from the true one, in the unit of the values.
     #[must_use]
     pub fn radii(&self) -> Vec<f64> {
-        let values = self.spectrum.values();
-        // Beside zeros the errors are what they are.
-        let largest = values.first().copied().filter(|&largest| largest > 0.0).unwrap_or(1.0);
+        let largest = self.largest();
+        let radius = |value: &f64| {
+            let radius = self.radius(value / largest) * largest;
+            // What is subnormal was rounded, perhaps down.
+            let is_rounded = self.uncertainty.each > 0.0 && radius < f64::MIN_POSITIVE;
+            if is_rounded { radius.next_up() } else { radius }
+        };
+        self.spectrum.values().iter().map(radius).collect()
+    }
+
+    /// What errors are relative to: beside zeros they are what they are.
+    fn largest(&self) -> f64 {
+        self.spectrum.values().first().copied().filter(|&largest| largest > 0.0).unwrap_or(1.0)
+    }
+
+    /// The radius of a value, both as fractions of the largest.
+    fn radius(&self, value: f64) -> f64 {
         let each = self.uncertainty.each;
-        let radius = |value: f64| match self.uncertainty.of {
+        match self.uncertainty.of {
             Quantity::Values => each,
             // |x - y| = |x^2 - y^2| / (x + y), and at most the root of |x^2 - y^2|.
             Quantity::Squares => {
                 (each / (value + (value * value - each).max(0.0).sqrt())).min(each.sqrt())
             }
-        };
-        values.iter().map(|value| radius(value / largest) * largest).collect()
+        }
     }
 
     /// How far the [effective rank](crate::effective_rank) of the values can be from that of the
@@ -88,7 +102,7 @@ impl CertifiedSpectrum {
     ///
     /// [`Undefined`](crate::ErrorKind::Undefined), for an empty matrix and for one of zeros.
     pub fn condition_number(&self) -> Result<ConditionNumber, Error> {
-        condition_number(&self.spectrum, self.radii().last().copied().unwrap_or(0.0))
+        condition_number(self, self.radii().last().copied().unwrap_or(0.0))
     }
 
     /// The spectrum of an empty matrix, or of one of zeros.
@@ -118,13 +132,29 @@ impl CertifiedSpectrum {
                 return Err(Error::overflow(rows, cols));
             }
         }
-        // Subnormal values were rounded to multiples of 2^-1074. Squares, relative to the largest,
-        // by at most 3 times as much.
-        let factor = if uncertainty.of == Quantity::Squares { 3.0 } else { 1.0 };
-        let rounding = factor * f64::from_bits(1) / values.iter().copied().fold(0.0, f64::max);
+        // Subnormal values were rounded to multiples of 2^-1074, by half of that. Squares, relative
+        // to the largest, by at most 2.5 times as much.
+        let factor = if uncertainty.of == Quantity::Squares { 2.5 } else { 1.0 };
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let rounding = factor * (f64::from_bits(1) / largest) / 2.0;
         uncertainty.each += rounding;
         uncertainty.together += rounding * (values.len() as f64).sqrt();
         Ok(Self { spectrum: checked(values), method, uncertainty })
+    }
+}
+
+impl Measurable for CertifiedSpectrum {
+    fn spectrum(&self) -> &Spectrum {
+        &self.spectrum
+    }
+
+    /// Those that are within their [radii](CertifiedSpectrum::radii) of zero.
+    fn noise(&self) -> f64 {
+        match self.spectrum.values() {
+            [] | [0.0, ..] => 0.0,
+            // A value is within its radius where it is within that of zero.
+            _ => self.radius(0.0),
+        }
     }
 }
 

@@ -37,10 +37,13 @@ pub enum Undefined {
     /// Every singular value (for [`gini`](crate::gini) and [`hoyer`](crate::hoyer): every element)
     /// is zero.
     Zero,
+    /// No value is larger than its error: a product whose factors cancel, and what rounding left.
+    Noise,
     /// There is one value only, or one above the tolerance: nothing to spread over, no slope to
     /// fit.
     One,
-    /// A value in the range to be fitted is zero, or the range ends after the last value.
+    /// A value in the range to be fitted is zero, or no larger than its error and so may be zero, or
+    /// the range ends after the last value.
     Range,
 }
 
@@ -50,7 +53,10 @@ impl fmt::Display for Undefined {
             Self::Empty => "the matrix has no rows or no columns",
             Self::Zero => "every value is zero",
             Self::One => "it has one value only",
-            Self::Range => "a value of the range is zero or missing",
+            Self::Noise => "no value is larger than its error",
+            Self::Range => {
+                "a value of the range is missing, zero, or too small to be told from zero"
+            }
         })
     }
 }

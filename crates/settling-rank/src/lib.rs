@@ -46,7 +46,8 @@
 //! | [`frobenius_norm`], [`nuclear_norm`], [`spectral_norm`] | sqrt(sum(s^2)), sum(s), s_1 | 0 |
 //!
 //! [`gini`] and [`hoyer`] measure how uneven the elements are. [`marchenko_pastur_per`] is what
-//! noise has. Undefined is an error with its [reason](Undefined); no function returns NaN.
+//! noise has. Undefined is an error with its [reason](Undefined); no function returns NaN. What may
+//! be zero by its certificate counts as zero where it would decide ([`Measurable`]).
 //! [`effective_rank_sensitivity`] has the derivatives of the effective rank.
 //!
 //! # What it promises
@@ -57,7 +58,8 @@
 //!   within 4 n eps times the largest, n = max(rows, cols).
 //! - Results are checked at run time: a Gram matrix against a product with a vector, its
 //!   eigenvalues against trace and norm, singular values against the Frobenius norm. What fails
-//!   goes to the next of six methods.
+//!   goes to the next of three methods. None of them iterates until it converges: the time of a
+//!   spectrum depends on the shape, whatever the elements.
 //! - Scaling a matrix by a power of two scales its singular values exactly and changes no bit of a
 //!   rank. Elements near the ends of the range of f32 or f64 lose nothing. Singular values below
 //!   [`f64::MIN_POSITIVE`] are rounded to multiples of 2^-1074, as every f64 there is; radii and
@@ -86,6 +88,7 @@ pub use measures::decay::spectral_decay;
 pub use measures::effective_rank::{Denominator, effective_rank, proportional_effective_rank};
 pub use measures::entries::{gini, hoyer};
 pub use measures::entropy::{matrix_entropy, rankme};
+pub use measures::measurable::Measurable;
 pub use measures::norms::{frobenius_norm, nuclear_norm, spectral_norm};
 pub use measures::null::marchenko_pastur_per;
 pub use measures::ranks::{numerical_rank, participation_ratio, stable_rank};

@@ -13,19 +13,11 @@ pub enum Method {
     Zero,
     /// Roots of the eigenvalues of the Gram matrix of the shorter side (`gram`).
     Gram,
-    /// Bidiagonal singular value decomposition (`svd`).
+    /// Reduction to bidiagonal form, whose singular values are found by bisection (`svd`).
     Svd,
-    /// The same of the triangular factor of the QR decomposition, after [`Svd`](Self::Svd) failed
-    /// (`svd_of_triangle`).
-    SvdOfTriangle,
-    /// The same of the matrix with its columns reversed, after those before failed
-    /// (`svd_reversed`).
+    /// The same of the triangular factor of the matrix with its columns reversed, after the result
+    /// of [`Svd`](Self::Svd) failed its check (`svd_reversed`).
     SvdReversed,
-    /// The same of the matrix divided by its largest element, after those before failed
-    /// (`svd_divided`).
-    SvdDivided,
-    /// One-sided Jacobi rotations, after those before failed (`jacobi`).
-    Jacobi,
 }
 
 impl Method {
@@ -36,10 +28,7 @@ impl Method {
             Self::Zero => "zero",
             Self::Gram => "gram",
             Self::Svd => "svd",
-            Self::SvdOfTriangle => "svd_of_triangle",
             Self::SvdReversed => "svd_reversed",
-            Self::SvdDivided => "svd_divided",
-            Self::Jacobi => "jacobi",
         }
     }
 }

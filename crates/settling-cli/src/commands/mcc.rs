@@ -160,17 +160,25 @@ fn print_pooled(rows: &[MccRow], component: Component, predictor: &str) {
         rows.iter().filter(|row| row.component == component && row.predictor == predictor);
     let tables: Vec<Contingency> = of_models.filter(|row| row.mcc.is_ok()).map(counts).collect();
     let Some(mcc) = stratified_mcc(&tables).filter(|_| tables.len() > 1) else { return };
-    // BCa needs more models than there ever are.
-    let bootstrap = Bootstrap { method: BootstrapMethod::Percentile, ..Bootstrap::default() };
-    let interval = match bootstrap.clusters(&tables, Pooling::Stratified) {
-        Ok(found) => format!("{:.2} to {:.2}", found.low, found.high),
-        Err(error) => error.to_string(),
-    };
     println!(
-        "\nwithin {} models with an MCC, {component}, {predictor}: MCC {mcc:.2} (resampling models: {interval}), exact p {:.3}",
+        "\nwithin {} models with an MCC, {component}, {predictor}: MCC {mcc:.2} (resampling models: {}), exact p {:.3}",
         tables.len(),
+        resampled(&tables),
         stratified_exact(&tables).two_sided,
     );
+}
+
+/// The interval that resampling models gives, in words.
+fn resampled(tables: &[Contingency]) -> String {
+    // BCa needs more models than there ever are.
+    let bootstrap = Bootstrap { method: BootstrapMethod::Percentile, ..Bootstrap::default() };
+    match bootstrap.clusters(tables, Pooling::Stratified) {
+        Ok(found) if found.is_degenerate() => {
+            format!("only {:.2}, in every resample, which does not say how sure it is", found.low)
+        }
+        Ok(found) => format!("{:.2} to {:.2}", found.low, found.high),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn grid(sizes: Vec<f64>) -> SweepGrid {
@@ -244,4 +252,23 @@ fn threshold_free(units: &[SweepUnit], rules: &Rules) -> Option<String> {
     let rho = association(Measure::Spearman, &per, &cka).ok()?;
     let test = Permutation::default().test(Measure::Spearman, &per, &cka).ok()?;
     Some(format!("  {rho:.2}, {:.3}", test.p.two_sided))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_marked() {
+        let table = |true_positives| Contingency {
+            true_positives,
+            false_positives: 1,
+            true_negatives: 3,
+            ..Contingency::default()
+        };
+        let varied = resampled(&[table(1), table(2), table(5)]);
+        assert!(varied.contains(" to "), "{varied}");
+        let alike = resampled(&[table(2), table(2)]);
+        assert!(alike.starts_with("only 0.71, in every resample"), "{alike}");
+    }
 }

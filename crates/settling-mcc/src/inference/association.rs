@@ -1,6 +1,7 @@
 //! Correlations that need no threshold, and their permutation tests.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Undefined};
+use crate::inference::concordance::{Sorted, pairs, tied_pairs};
 use crate::inference::permutation::{Permutation, PermutationTest, Tally, classes};
 
 /// A measure of association that needs no threshold: [`association`], [`Permutation::test`].
@@ -22,14 +23,17 @@ pub enum Measure {
 /// Labels are zeros and ones: `labels.map(|early| f64::from(u8::from(early)))`.
 ///
 /// Pearson's is that of the differences from the first value, so that an offset costs nothing; its
-/// error is that of the sums, `n` roundings of the largest term. The ranks of the others are exact,
-/// and so is everything up to the last two roundings for fewer than 10^5 observations.
+/// error is that of the sums, `n` roundings of the largest term. The ranks and counts of the others
+/// are exact, and so is everything up to the last few roundings.
+///
+/// The time grows with `n log n`.
 ///
 /// # Errors
 ///
 /// [`LengthMismatch`](ErrorKind::LengthMismatch), if the slices differ in length;
 /// [`InvalidValue`](ErrorKind::InvalidValue), if a number is not finite;
-/// [`Undefined`](ErrorKind::Undefined), if a variable is constant.
+/// [`Undefined`](ErrorKind::Undefined), if a variable is constant, or there are fewer than two
+/// observations; [`Error::undefined`] says which.
 ///
 /// # Example
 ///
@@ -81,11 +85,11 @@ pub fn roc_auc(scores: &[f64], labels: &[bool]) -> Result<f64, Error> {
             "expected positive and negative labels, found {positives} positive of {}",
             labels.len()
         );
-        return Err(Error::new(ErrorKind::Undefined, message));
+        return Err(Error::undefined_because(Undefined::OneLabel, message));
     }
     let of_positives = doubled_ranks(scores).into_iter().zip(labels).filter(|&(_, &label)| label);
-    let ranks: u64 = of_positives.map(|(rank, _)| rank).sum();
-    let (positives, negatives) = (positives as u64, (labels.len() - positives) as u64);
+    let ranks: u128 = of_positives.map(|(rank, _)| u128::from(rank)).sum();
+    let (positives, negatives) = (positives as u128, (labels.len() - positives) as u128);
     let wins = ranks - positives * (positives + 1);
     Ok(wins as f64 / (2 * positives * negatives) as f64)
 }
@@ -153,8 +157,8 @@ enum Pairing {
     Products { x: Vec<f64>, y: Vec<f64>, scale: f64 },
     /// The same of whole numbers.
     Ranks { x: Vec<i64>, y: Vec<i64>, scale: f64 },
-    /// The sums, by order of pairs.
-    Orders { x: Vec<usize>, y: Vec<usize>, scale: f64 },
+    /// The order of pairs.
+    Orders { x: Sorted, y: Vec<usize>, differing_in_y: u128, scale: f64 },
 }
 
 impl Pairing {
@@ -162,14 +166,24 @@ impl Pairing {
         if x.len() != y.len() {
             return Err(Error::lengths(("first", x.len()), ("second", y.len())));
         }
-        for (name, values) in [("first", x), ("second", y)] {
-            check(name, values)?;
+        check("first", x)?;
+        check("second", y)?;
+        if x.len() < 2 {
+            let message = format!(
+                "expected at least two observations, found {}: there is nothing to correlate",
+                x.len()
+            );
+            return Err(Error::undefined_because(Undefined::TooFew, message));
+        }
+        for (name, values, why) in
+            [("first", x, Undefined::FirstConstant), ("second", y, Undefined::SecondConstant)]
+        {
             if values.iter().all(|&value| value == values[0]) {
                 let message = format!(
                     "expected a {name} variable with different values, found {} equal ones: there is nothing to correlate with",
                     values.len()
                 );
-                return Err(Error::new(ErrorKind::Undefined, message));
+                return Err(Error::undefined_because(why, message));
             }
         }
         Ok(match measure {
@@ -191,9 +205,10 @@ impl Pairing {
                 Self::Ranks { x, y, scale }
             }
             Measure::Kendall => {
-                let (x, y) = (classes(x), classes(y));
-                let scale = (differing_pairs(&x) as f64 * differing_pairs(&y) as f64).sqrt();
-                Self::Orders { x, y, scale }
+                let (x, y) = (Sorted::new(&classes(x)), classes(y));
+                let differing_in_y = pairs(y.len()) - tied_pairs(sizes(&y));
+                let scale = (x.differing as f64 * differing_in_y as f64).sqrt();
+                Self::Orders { x, y, differing_in_y, scale }
             }
         })
     }
@@ -209,13 +224,8 @@ impl Pairing {
                     x.iter().zip(order).map(|(&x, &at)| i128::from(x) * i128::from(y[at]));
                 (products.sum::<i128>() as f64, scale)
             }
-            Self::Orders { x, y, scale } => {
-                let mut sum = 0_i64;
-                for (i, &at) in order.iter().enumerate() {
-                    for (j, &before) in order[..i].iter().enumerate() {
-                        sum += x[i].cmp(&x[j]) as i64 * y[at].cmp(&y[before]) as i64;
-                    }
-                }
+            Self::Orders { x, y, differing_in_y, scale } => {
+                let sum = x.concordance(|observation| y[order[observation]], *differing_in_y);
                 (sum as f64, scale)
             }
         };
@@ -243,8 +253,7 @@ fn squares(values: &[f64]) -> f64 {
 /// Twice the ranks from 1, equal values having the mean of theirs.
 fn doubled_ranks(values: &[f64]) -> Vec<u64> {
     let classes = classes(values);
-    let mut sizes = vec![0_u64; values.len()];
-    classes.iter().for_each(|&class| sizes[class] += 1);
+    let sizes = sizes(&classes);
     let ends = sizes.iter().scan(0, |end, size| {
         *end += size;
         Some(*end)
@@ -254,9 +263,11 @@ fn doubled_ranks(values: &[f64]) -> Vec<u64> {
     classes.iter().map(|&class| 2 * ends[class] - sizes[class] + 1).collect()
 }
 
-fn differing_pairs(classes: &[usize]) -> usize {
-    let pairs = classes.iter().enumerate();
-    pairs.map(|(i, class)| classes[..i].iter().filter(|&other| other != class).count()).sum()
+/// How many observations each class has.
+fn sizes(classes: &[usize]) -> Vec<u64> {
+    let mut sizes = vec![0; classes.len()];
+    classes.iter().for_each(|&class| sizes[class] += 1);
+    sizes
 }
 
 fn check(name: &str, values: &[f64]) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use crate::arithmetic::normal;
 use crate::arithmetic::random::Random;
 use crate::coefficient::contingency::Contingency;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Undefined};
 use crate::inference::interval::quantile_of_level;
 use crate::inference::pooling::{Pooling, stratified_mcc};
 
@@ -68,6 +68,17 @@ pub enum BootstrapMethod {
 }
 
 /// An interval by [`Bootstrap`].
+///
+/// ```
+/// use settling_mcc::{Bootstrap, Contingency};
+///
+/// // Six layers, all told apart: so they are in every resample.
+/// let table = Contingency { true_positives: 3, true_negatives: 3, ..Contingency::default() };
+/// let interval = Bootstrap::default().mcc(&table)?;
+/// assert_eq!((interval.low, interval.high), (1.0, 1.0));
+/// assert!(interval.is_degenerate());
+/// # Ok::<(), settling_mcc::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BootstrapInterval {
@@ -78,9 +89,23 @@ pub struct BootstrapInterval {
     /// The upper end.
     pub high: f64,
     /// Resamples in which the statistic is undefined, such as those in which a variable is
-    /// constant. The interval is of the others: if these are many, it is of a different question.
+    /// constant. The interval is of the others, at least half of all; of fewer there would be none.
     pub undefined: usize,
 }
+
+impl BootstrapInterval {
+    /// Whether the interval is a point, to rounding. Then it says nothing about how sure the value
+    /// is: a bootstrap knows only what it has seen, and the table of a perfect prediction is perfect
+    /// in every resample. [`Contingency::profile_interval`] does not collapse.
+    #[must_use]
+    pub fn is_degenerate(&self) -> bool {
+        let scale = self.low.abs().max(self.high.abs()).max(self.estimate.abs());
+        self.high - self.low <= DEGENERATE * scale
+    }
+}
+
+/// The rounding that a statistic of equal resamples may differ by, to be on the safe side.
+const DEGENERATE: f64 = 1e-12;
 
 impl Bootstrap {
     /// An interval of the MCC, resampling observations. It takes time in proportion to total x
@@ -88,7 +113,8 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`Undefined`](ErrorKind::Undefined), if the MCC is; and for BCa, if it is without some
+    /// [`Undefined`](ErrorKind::Undefined), if the MCC is, or is in more than half of the resamples,
+    /// which would make it an interval of another question; and for BCa, if it is without some
     /// observation (use the percentiles, or [`Contingency::profile_interval`]), if all resamples
     /// lie on one side of the estimate, or if the statistic is so skewed that the level is out of
     /// reach.
@@ -159,13 +185,40 @@ impl Bootstrap {
                 return Err(Error::lengths((name, predicted.len()), ("actual", actual.len())));
             }
         }
-        self.statistic(actual.len(), |units| {
-            let mcc = |predicted: &[bool]| {
-                let pairs = units.iter().map(|&unit| (predicted[unit], actual[unit]));
+        // Which of the eight kinds there are an observation is of; those of a kind are alike.
+        let kinds = first.iter().zip(second).zip(actual);
+        let kinds: Vec<usize> = kinds
+            .map(|((&first, &second), &actual)| {
+                usize::from(first) + 2 * usize::from(second) + 4 * usize::from(actual)
+            })
+            .collect();
+        let difference = |counts: [u64; 8]| {
+            let mcc = |bit: usize| {
+                let pairs = (0..8).map(|kind| ((kind & bit != 0, kind & 4 != 0), counts[kind]));
                 pairs.collect::<Contingency>().mcc().value()
             };
-            Some(mcc(first)? - mcc(second)?)
-        })
+            Some(mcc(1)? - mcc(2)?)
+        };
+        let mut counts = [0; 8];
+        kinds.iter().for_each(|&kind| counts[kind] += 1);
+        let estimate = difference(counts).ok_or_else(undefined_estimate)?;
+        let mut random = Random::new(self.seed);
+        let replicates = (0..self.replicates).map(|_| {
+            let mut drawn = [0; 8];
+            kinds.iter().for_each(|_| drawn[kinds[random.below(kinds.len() as u64) as usize]] += 1);
+            difference(drawn)
+        });
+        let replicates = replicates.collect();
+        let without = || {
+            let present = (0..8).filter(|&kind| counts[kind] > 0);
+            let left_out = present.map(|kind| {
+                let mut others = counts;
+                others[kind] -= 1;
+                (difference(others), counts[kind] as f64)
+            });
+            left_out.collect()
+        };
+        self.interval(estimate, replicates, without)
     }
 
     /// An interval of the MCC over several tables, such as one per model, resampling whole tables:
@@ -249,12 +302,12 @@ impl Bootstrap {
         assert!(self.replicates > 0, "an interval needs at least one resample");
         let mut defined: Vec<f64> = replicates.iter().copied().flatten().collect();
         if !estimate.is_finite() || defined.iter().any(|value| !value.is_finite()) {
-            let message =
-                "expected a statistic that is finite or `None`, found NaN or infinity".to_owned();
-            return Err(Error::new(ErrorKind::InvalidValue, message));
+            return Err(not_finite());
         }
-        if defined.is_empty() {
-            return Err(undefined("in every resample"));
+        let without_value = replicates.len() - defined.len();
+        if without_value > defined.len() {
+            let place = format!("in {without_value} of {} resamples", replicates.len());
+            return Err(undefined(Undefined::Resamples, &place));
         }
         defined.sort_by(f64::total_cmp);
         let shares = match self.method {
@@ -265,7 +318,7 @@ impl Bootstrap {
                 if not_above == 0 || below == defined.len() {
                     let message = "expected resamples on both sides of the estimate, found all on one: the bias cannot be \
                                    corrected; use the percentiles, or more resamples";
-                    return Err(Error::new(ErrorKind::Undefined, message.to_owned()));
+                    return Err(Error::undefined_because(Undefined::OneSided, message.to_owned()));
                 }
                 let bias =
                     normal::quantile((below + not_above) as f64 / (2 * defined.len()) as f64);
@@ -274,13 +327,13 @@ impl Bootstrap {
                 if moved.iter().any(|&(_, slowed)| slowed <= 0.0) {
                     let message = "expected a level that the acceleration leaves in reach, found one beyond it; use a lower level, or \
                                    the percentiles";
-                    return Err(Error::new(ErrorKind::Undefined, message.to_owned()));
+                    return Err(Error::undefined_because(Undefined::Skewed, message.to_owned()));
                 }
                 moved.map(|(moved, slowed)| normal::probability(bias + moved / slowed))
             }
         };
         let [low, high] = shares.map(|share| quantile(&defined, share));
-        Ok(BootstrapInterval { estimate, low, high, undefined: replicates.len() - defined.len() })
+        Ok(BootstrapInterval { estimate, low, high, undefined: without_value })
     }
 }
 
@@ -289,7 +342,26 @@ impl Bootstrap {
 fn acceleration(without: &[(Option<f64>, f64)]) -> Result<f64, Error> {
     let values: Option<Vec<(f64, f64)>> =
         without.iter().map(|&(value, units)| Some((value?, units))).collect();
-    let values = values.ok_or_else(|| undefined("without some unit, as BCa needs it"))?;
+    let values = values
+        .ok_or_else(|| undefined(Undefined::LeftOut, "without some unit, as BCa needs it"))?;
+    if values.iter().any(|(value, _)| !value.is_finite()) {
+        return Err(not_finite());
+    }
+    // The differences from the first, in units of the largest, so that no power of them overflows
+    // or vanishes, and values that are alike differ by nothing.
+    let reach = |values: &[(f64, f64)]| {
+        values
+            .iter()
+            .fold(0.0, |reach: f64, (value, _)| reach.max(value.abs()))
+            .max(f64::MIN_POSITIVE)
+    };
+    let scaled = |values: &[(f64, f64)], from: f64| -> Vec<(f64, f64)> {
+        let reach = reach(values);
+        values.iter().map(|&(value, units)| (value / reach - from, units)).collect()
+    };
+    let first = values.first().map_or(0.0, |(value, _)| value / reach(&values));
+    let values = scaled(&values, first);
+    let values = scaled(&values, 0.0);
     let sum =
         |f: &dyn Fn(f64) -> f64| values.iter().map(|&(value, units)| units * f(value)).sum::<f64>();
     let mean = sum(&|value| value) / sum(&|_| 1.0);
@@ -303,7 +375,10 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let below = (place as usize).min(sorted.len() - 1);
     let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
+    let (share, low, high) = (place - below as f64, sorted[below], sorted[above]);
+    let between = low + share * (high - low);
+    // Their difference may be greater than any f64.
+    if between.is_finite() { between } else { (1.0 - share) * low + share * high }
 }
 
 fn from_cells(
@@ -312,14 +387,19 @@ fn from_cells(
     Contingency { true_positives, false_positives, false_negatives, true_negatives }
 }
 
-fn undefined_estimate() -> Error {
-    undefined("for the data itself")
+fn not_finite() -> Error {
+    let message = "expected a statistic that is finite or `None`, found NaN or infinity";
+    Error::new(ErrorKind::InvalidValue, message.to_owned())
 }
 
-fn undefined(place: &str) -> Error {
+fn undefined_estimate() -> Error {
+    undefined(Undefined::Estimate, "for the data itself")
+}
+
+fn undefined(why: Undefined, place: &str) -> Error {
     let message = format!(
         "expected a statistic with a value, found it undefined {place}: a variable may be constant there; \
          `Contingency::profile_interval` exists for every table"
     );
-    Error::new(ErrorKind::Undefined, message)
+    Error::undefined_because(why, message)
 }

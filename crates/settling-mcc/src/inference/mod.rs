@@ -2,6 +2,7 @@
 
 pub(crate) mod association;
 pub(crate) mod bootstrap;
+mod concordance;
 pub(crate) mod exact;
 pub(crate) mod interval;
 pub(crate) mod null;

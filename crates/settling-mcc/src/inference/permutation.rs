@@ -93,7 +93,7 @@ impl Permutation {
     ///
     /// # Panics
     ///
-    /// If `arrangements` is 0, or a value is NaN.
+    /// If `arrangements` is 0, or a value or a statistic is NaN.
     pub fn extremes(
         &self,
         values: &[f64],
@@ -109,7 +109,9 @@ impl Permutation {
             for (place, &class) in arranged.iter_mut().zip(arrangement) {
                 *place = value_of_class[class];
             }
-            of_arrangements.push(statistics(&arranged));
+            let found = statistics(&arranged);
+            assert!(!found.iter().any(|x| x.is_nan()), "a statistic of an arrangement is NaN");
+            of_arrangements.push(found);
         });
         Extremes { of_arrangements, exact }
     }

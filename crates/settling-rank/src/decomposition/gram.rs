@@ -19,14 +19,14 @@
 //!
 //! Higham (2002), *Accuracy and Stability of Numerical Algorithms*, 2nd edition.
 
-use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::evd::tridiag::{tridiag_in_place, tridiag_in_place_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Col, Mat, Par};
 
 use crate::arithmetic::sum::sum;
+use crate::decomposition::bisection;
 use crate::decomposition::eigenvalues::GramEigenvalues;
 use crate::scaled::Scaled;
 use crate::uncertainty::Uncertainty;
@@ -34,7 +34,7 @@ use crate::uncertainty::Uncertainty;
 const BLOCK: usize = 256;
 
 /// The singular values of the scaled matrix, in any order, and how far off they can be. `None` if
-/// the eigenvalues do not converge or a check fails.
+/// a check fails.
 pub(crate) fn singular_values<T: Copy + Into<f64>>(
     a: &Scaled<'_, T>,
 ) -> Option<(Vec<f64>, Uncertainty)> {
@@ -50,7 +50,7 @@ pub(crate) fn singular_values<T: Copy + Into<f64>>(
         return None;
     }
 
-    let values = &eigenvalues(&g)?[..];
+    let values = &eigenvalues(g)?[..];
     let product_error = summing;
     GramEigenvalues { values, squared_norm, norm, product_error, exponent: 0 }.singular_values()
 }
@@ -117,7 +117,7 @@ fn sign(index: usize) -> f64 {
     1.0 - 2.0 * bit as f64
 }
 
-/// The eigenvalues of a symmetric matrix given by its lower triangle.
+/// The norm of a symmetric matrix given by its lower triangle.
 fn frobenius(g: &Mat<f64>) -> f64 {
     let columns = (0..g.ncols()).map(|col| {
         let below = &g.col_as_slice(col)[col..];
@@ -126,19 +126,19 @@ fn frobenius(g: &Mat<f64>) -> f64 {
     sum(columns).sqrt()
 }
 
-fn eigenvalues(g: &Mat<f64>) -> Option<Vec<f64>> {
+/// The eigenvalues of a symmetric matrix given by its lower triangle. `None` if it is not finite.
+fn eigenvalues(mut g: Mat<f64>) -> Option<Vec<f64>> {
     let n = g.nrows();
-    let mut values = Diag::<f64>::zeros(n);
-    let scratch =
-        self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::No, Par::Seq, Default::default());
-    self_adjoint_evd(
-        g.as_ref(),
-        values.as_mut(),
-        None,
+    let mut reflections = Mat::zeros(1, n - 1);
+    let scratch = tridiag_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+    tridiag_in_place(
+        g.as_mut(),
+        reflections.as_mut(),
         Par::Seq,
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
-    )
-    .ok()?;
-    Some(values.column_vector().iter().copied().collect())
+    );
+    let diagonal: Vec<_> = (0..n).map(|k| g[(k, k)]).collect();
+    let beside: Vec<_> = (1..n).map(|k| g[(k, k - 1)]).collect();
+    bisection::of_tridiagonal(&diagonal, &beside)
 }

@@ -1,15 +1,13 @@
-//! One-sided Jacobi rotations: the method that cannot stall.
+//! One-sided Jacobi rotations: the reference of tests. Exact to a few roundings, and hours for the
+//! sizes of a model.
 
 use crate::arithmetic::sum::sum;
 
 const MAX_SWEEPS: usize = 60;
 
-/// One-sided Jacobi: rotates pairs of columns until all are orthogonal; their norms are then the
-/// singular values.
-///
-/// Slower than bidiagonalization by an order of magnitude, but every rotation brings the columns
-/// closer to orthogonal, so there is no iteration that can stall. The largest element must be near
-/// 1. `None` if columns are still not orthogonal after 60 sweeps (about ten are usual).
+/// Rotates pairs of columns until all are orthogonal; their norms are then the singular values. The
+/// largest element must be near 1. `None` if columns are still not orthogonal after 60 sweeps
+/// (about ten are usual).
 ///
 /// Reference: Hestenes (1958), "Inversion of matrices by biorthogonalization and related results";
 /// the stopping rule is that of LAPACK's `dgesvj`.

@@ -23,7 +23,7 @@ pub const TOLERANCE: f64 = 1e-9;
 /// # Errors
 ///
 /// The same as [`singular_values`](crate::singular_values): an element is not finite, the largest
-/// value overflows, or no method converges.
+/// value overflows, or no result passes the check.
 ///
 /// # Example
 ///
@@ -52,7 +52,7 @@ pub fn spectrum<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<CertifiedSpect
 /// # Errors
 ///
 /// The same as [`singular_values`](crate::singular_values): an element is not finite, the largest
-/// value overflows, or no method converges.
+/// value overflows, or no result passes the check.
 ///
 /// # Panics
 ///

@@ -37,9 +37,10 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// digits; scaling the input by a power of two scales the result exactly, and transposing a matrix
 /// that is not square changes no bit.
 ///
-/// A result that fails the check is dropped and the next of five methods tried: a bidiagonal SVD,
-/// the same of the triangular QR factor, of the reversed columns, and of the matrix divided by its
-/// largest element, and at last Jacobi rotations. The bound is the same for all.
+/// The matrix is brought to bidiagonal form by reflections, and the singular values of that are
+/// found by counting how many lie below a point, a fixed number of times. No iteration has to
+/// converge, so the time depends on the shape only. A result that fails the check is dropped, and
+/// the same done of the triangular QR factor of the reversed columns. The bound is the same.
 ///
 /// One thread does the work; parallelize over matrices. [`spectrum`](crate::spectrum) takes a
 /// fraction of the time where it is certain that the effective rank does not suffer.
@@ -61,8 +62,9 @@ use crate::uncertainty::{Quantity, Uncertainty};
 ///
 /// # References
 ///
-/// Golub & Van Loan, *Matrix Computations*, 4th edition, sections 8.6 (the SVD) and 8.6.3 (its
-/// one-sided Jacobi form).
+/// Golub & Van Loan, *Matrix Computations*, 4th edition, sections 5.4.8 (the reduction) and 8.4
+/// (counting and bisection); Fernando (1998), "Accurately counting singular values of bidiagonal
+/// matrices and eigenvalues of skew-symmetric tridiagonal matrices", SIAM J. Matrix Anal. Appl. 20.
 pub fn singular_values<T: Copy + Into<f64>>(a: MatView<'_, T>) -> Result<Spectrum, Error> {
     let Some(scaled) = Scaled::new(a, "")? else {
         return Ok(CertifiedSpectrum::zeros(a.rows().min(a.cols())).into_spectrum());

@@ -1,8 +1,7 @@
 //! The condition number, as far as it is known.
 
-use settling_core::Spectrum;
-
 use crate::error::Error;
+use crate::measures::measurable::Measurable;
 use crate::measures::relative::relative;
 
 /// The ratio of the largest to the smallest singular value, as far as it is known:
@@ -18,7 +17,8 @@ pub enum ConditionNumber {
 /// The condition number in the 2-norm: the largest singular value over the smallest, both as they
 /// are if the smallest is known to better than itself, and a lower bound otherwise. No unit.
 ///
-/// `radius` is how far the smallest value can be from the true one, in the unit of the values:
+/// `radius` is how far the smallest value can be from the true one, in the unit of the values, and
+/// at least its [noise](Measurable::noise) is taken:
 /// [`CertifiedSpectrum::condition_number`](crate::CertifiedSpectrum::condition_number) knows it.
 /// For exact values it is 0; the ratio is then infinite where the smallest is 0.
 ///
@@ -52,14 +52,13 @@ pub enum ConditionNumber {
 /// Golub & Van Loan, *Matrix Computations*, 4th edition, section 2.6.2.
 #[track_caller]
 pub fn condition_number(
-    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    spectrum: &(impl Measurable + ?Sized),
     radius: f64,
 ) -> Result<ConditionNumber, Error> {
-    let spectrum = spectrum.as_ref();
     assert!(radius >= 0.0, "a radius is not negative");
     let (largest, values) = relative(spectrum)?;
     let smallest = values.last().unwrap_or(1.0);
-    let radius = radius / largest;
+    let radius = (radius / largest).max(spectrum.noise());
     Ok(if radius < smallest || radius == 0.0 {
         ConditionNumber::Value(1.0 / smallest)
     } else {

@@ -2,10 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use settling_core::Spectrum;
-
 use crate::arithmetic::sum::sum;
 use crate::error::Error;
+use crate::measures::measurable::Measurable;
 use crate::measures::relative::relative;
 
 /// The effective rank: the exponential of the entropy, in nats, of the singular values as shares of
@@ -59,8 +58,7 @@ use crate::measures::relative::relative;
 ///
 /// Roy & Vetterli (2007), "The effective rank: a measure of effective dimensionality", EUSIPCO,
 /// definition 1.
-pub fn effective_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
+pub fn effective_rank(spectrum: &(impl Measurable + ?Sized)) -> Result<f64, Error> {
     relative(spectrum).map(|(_, values)| effective_rank_of(values))
 }
 
@@ -133,15 +131,15 @@ pub enum Denominator {
 /// Diehl Martinez, Lesci & Buttery (2024), "Tending Towards Stability: Convergence Challenges in
 /// Small Language Models", Findings of EMNLP.
 pub fn proportional_effective_rank(
-    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    spectrum: &(impl Measurable + ?Sized),
     denominator: Denominator,
 ) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
     let (_, values) = relative(spectrum)?;
+    let count = spectrum.spectrum().len();
     let (dimensions, counted) = match denominator {
-        Denominator::Attainable => (spectrum.len(), spectrum.len()),
-        Denominator::Dimensions(count) => (count.get(), spectrum.len()),
-        Denominator::TopK(count) => (count.get(), count.get()),
+        Denominator::Attainable => (count, count),
+        Denominator::Dimensions(dimensions) => (dimensions.get(), count),
+        Denominator::TopK(k) => (k.get(), k.get()),
     };
     Ok(effective_rank_of(values.take(counted)) / dimensions as f64)
 }

@@ -1,9 +1,8 @@
 //! Other entropies of a spectrum that go by names of their own.
 
-use settling_core::Spectrum;
-
 use crate::arithmetic::sum::sum;
 use crate::error::{Error, Undefined};
+use crate::measures::measurable::Measurable;
 use crate::measures::ranks::numerical_rank;
 use crate::measures::relative::relative;
 
@@ -38,8 +37,7 @@ use crate::measures::relative::relative;
 /// Garrido, Balestriero, Najman & LeCun (2023), "RankMe: Assessing the downstream performance of
 /// pretrained self-supervised representations by their rank", ICML.
 #[track_caller]
-pub fn rankme(spectrum: &(impl AsRef<Spectrum> + ?Sized), epsilon: f64) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
+pub fn rankme(spectrum: &(impl Measurable + ?Sized), epsilon: f64) -> Result<f64, Error> {
     assert!(epsilon >= 0.0 && epsilon.is_finite(), "an epsilon is finite and not negative");
     let (_, values) = relative(spectrum)?;
     let total = sum(values.clone());
@@ -80,11 +78,7 @@ pub fn rankme(spectrum: &(impl AsRef<Spectrum> + ?Sized), epsilon: f64) -> Resul
 /// Martin & Mahoney (2021), "Implicit self-regularization in deep neural networks", JMLR 22,
 /// section 3.2.
 #[track_caller]
-pub fn matrix_entropy(
-    spectrum: &(impl AsRef<Spectrum> + ?Sized),
-    tolerance: f64,
-) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
+pub fn matrix_entropy(spectrum: &(impl Measurable + ?Sized), tolerance: f64) -> Result<f64, Error> {
     let rank = numerical_rank(spectrum, tolerance);
     let (_, values) = relative(spectrum)?;
     if rank <= 1 {

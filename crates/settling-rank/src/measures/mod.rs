@@ -5,6 +5,7 @@ pub(crate) mod decay;
 pub(crate) mod effective_rank;
 pub(crate) mod entries;
 pub(crate) mod entropy;
+pub(crate) mod measurable;
 pub(crate) mod norms;
 pub(crate) mod null;
 pub(crate) mod ranks;

@@ -1,8 +1,7 @@
 //! Norms of a matrix, from its singular values.
 
-use settling_core::Spectrum;
-
 use crate::arithmetic::sum::sum;
+use crate::measures::measurable::Measurable;
 use crate::measures::relative::relative;
 
 /// The spectral norm: the largest singular value, in the unit of the elements. 0 for an empty
@@ -18,9 +17,8 @@ use crate::measures::relative::relative;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn spectral_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
-    let spectrum = spectrum.as_ref();
-    spectrum.values().first().copied().unwrap_or(0.0)
+pub fn spectral_norm(spectrum: &(impl Measurable + ?Sized)) -> f64 {
+    spectrum.spectrum().values().first().copied().unwrap_or(0.0)
 }
 
 /// The Frobenius norm: the root of the sum of the squared singular values, in the unit of the
@@ -39,9 +37,9 @@ pub fn spectral_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn frobenius_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
-    let spectrum = spectrum.as_ref();
-    relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values.map(|s| s * s)).sqrt())
+pub fn frobenius_norm(spectrum: &(impl Measurable + ?Sized)) -> f64 {
+    relative(spectrum.spectrum())
+        .map_or(0.0, |(largest, values)| largest * sum(values.map(|s| s * s)).sqrt())
 }
 
 /// The nuclear norm: the sum of the singular values, in the unit of the elements. 0 for an empty
@@ -59,7 +57,6 @@ pub fn frobenius_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn nuclear_norm(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> f64 {
-    let spectrum = spectrum.as_ref();
-    relative(spectrum).map_or(0.0, |(largest, values)| largest * sum(values))
+pub fn nuclear_norm(spectrum: &(impl Measurable + ?Sized)) -> f64 {
+    relative(spectrum.spectrum()).map_or(0.0, |(largest, values)| largest * sum(values))
 }

@@ -1,9 +1,8 @@
 //! Other numbers of dimensions: the stable rank, the participation ratio, the numerical rank.
 
-use settling_core::Spectrum;
-
 use crate::arithmetic::sum::sum;
 use crate::error::Error;
+use crate::measures::measurable::Measurable;
 use crate::measures::relative::relative;
 
 /// The stable rank: the squared Frobenius norm over the squared spectral norm,
@@ -31,8 +30,7 @@ use crate::measures::relative::relative;
 ///
 /// Rudelson & Vershynin (2007), "Sampling from large matrices", J. ACM 54(4), who call it the
 /// numerical rank.
-pub fn stable_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
+pub fn stable_rank(spectrum: &(impl Measurable + ?Sized)) -> Result<f64, Error> {
     let (_, values) = relative(spectrum)?;
     Ok(sum(values.map(|s| s * s)))
 }
@@ -61,16 +59,15 @@ pub fn stable_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Er
 ///
 /// Gao et al. (2017), "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv
 /// 214262.
-pub fn participation_ratio(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
+pub fn participation_ratio(spectrum: &(impl Measurable + ?Sized)) -> Result<f64, Error> {
     let (_, values) = relative(spectrum)?;
     let squares = values.map(|s| s * s);
     let total = sum(squares.clone());
     Ok(total * total / sum(squares.map(|s| s * s)))
 }
 
-/// The numerical rank: how many singular values are greater than `tolerance` times the largest. 0
-/// for an empty matrix and for one of zeros.
+/// The numerical rank: how many singular values are greater than `tolerance` times the largest, and
+/// greater than their [noise](Measurable::noise). 0 for an empty matrix and for one of zeros.
 ///
 /// numpy's and torch's `matrix_rank` take `tolerance = max(rows, cols) * eps`, with the eps of the
 /// type of the elements: `f32::EPSILON` for a weight in f32, whose rounding alone fills up the
@@ -96,8 +93,8 @@ pub fn participation_ratio(spectrum: &(impl AsRef<Spectrum> + ?Sized)) -> Result
 /// Golub & Van Loan, *Matrix Computations*, 4th edition, section 5.4.1.
 #[must_use]
 #[track_caller]
-pub fn numerical_rank(spectrum: &(impl AsRef<Spectrum> + ?Sized), tolerance: f64) -> usize {
-    let spectrum = spectrum.as_ref();
+pub fn numerical_rank(spectrum: &(impl Measurable + ?Sized), tolerance: f64) -> usize {
     assert!(tolerance >= 0.0, "a tolerance is not negative");
+    let tolerance = tolerance.max(spectrum.noise());
     relative(spectrum).map_or(0, |(_, values)| values.filter(|&value| value > tolerance).count())
 }

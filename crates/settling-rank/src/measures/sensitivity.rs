@@ -6,6 +6,7 @@ use settling_core::Spectrum;
 use crate::arithmetic::sum::sum;
 use crate::error::Error;
 use crate::measures::effective_rank::effective_rank_of;
+use crate::measures::measurable::Measurable;
 use crate::measures::relative::relative;
 use crate::uncertainty::{Quantity, Uncertainty};
 
@@ -27,7 +28,8 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// Their unit is one over that of the values.
 ///
 /// At a value of zero the derivative, which is one-sided there, is infinite: `x ln x` rises
-/// vertically from 0. It is returned as [`f64::INFINITY`], which is what it is;
+/// vertically from 0. So it is at a value that may be zero, by its [noise](Measurable::noise). It is
+/// returned as [`f64::INFINITY`], which is what it is;
 /// [`effective_rank_error`] has finite answers there. Any other value is finite unless it is
 /// greater than [`f64::MAX`] itself; singular values below 1e-308 of the largest count as zeros.
 ///
@@ -59,14 +61,18 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn effective_rank_sensitivity(
-    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    spectrum: &(impl Measurable + ?Sized),
 ) -> Result<Vec<f64>, Error> {
-    let spectrum = spectrum.as_ref();
     let (largest, values) = relative(spectrum)?;
     // ER / S, of the values as fractions of the largest, is exp(-mean_log): see `effective_rank`.
     let mean_log = mean_log(values.clone());
     let factor = (-mean_log).exp();
-    Ok(values.map(|value| factor * excess(value, mean_log) / largest).collect())
+    let noise = spectrum.noise();
+    let derivative = |value: f64| match value <= noise {
+        true => f64::INFINITY,
+        false => factor * excess(value, mean_log) / largest,
+    };
+    Ok(values.map(derivative).collect())
 }
 
 /// How far the [effective rank](crate::effective_rank) of a spectrum may be from the true one,
@@ -124,12 +130,12 @@ pub fn effective_rank_sensitivity(
 /// Review 70(3), theorem 5, for the bound of the divergence.
 #[track_caller]
 pub fn effective_rank_error(
-    spectrum: &(impl AsRef<Spectrum> + ?Sized),
+    spectrum: &(impl Measurable + ?Sized),
     radii: &[f64],
 ) -> Result<f64, Error> {
-    let spectrum = spectrum.as_ref();
-    assert_eq!(spectrum.len(), radii.len(), "a radius for each singular value");
     assert!(radii.iter().all(|&radius| radius >= 0.0), "a radius is not negative");
+    let spectrum = spectrum.spectrum();
+    assert_eq!(spectrum.len(), radii.len(), "a radius for each singular value");
     // Refuses what has no rank.
     let _ = relative(spectrum)?;
     let pairs = || spectrum.values().iter().zip(radii);

@@ -64,3 +64,13 @@ fn the_quadrature_agrees_with_another() {
     // A very long matrix has all but equal singular values.
     assert!((marchenko_pastur_per(100, 10_000_000_000) - 1.0).abs() < 1e-8);
 }
+
+#[test]
+fn every_shape_has_a_share() {
+    for rows in [1, 2, 3, 7, 1000, usize::MAX] {
+        for cols in [1, 2, 3, 7, 1000, usize::MAX] {
+            let per = marchenko_pastur_per(rows, cols);
+            assert!(per > 0.0 && per <= 1.0 + 1e-12, "{rows} x {cols}: {per}");
+        }
+    }
+}

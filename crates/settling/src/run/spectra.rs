@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use settling_core::{BoxError, Dtype, MatView, Site, Spectrum, TensorData, TensorSource};
 use settling_models::WeightBlock;
 use settling_rank::{
-    CertifiedSpectrum, Denominator, SpectrumSolver, effective_rank, proportional_effective_rank,
+    CertifiedSpectrum, Denominator, ErrorKind, SpectrumSolver, Undefined, effective_rank,
+    proportional_effective_rank,
 };
 
 use crate::adapter::SiteWeight;
@@ -251,6 +252,14 @@ impl Combined {
     pub(crate) fn new(found: Vec<Found>, combine: Combine) -> Result<Self, String> {
         let found: Vec<CertifiedSpectrum> =
             found.into_iter().map(|found| found.spectrum).collect::<Result<_, _>>()?;
+        // A mere spectrum does not say that it is noise.
+        for one in &found {
+            if let Err(error) = effective_rank(one)
+                && error.kind() == ErrorKind::Undefined(Undefined::Noise)
+            {
+                return Err(error.to_string());
+            }
+        }
         let mut methods: Vec<&str> = found.iter().map(|found| found.method().as_str()).collect();
         methods.sort_unstable();
         methods.dedup();
