@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Which steps decide whether a layer is [early](crate::Trajectory::early).
 ///
 /// A fraction is that of the last step: a step s belongs to it if `s <= fraction * last`, in f64.
+/// The last step itself never decides, whatever a window says: a layer is similar to its own end
+/// there by definition.
 ///
 /// ```
 /// use settling_analysis::Window;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(steps[Window::UpTo(0.1).within(&steps)], [0, 14_300]);
 /// assert_eq!(steps[Window::LastUpTo(0.1).within(&steps)], [14_300]);
 /// assert!(Window::Index(13).within(&steps).is_empty(), "there are four steps");
+/// // All but the last.
+/// assert_eq!(Window::UpTo(1.0).within(&steps), 0..3);
 /// ```
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,9 +39,15 @@ pub enum Window {
 
 impl Window {
     /// The places of the deciding steps among `steps`, which ascend; the last of them is the end of
-    /// training. Empty if none of them decides.
+    /// training, and decides nothing. Empty if none of them decides.
     #[must_use]
     pub fn within(self, steps: &[u64]) -> Range<usize> {
+        let Range { start, end } = self.named(steps);
+        start..end.min(steps.len().saturating_sub(1)).max(start)
+    }
+
+    /// The places of the steps that the window names, be it the last one.
+    pub(crate) fn named(self, steps: &[u64]) -> Range<usize> {
         let last = steps.last().copied().unwrap_or(0);
         let up_to =
             |fraction: f64| steps.partition_point(|&step| step as f64 <= fraction * last as f64);
