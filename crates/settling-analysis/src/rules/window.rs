@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::threshold::rounded;
+
 /// Which steps decide whether a layer is [early](crate::Trajectory::early).
 ///
 /// A fraction is that of the last step: a step s belongs to it if `s <= fraction * last`, in f64.
@@ -79,17 +81,12 @@ impl Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UpTo(fraction) => write!(f, "within {} % of training", percent(*fraction)),
+            Self::UpTo(fraction) => write!(f, "within {} % of training", rounded(100.0 * fraction)),
             Self::LastUpTo(fraction) => {
-                write!(f, "at the last step within {} % of training", percent(*fraction))
+                write!(f, "at the last step within {} % of training", rounded(100.0 * fraction))
             }
             Self::Step(step) => write!(f, "at step {step}"),
             Self::Index(index) => write!(f, "at index {index}"),
         }
     }
-}
-
-/// A fraction in percent, without the last digits of a product: 7 of 0.07.
-fn percent(fraction: f64) -> f64 {
-    (fraction * 1e12).round() / 1e10
 }

@@ -17,12 +17,13 @@ use crate::{Average, PerSites, Quantity, Rules};
 /// protocols are ignored.
 ///
 /// An undefined value is counted and not averaged; and so is that of a site which was measured at
-/// another step and not at this one, so that the count says where an average is over fewer. Steps that the protocol does not show are left
-/// out, and averages of gradients' PERs that are not above its least.
+/// another step and not at this one, so that the count says where an average is over fewer. Steps
+/// that the protocol does not show are left out, and averages of gradients' PERs that are not above
+/// its least.
 ///
 /// ```
 /// use settling_analysis::{Average, Rules, summary_table};
-/// use settling_core::{Component, Signal, Step};
+/// use settling_core::{Component, Signal, Site, Step};
 /// use settling_records::Record;
 ///
 /// let site = |layer| Site::write(layer, Component::Mlp);

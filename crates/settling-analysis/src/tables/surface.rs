@@ -198,11 +198,12 @@ fn units(layers: &[&LayerTrajectories], predictor: Quantity) -> Result<Vec<Sweep
     if let Some(layer) = layers.iter().find(|layer| !measured(&layer.cka)) {
         let last = layer.cka.points().last().map_or(0, |&(step, _)| step);
         let why = layer.why(Part::Cka, Unknown::Undefined(last));
-        return Err(format!("layer {} has no CKA ({why})", layer.site.layer));
+        return Err(format!("a layer has no CKA (layer {}: {why})", layer.site.layer));
     }
     let unit = |layer: &&LayerTrajectories| {
         let size = size(layer).map_err(|unknown| {
-            format!("layer {}: {}", layer.site.layer, layer.why(part, unknown))
+            let why = layer.why(part, unknown);
+            format!("a layer has no PER at the end (layer {}: {why})", layer.site.layer)
         })?;
         Ok(SweepUnit { trajectory: layer.cka.clone(), size })
     };

@@ -226,7 +226,8 @@ fn an_undefined_variable_says_which_layers_lack_it_and_why() {
         tables.surfaces.iter().find(of).unwrap()
     };
     let absent = surface(Quantity::WeightPer).mcc.clone().unwrap_err();
-    assert_eq!(absent, "layer 4: PER of the weight at step 100 is undefined: zero matrix");
+    let why = "layer 4: PER of the weight at step 100 is undefined: zero matrix";
+    assert_eq!(absent, format!("a layer has no PER at the end ({why})"));
     let reasons = &surface(Quantity::GradientPer).undefined;
     assert_eq!(reasons[0].0, "layer 0: CKA at step 10 is undefined: zero variance");
     assert_eq!(reasons.iter().map(|(_, points)| points).sum::<usize>(), 13 * 11);

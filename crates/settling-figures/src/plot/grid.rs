@@ -17,7 +17,7 @@ pub(crate) struct Grid<'a> {
     /// The names of what is drawn, in the order of their colors.
     pub(crate) series: &'a [&'a str],
     pub(crate) key: Key<'a>,
-    pub(crate) rows: &'a [&'a str],
+    pub(crate) rows: Vec<&'a str>,
     pub(crate) columns: Vec<Column>,
     pub(crate) x: Axis,
     pub(crate) x_title: &'a str,
@@ -45,7 +45,32 @@ const MOST_COLUMNS: usize = 5;
 const WIDEST: f64 = 2.6;
 
 impl Grid<'_> {
-    pub(crate) fn draw(&self) -> String {
+    /// The figure. Rows and columns without any number leave their place to the others, and are
+    /// named in a note.
+    pub(crate) fn draw(mut self) -> String {
+        let has = |marks: &Vec<Mark>| marks.iter().any(|mark| !mark.is_empty());
+        let has_row = |row: &usize| self.columns.iter().any(|column| has(&column.panels[*row]));
+        let (rows, empty): (Vec<usize>, Vec<usize>) = (0..self.rows.len()).partition(has_row);
+        let mut absent: Vec<String> = empty.iter().map(|&row| self.rows[row].to_owned()).collect();
+        let all = std::mem::take(&mut self.columns);
+        for mut column in all {
+            if !column.panels.iter().any(has) {
+                absent.push(column.title);
+                continue;
+            }
+            let panels = column.panels.into_iter().enumerate();
+            column.panels =
+                panels.filter(|(row, _)| rows.contains(row)).map(|(_, marks)| marks).collect();
+            self.columns.push(column);
+        }
+        self.rows = rows.into_iter().map(|row| self.rows[row]).collect();
+        if !absent.is_empty() {
+            self.notes.push(format!("Not drawn, as there is no number: {}.", absent.join(", ")));
+        }
+        self.draw_all()
+    }
+
+    fn draw_all(&self) -> String {
         let layout = self.layout();
         let Layout { left, width, gap, across } = layout;
         let blocks = self.columns.len().div_ceil(across).max(1);
@@ -62,8 +87,9 @@ impl Grid<'_> {
             let offset = block as f64 * (block_height + AXIS_HEIGHT);
             let left = left + place as f64 * (width + gap);
             let middle = left + width / 2.0;
-            let title = text::shortened(&column.title, page::TITLE_SIZE, layout.title_room());
-            svg.text((middle, offset + TOP - 13.0), Anchor::Middle, page::TITLE_SIZE, INK, &title);
+            let above = (middle, offset + TOP - 13.0);
+            let size = (page::TITLE_SIZE, layout.title_room());
+            svg.name(above, Anchor::Middle, size, INK, &column.title);
             for (row, marks) in column.panels.iter().enumerate() {
                 let panel = Panel {
                     left,

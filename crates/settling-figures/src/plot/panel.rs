@@ -54,7 +54,7 @@ impl Mark {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Lane { at, .. } => at.is_empty(),
             Self::Curve { .. } | Self::Band { .. } | Self::Outlined { .. } => self.up().is_empty(),
@@ -183,7 +183,8 @@ impl Panel<'_> {
                 Mark::Outlined { series: index, points } => {
                     let mut markers = Path::default();
                     let places = points.iter().map(|&(x, y)| (self.x(x), self.y(y)));
-                    places.for_each(|at| palette::marker(&mut markers, *index, at));
+                    let places: Vec<(f64, f64)> = places.collect();
+                    spaced(&places).for_each(|at| palette::marker(&mut markers, *index, at));
                     svg.open("g", &[("data-outlined", &series[*index])]);
                     palette::hollow(svg, &markers, &palette::color(*index, series.len()));
                     svg.close("g");
@@ -219,6 +220,12 @@ impl Panel<'_> {
             match (stroke, &piece[..]) {
                 (Stroke::Solid, piece) => {
                     spaced(piece).for_each(|at| palette::marker(&mut markers, index, at));
+                }
+                // Lines of the background are told apart by the same shapes, now and then.
+                (Stroke::Dashed | Stroke::Dotted, piece) if series > 1 => {
+                    let phase = index as f64 / series as f64;
+                    sparse(piece, phase)
+                        .for_each(|at| palette::small_marker(&mut markers, index, at));
                 }
                 // A line of one point would not show.
                 (stroke, &[alone]) => markers.circle(alone, 1.2 * stroke.width()),
@@ -263,7 +270,8 @@ impl Panel<'_> {
         let spread = 14.0 * (index as f64 + 0.5) / series as f64 - 7.0;
         let y = self.bottom() - lane * self.height + spread;
         let mut markers = Path::default();
-        at.iter().for_each(|&x| palette::marker(&mut markers, index, (self.x(x), y)));
+        let places: Vec<(f64, f64)> = at.iter().map(|&x| (self.x(x), y)).collect();
+        spaced(&places).for_each(|at| palette::marker(&mut markers, index, at));
         palette::hollow(svg, &markers, &palette::color(index, series));
     }
 }
@@ -282,6 +290,23 @@ fn spaced(piece: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
         let shown = before.is_none_or(|(a, b)| (x - a).hypot(y - b) >= least);
         if shown {
             before = Some((x, y));
+        }
+        shown
+    })
+}
+
+/// How far apart the markers of a line of the background are.
+const FAR: f64 = 60.0;
+
+/// A few points of a line; those of other lines, at another `phase` within 0 and 1, are elsewhere.
+fn sparse(piece: &[(f64, f64)], phase: f64) -> impl Iterator<Item = (f64, f64)> {
+    let last = piece.last().map_or(0.0, |&(x, _)| x);
+    // Of a short line too.
+    let mut next = piece.first().map_or(0.0, |&(x, _)| (x + FAR * phase).min(last));
+    piece.iter().copied().filter(move |&(x, _)| {
+        let shown = x >= next;
+        if shown {
+            next = x + FAR;
         }
         shown
     })

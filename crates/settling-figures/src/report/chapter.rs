@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::figures::note::{self, listed};
 use crate::figures::title;
+use crate::plot::text::counted;
 use crate::stem::plain;
 use crate::{
     estimator_figure, layer_heat_map, layer_lines, main_figure, mcc_figure, percentile_figure,
@@ -276,14 +277,10 @@ fn overview(tables: &Tables) -> String {
         0 => String::new(),
         _ => format!(" Token positions: {}.", listed(positions)),
     };
-    let models = match tables.models.len() {
-        1 => "1 model".to_owned(),
-        several => format!("{several} models"),
-    };
-    let text = format!(
-        "Protocol {protocol}: {} records of {models}, {undefined} of them undefined.{positions}",
-        note::records(tables)
-    );
+    let records = counted(note::records(tables) as u64, "record");
+    let models = counted(tables.models.len() as u64, "model");
+    let text =
+        format!("Protocol {protocol}: {records} of {models}. Undefined: {undefined}.{positions}");
     let numbers = Numbers { tables };
     html::paragraph(&text) + &numbers.table() + &numbers.reasons()
 }
