@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::figure::Figure;
 use crate::plot::axis::count_label;
 use crate::plot::table::{Sheet, Table};
+use crate::plot::text::short_name;
 
 /// One number of every layer of `model` at every checkpoint, as colors: layers from the bottom up,
 /// checkpoints from left to right, Attention beside MLP.
@@ -81,7 +82,7 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
         framed: None,
         absent: "",
     };
-    let title = format!("{} of the layers of {model} over training", title(quantity));
+    let title = format!("{} of the layers of {} over training", title(quantity), short_name(model));
     let meaning = match quantity {
         Quantity::WeightPer | Quantity::GradientPer => {
             note::per(used.iter().map(|row| (row.quantity, row.estimator.as_str())))
@@ -89,7 +90,7 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
         cka => format!("The {} with the last checkpoint.", phrase(cka)),
     };
     let mut notes = vec![
-        format!("{model}. {meaning} {scale}"),
+        format!("{}. {meaning} {scale}", short_name(model)),
         note::source(tables, used.iter().copied(), count),
     ];
     // A component without a number leaves its place to the other.

@@ -12,6 +12,7 @@ use crate::figure::Figure;
 use crate::plot::key::Key;
 use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
+use crate::plot::text::short_name;
 use crate::plot::training::{Column, Training};
 
 /// The layers of one model over training, one line each, from the first (dark) to the last (light):
@@ -84,10 +85,11 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
     };
     let estimators = used.iter().map(|row| (row.quantity, row.estimator.as_str()));
     let meaning = format!(
-        "{model}. CKA: similarity of the activations to those of the last checkpoint. {}",
+        "{}. CKA: similarity of the activations to those of the last checkpoint. {}",
+        short_name(model),
         note::per(estimators)
     );
-    let title = format!("The layers of {model} over training");
+    let title = format!("The layers of {} over training", short_name(model));
     let training = Training {
         title: &title,
         notes: vec![meaning, note::source(tables, used.iter().copied(), count)],

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use settling_core::Component;
 use settling_records::MccRow;
 
+use super::component_name;
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::palette::{self, INK, QUIET, RULE};
@@ -138,19 +138,9 @@ fn draw_row(
         let size = (SIZE, COMPONENT - MODEL - 8.0);
         svg.name((MODEL, base), Anchor::Start, size, INK, &row.model);
     }
-    let component = match row.component {
-        Component::Attention => "Attention",
-        Component::Mlp => "MLP",
-        other => other.name(),
-    };
-    svg.text((COMPONENT, base), Anchor::Start, SIZE, INK, component);
-    let predictor = match row.predictor.as_str() {
-        "weight_per" => "PER of weight",
-        "gradient_per" => "PER of gradient",
-        other => other,
-    };
+    svg.text((COMPONENT, base), Anchor::Start, SIZE, INK, component(row));
     let size = (SIZE, COUNTS[0] - PREDICTOR - 36.0);
-    svg.name((PREDICTOR, base), Anchor::Start, size, INK, predictor);
+    svg.name((PREDICTOR, base), Anchor::Start, size, INK, predictor(row));
     let counts = [row.true_positives, row.false_positives, row.false_negatives, row.true_negatives];
     for (count, place) in counts.into_iter().zip(COUNTS) {
         let count = count.to_string();
@@ -161,9 +151,13 @@ fn draw_row(
         Ok(mcc) => *mcc,
         Err(reason) => {
             // No rule of the axis through the words.
-            let wide = text::width(reason, SIZE).min(REASON);
+            let reason = match reason.split_once(": ") {
+                Some((start, _)) if is_long(reason) => format!("{start}: see below"),
+                _ => reason.clone(),
+            };
+            let wide = text::width(&reason, SIZE).min(REASON);
             rect(svg, (AXIS.0 + 1.0, base - SIZE), (wide + 6.0, SIZE + 3.0), "#fff");
-            svg.name((AXIS.0 + 4.0, base), Anchor::Start, (SIZE, REASON), QUIET, reason);
+            svg.name((AXIS.0 + 4.0, base), Anchor::Start, (SIZE, REASON), QUIET, &reason);
             return;
         }
     };
@@ -184,6 +178,23 @@ fn draw_row(
     let value = text::decimals(mcc, 2);
     svg.text((VALUE, base), Anchor::End, SIZE, INK, &value);
     svg.text((P, base), Anchor::End, SIZE, INK, &text::p_value(row.p_exact));
+}
+
+fn component(row: &MccRow) -> &'static str {
+    component_name(row.component)
+}
+
+fn predictor(row: &MccRow) -> &str {
+    match row.predictor.as_str() {
+        "weight_per" => "PER of weight",
+        "gradient_per" => "PER of gradient",
+        other => other,
+    }
+}
+
+/// Whether a reason has no room in the place of a correlation.
+fn is_long(reason: &str) -> bool {
+    text::width(reason, SIZE) > REASON
 }
 
 /// The ends of an interval; one that has no width says so, as it is no statement about uncertainty.
@@ -226,9 +237,19 @@ fn notes(rows: &[MccRow]) -> Vec<String> {
                    mcc.csv, 95 % profile likelihood where a study wrote them. p: Fisher's exact test, two-sided. Layers of one model \
                    are not independent observations: the true uncertainty is larger.";
     // In full what had no room above.
-    let reasons = rows.iter().filter_map(|row| row.mcc.as_ref().err());
-    let long: BTreeSet<&String> =
-        reasons.filter(|reason| text::width(reason, SIZE) > REASON).collect();
-    let long = long.into_iter().map(|reason| format!("In full: {reason}."));
+    let mut long: Vec<(&str, &str, String)> = Vec::new();
+    for row in rows {
+        let Some(reason) = row.mcc.as_ref().err().filter(|reason| is_long(reason)) else {
+            continue;
+        };
+        let place = format!("{}, {}", component(row), predictor(row));
+        match long.iter_mut().find(|known| (known.0, known.1) == (&row.model, reason)) {
+            Some((.., places)) => *places += &format!("; {place}"),
+            None => long.push((&row.model, reason, place)),
+        }
+    }
+    let long = long.into_iter().map(|(model, reason, places)| {
+        format!("{} ({places}): {reason}.", text::shortened(model, NOTE_SIZE, 200.0))
+    });
     [meaning.to_owned(), source].into_iter().chain(long).collect()
 }

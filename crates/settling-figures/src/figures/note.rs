@@ -11,7 +11,7 @@ use settling_records::SummaryRow;
 
 use super::title;
 use crate::error::{Error, ErrorKind};
-use crate::plot::text::counted;
+use crate::plot::text::{counted, short_name};
 
 /// How many numbers the rows of a figure stand for, and how many of these are undefined.
 #[derive(Clone, Copy, Default)]
@@ -137,7 +137,10 @@ pub(crate) fn without(tables: &Tables, models: &[&str]) -> String {
     let others: Vec<&str> = all.filter(|model| !models.contains(model)).collect();
     match others.is_empty() {
         true => String::new(),
-        false => format!(" Not drawn, as there is no number: {}.", listed(others)),
+        false => {
+            let others = others.into_iter().map(short_name);
+            format!(" Not drawn, as there is no number: {}.", listed(others))
+        }
     }
 }
 
@@ -225,7 +228,7 @@ pub(crate) fn left_out(rules: &Rules) -> String {
 /// What outlined markers mean, if there are any.
 pub(crate) fn outlined(any: bool) -> &'static str {
     match any {
-        true => " Outlined: some layers have no value there, and the average is over the others.",
+        true => " Outlined: some layers have no value there, and only the others count.",
         false => "",
     }
 }

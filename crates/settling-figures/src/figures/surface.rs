@@ -7,7 +7,7 @@ use super::{component_name, phrase, title};
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::table::{Sheet, Table};
-use crate::plot::text::counted;
+use crate::plot::text::{counted, short_name};
 
 /// How much the association of early convergence with large PER owes to the choice of thresholds:
 /// the Matthews correlation over a grid of them, for one model.
@@ -90,9 +90,10 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
     let tables_of_figure: Vec<Table<'_>> = tables_of_figure.collect();
     let cka = Quantity::deciding(rules);
     let meaning = format!(
-        "{model}: Matthews correlation over layers of early convergence (the {} {} the threshold {}) \
+        "{}: Matthews correlation over layers of early convergence (the {} {} the threshold {}) \
          with large PER at the end. Frame: the thresholds of the protocol. Dashed line: the border \
          of positive correlations. White: undefined.",
+        short_name(model),
         phrase(cka),
         match rules.early.cka {
             Threshold::AtLeast(_) => "reaches",
@@ -108,7 +109,7 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
     let used = super::layer_lines::rows(tables, model, &quantities);
     let count = Count::from_layers(used.iter().copied());
     notes.push(note::source(tables, used, count));
-    let title = format!("Matthews correlation of {model} under other thresholds");
+    let title = format!("Matthews correlation of {} under other thresholds", short_name(model));
     let sheet = Sheet {
         title: &title,
         notes,

@@ -15,7 +15,7 @@ use crate::plot::palette::{self, INK, RULE};
 use crate::plot::panel::{BASELINE, LABEL_SIZE};
 use crate::plot::stroke::Stroke;
 use crate::plot::svg::{Anchor, Path, Svg};
-use crate::plot::text::counted;
+use crate::plot::text::{counted, short_name};
 
 const WIDTH: f64 = 700.0;
 const LEFT: f64 = 70.0;
@@ -92,9 +92,10 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     let note_top = BOTTOM + 50.0 + key.height();
     let undefined = used.len() - values.len();
     let source = match undefined {
-        0 => format!("{model}, step {step}."),
+        0 => format!("{}, step {step}.", short_name(model)),
         _ => format!(
-            "{model}, step {step}. Undefined and left out: {}.{}",
+            "{}, step {step}. Undefined and left out: {}.{}",
+            short_name(model),
             counted(undefined as u64, "value"),
             note::because(&reasons(&used))
         ),

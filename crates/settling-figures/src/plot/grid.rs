@@ -41,6 +41,8 @@ const NARROW_GAP: f64 = 20.0;
 const AXIS_HEIGHT: f64 = 52.0;
 /// More columns than this go into a second block of rows; fewer do if their titles would not fit.
 const MOST_COLUMNS: usize = 5;
+/// Titles wider than this are shortened where there are many columns.
+const MOST_TITLE: f64 = 300.0;
 /// Columns are not wider than this times their height.
 const WIDEST: f64 = 2.6;
 
@@ -96,6 +98,7 @@ impl Grid<'_> {
                     top: offset + row_top(row),
                     width,
                     height: self.panel_height,
+                    beside: gap / 2.0 - 1.0,
                     x: &self.x,
                     y: &column.values,
                 };
@@ -124,7 +127,8 @@ impl Grid<'_> {
     /// The layout with as many columns side by side as leave room for their titles.
     fn layout(&self) -> Layout {
         let titles = self.columns.iter().map(|column| text::width(&column.title, page::TITLE_SIZE));
-        let widest = titles.fold(0.0, f64::max);
+        // One title that fits nowhere does not take the place of all columns.
+        let widest = titles.fold(0.0, f64::max).min(MOST_TITLE);
         let most = (2..=MOST_COLUMNS).rev();
         let mut layouts = most.map(|most| self.layout_of(most));
         let fits = |layout: &Layout| layout.title_room() >= widest;

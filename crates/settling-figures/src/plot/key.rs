@@ -47,6 +47,8 @@ const SAMPLE: f64 = 30.0;
 const SAMPLE_GAP: f64 = 7.0;
 const ENTRY_GAP: f64 = 24.0;
 const LINE_HEIGHT: f64 = 20.0;
+/// Names wider than this are shortened, so that one long name leaves the others their columns.
+const MOST_LABEL: f64 = 310.0;
 const STROKE_COLOR: &str = "#444";
 
 const BAR_WIDTH: f64 = 420.0;
@@ -91,8 +93,9 @@ impl<'a> Key<'a> {
     }
 
     fn of(groups: [Vec<(Sample, &'a str)>; 2], size: f64, available: f64) -> Self {
-        let entry = |(sample, label)| {
-            let most = available - SAMPLE - SAMPLE_GAP;
+        let entry = |(sample, label): (Sample, &'a str)| {
+            let label = if label.trim().is_empty() { "(no name)" } else { label };
+            let most = (available - SAMPLE - SAMPLE_GAP).min(MOST_LABEL);
             let shown = text::width(&text::shortened(label, size, most), size);
             let width = SAMPLE + SAMPLE_GAP + shown;
             Entry { sample, label, width }

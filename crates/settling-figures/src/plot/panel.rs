@@ -68,6 +68,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) top: f64,
     pub(crate) width: f64,
     pub(crate) height: f64,
+    /// How far labels of the horizontal axis may reach beyond it on either side.
+    pub(crate) beside: f64,
     pub(crate) x: &'a Axis,
     pub(crate) y: &'a Axis,
 }
@@ -105,7 +107,8 @@ impl Panel<'_> {
                 label(svg, y, &tick.label);
             }
         }
-        let ticks = self.x.ticks();
+        let mut ticks = self.x.ticks();
+        self.drop_wide_ends(&mut ticks);
         let every = self.labels_with_room(&ticks);
         let mut index = 0;
         for tick in ticks {
@@ -117,7 +120,7 @@ impl Panel<'_> {
             svg.line((x, self.top), (x, bottom), RULE, 0.8);
             svg.line((x, bottom), (x, bottom + 4.5), INK, 0.9);
             if label_x && index % every == 0 {
-                svg.text((x, bottom + 18.0), Anchor::Middle, LABEL_SIZE, INK, &tick.label);
+                svg.text((x, bottom + 20.0), Anchor::Middle, LABEL_SIZE, INK, &tick.label);
             }
             index += 1;
         }
@@ -146,6 +149,22 @@ impl Panel<'_> {
             svg.line((left, y - 2.5), (left, y + 2.5), "#fff", 2.0);
             for side in [y - 2.5, y + 2.5] {
                 svg.line((left - 4.0, side + 2.0), (left + 4.0, side - 2.0), INK, 0.9);
+            }
+        }
+    }
+
+    /// Takes away labels that would reach into what is beside the panel, unless one is all there is.
+    fn drop_wide_ends(&self, ticks: &mut [Tick]) {
+        let mut labeled: Vec<&mut Tick> =
+            ticks.iter_mut().filter(|tick| !tick.label.is_empty()).collect();
+        if labeled.len() < 2 {
+            return;
+        }
+        for tick in &mut labeled {
+            let (x, half) = (self.x(tick.at), text::width(&tick.label, LABEL_SIZE) / 2.0);
+            let room = (self.left - self.beside, self.left + self.width + self.beside);
+            if x - half < room.0 || x + half > room.1 {
+                tick.label.clear();
             }
         }
     }

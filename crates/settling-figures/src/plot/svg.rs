@@ -109,6 +109,7 @@ impl Svg {
         fill: &str,
         name: &str,
     ) {
+        let name = if name.trim().is_empty() { "(no name)" } else { name };
         let shown = text::shortened(name, size, available);
         if shown == name {
             self.text(at, anchor, size, fill, name);

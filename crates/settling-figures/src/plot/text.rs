@@ -6,10 +6,8 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 
-/// The only font in which figures are measured and rasterized.
-pub(crate) fn font() -> &'static [u8] {
-    dejavu::sans::regular()
-}
+use crate::plot::codes;
+use crate::plot::font::font;
 
 /// `number` with this many decimals, a minus that is one, and no minus before a zero.
 pub(crate) fn decimals(number: f64, decimals: usize) -> String {
@@ -32,30 +30,26 @@ pub(crate) fn p_value(p: f64) -> String {
     if p < 5e-4 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
-/// How wide a character is that the embedded font does not have, in units of its size: more than
-/// other fonts need for ideographs and pictures.
-const ABSENT: f64 = 1.3;
-
-/// Whether the embedded font can draw `char`.
-pub(crate) fn has(char: char) -> bool {
-    let font = FontRef::new(font()).expect("the embedded font is a font");
-    font.charmap().map(char).is_some()
-}
-
 /// Whether `char` changes the order of what comes after it, be it of another text.
 pub(crate) fn reorders(char: char) -> bool {
     matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// How wide each character of `text` is in the embedded font at `size` pixels, without kerning.
+/// How wide each character of `text` is in the embedded font at `size` pixels, without kerning. One
+/// that it does not have is as wide as its [code](codes).
 fn widths(text: &str, size: f64) -> impl Iterator<Item = f64> {
     let font = FontRef::new(font()).expect("the embedded font is a font");
-    let glyphs = GlyphMetrics::new(&font, Size::new(size as f32), LocationRef::default());
-    let width = move |char| match font.charmap().map(char) {
-        Some(glyph) => f64::from(glyphs.advance_width(glyph).unwrap_or(0.0)),
-        None => ABSENT * size,
+    let width = move |char, size: f64| {
+        let glyphs = GlyphMetrics::new(&font, Size::new(size as f32), LocationRef::default());
+        let glyph = font.charmap().map(char)?;
+        Some(f64::from(glyphs.advance_width(glyph).unwrap_or(0.0)))
     };
-    text.chars().map(width)
+    text.chars().map(move |char| {
+        width(char, size).unwrap_or_else(|| {
+            let small = codes::SIZE * size;
+            codes::code(char).chars().filter_map(|one| width(one, small)).sum()
+        })
+    })
 }
 
 /// How wide `text` is in the embedded font at `size` pixels, without kerning.
@@ -89,6 +83,12 @@ pub(crate) fn shortened(text: &str, size: f64, available: f64) -> Cow<'_, str> {
     Cow::Owned(chars[..head].iter().chain(&['…']).chain(&chars[tail..]).collect())
 }
 
+/// A name as part of a sentence or a heading: of any length it leaves room for other words.
+pub(crate) fn short_name(name: &str) -> Cow<'_, str> {
+    const SIZE: f64 = 12.0;
+    if name.trim().is_empty() { "(no name)".into() } else { shortened(name, SIZE, 40.0 * SIZE) }
+}
+
 /// `text` in lines no wider than `available`, broken at spaces; a longer word is shortened.
 pub(crate) fn lines(text: &str, size: f64, available: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -111,6 +111,8 @@ mod tests {
         // DejaVu Sans has 2048 units an em; a digit advances by 1303 of them, an `l` by 569.
         assert!((width("00", 2048.0) - 2606.0).abs() < 0.01);
         assert!((width("l", 2048.0) - 569.0).abs() < 0.01);
+        // What it lacks is as wide as what stands for it.
+        assert_eq!(width("a\u{6a21}", 10.0), width("a", 10.0) + width("[6A21]", 5.0));
     }
 
     #[test]

@@ -96,7 +96,7 @@ table { border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0; }
 caption { text-align: left; padding-bottom: 0.4rem; color: #555; }
 th, td { padding: 0.15rem 0.6rem; text-align: left; border-bottom: 1px solid #ddd; }
 th { vertical-align: bottom; }
-td { white-space: nowrap; max-width: 26rem; overflow: hidden; text-overflow: ellipsis; }
+td { white-space: nowrap; max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
 td.t { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
 pre { font-size: 0.75rem; overflow-x: auto; background: #f6f6f6; padding: 0.8rem; white-space: pre-wrap; overflow-wrap: anywhere; }

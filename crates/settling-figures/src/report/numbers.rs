@@ -167,7 +167,10 @@ impl<'a> Numbers<'a> {
             vec![
                 row.model.clone(),
                 note::reached(self.tables.rules.early.cka.with_number(row.threshold)),
-                format!("{} of {}", row.settled, row.layers()),
+                match row.unknown {
+                    0 => format!("{} of {}", row.settled, row.layers()),
+                    unknown => format!("{} of {}, {unknown} unknown", row.settled, row.layers()),
+                },
                 row.half.map_or_else(dash, |half| format!("{:.2} %", 100.0 * half)),
             ]
         };
@@ -212,7 +215,9 @@ impl<'a> Numbers<'a> {
                 .collect();
             let low = known.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
             let high = known.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-            let of = |(value, model): &(f64, &str)| format!("{} ({model})", number(Some(*value)));
+            let of = |(value, model): &(f64, &str)| {
+                format!("{} ({})", number(Some(*value)), text::short_name(model))
+            };
             Some(match known.len() {
                 1 => format!("{name} {}", of(low)),
                 _ => format!("{name} {} to {}", of(low), of(high)),
