@@ -13,6 +13,11 @@ pub(crate) const LABEL_SIZE: f64 = 13.0;
 /// The distance from the middle of a line of text to its baseline, in units of its size.
 pub(crate) const BASELINE: f64 = 0.36;
 
+/// A label of the vertical axis this close to its low end is above labels of the horizontal one,
+/// which then begin no farther before the panel than this.
+const CORNER: f64 = 10.0;
+const BEFORE_CORNER: f64 = 4.0;
+
 /// The least space between two labels of the horizontal axis.
 const LABEL_GAP: f64 = 5.0;
 
@@ -108,7 +113,7 @@ impl Panel<'_> {
             }
         }
         let mut ticks = self.x.ticks();
-        self.drop_wide_ends(&mut ticks);
+        self.drop_wide_ends(&mut ticks, label_y);
         let every = self.labels_with_room(&ticks);
         let mut index = 0;
         for tick in ticks {
@@ -120,7 +125,7 @@ impl Panel<'_> {
             svg.line((x, self.top), (x, bottom), RULE, 0.8);
             svg.line((x, bottom), (x, bottom + 4.5), INK, 0.9);
             if label_x && index % every == 0 {
-                svg.text((x, bottom + 20.0), Anchor::Middle, LABEL_SIZE, INK, &tick.label);
+                svg.text((x, bottom + 18.0), Anchor::Middle, LABEL_SIZE, INK, &tick.label);
             }
             index += 1;
         }
@@ -154,15 +159,19 @@ impl Panel<'_> {
     }
 
     /// Takes away labels that would reach into what is beside the panel, unless one is all there is.
-    fn drop_wide_ends(&self, ticks: &mut [Tick]) {
+    fn drop_wide_ends(&self, ticks: &mut [Tick], label_y: bool) {
         let mut labeled: Vec<&mut Tick> =
             ticks.iter_mut().filter(|tick| !tick.label.is_empty()).collect();
         if labeled.len() < 2 {
             return;
         }
+        // A label of the other axis in the corner.
+        let low = |tick: &Tick| !tick.label.is_empty() && self.bottom() - self.y(tick.at) < CORNER;
+        let corner = label_y && self.y.ticks().iter().any(low);
+        let beside = if corner { BEFORE_CORNER } else { self.beside };
         for tick in &mut labeled {
             let (x, half) = (self.x(tick.at), text::width(&tick.label, LABEL_SIZE) / 2.0);
-            let room = (self.left - self.beside, self.left + self.width + self.beside);
+            let room = (self.left - beside, self.left + self.width + self.beside);
             if x - half < room.0 || x + half > room.1 {
                 tick.label.clear();
             }
