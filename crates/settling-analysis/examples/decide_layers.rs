@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("{}: early is CKA {} {}", first.model, rules.early.cka, rules.early.window);
     for layer in layer_variables(&records, &first.model, &rules) {
-        // `None` is a number that is not there: nothing is decided by it.
+        // An error is a number that is not there, with its reason: nothing is decided by it.
         println!(
             "{:<28} early {:?}, large rank {:?}",
             layer.site, layer.early, layer.large_weight_per

@@ -35,8 +35,8 @@ pub use layers::{LayerTrajectories, LayerVariables, layer_trajectories, layer_va
 pub use quantile::quantile;
 pub use quantity::Quantity;
 pub use rules::{
-    Average, CkaEstimator, Early, Large, PerSites, Rules, Summary, SummarySteps, Threshold, Views,
-    Window,
+    Average, CkaEstimator, Early, Large, PerSites, Rules, StepAxis, Summary, SummarySteps,
+    Threshold, Views, Window,
 };
 pub use sweep::{GridShare, MaxStatistic, Sweep, SweepGrid, SweepPoint, SweepUnit};
 pub use tables::{

@@ -76,6 +76,8 @@ impl Settling {
 pub enum Unknown {
     /// No step was measured where the rule looks.
     NotMeasured,
+    /// The rule looks at the last step alone, where a layer is at its end by definition.
+    OnlyLast,
     /// The answer depends on the value at this step, which is undefined.
     Undefined(u64),
 }
@@ -84,6 +86,7 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotMeasured => f.write_str("no step was measured where the rule looks"),
+            Self::OnlyLast => f.write_str("no step but the last was measured where the rule looks"),
             Self::Undefined(step) => write!(f, "the value at step {step} is undefined"),
         }
     }
@@ -140,8 +143,8 @@ impl Trajectory {
     /// similarities to the end.
     ///
     /// Undefined values: with [`Window::UpTo`] the answer is yes if a defined value reaches the
-    /// threshold, no if all are defined and none does, else unknown. The last point belongs to a
-    /// window that contains its step, also where it is 1 by definition.
+    /// threshold, no if all are defined and none does, else unknown. The last point is the end, and
+    /// decides nothing.
     ///
     /// # Errors
     ///
@@ -150,7 +153,8 @@ impl Trajectory {
         let steps: Vec<u64> = self.points.iter().map(|&(step, _)| step).collect();
         let decisive = &self.points[window.within(&steps)];
         if decisive.is_empty() {
-            return Err(Unknown::NotMeasured);
+            let nothing = window.named(&steps).is_empty();
+            return Err(if nothing { Unknown::NotMeasured } else { Unknown::OnlyLast });
         }
         if decisive.iter().any(|(_, value)| value.is_some_and(|value| threshold.reached_by(value)))
         {

@@ -12,7 +12,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::error::{Error, ErrorKind};
-use crate::plot::text;
+use crate::plot::{codes, font};
 
 /// A finished picture. The same records give the same bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +40,7 @@ impl Figure {
     /// The picture as a PNG of `scale` pixels per SVG unit.
     ///
     /// Text is drawn in an embedded DejaVu Sans, so that the result does not depend on the fonts of
-    /// the machine.
+    /// the machine. A character that it does not have is shown as its code point in brackets.
     ///
     /// # Errors
     ///
@@ -60,9 +60,10 @@ impl Figure {
             Error::caused(ErrorKind::Render, "the figure could not be rasterized", cause)
         };
         let mut fonts = fontdb::Database::new();
-        fonts.load_font_source(fontdb::Source::Binary(Arc::new(text::font())));
+        fonts.load_font_source(fontdb::Source::Binary(Arc::new(font::font())));
         let options = Options { fontdb: Arc::new(fonts), ..Options::default() };
-        let tree = Tree::from_str(&self.svg, &options).map_err(|error| failed(&error))?;
+        let tree = Tree::from_str(&codes::with_codes(&self.svg), &options)
+            .map_err(|error| failed(&error))?;
 
         let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);
         let sides = 1.0..=MAX_SIDE;

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Schema,
     /// A cell does not hold what its column asks for.
     Cell,
+    /// Two rows give the same number.
+    Twice,
     /// A Parquet file is cut, damaged, or not as this crate wrote it.
     Damaged,
 }

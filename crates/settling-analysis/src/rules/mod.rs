@@ -8,7 +8,7 @@ mod window;
 use serde::{Deserialize, Serialize};
 use settling_core::View;
 
-pub use summary::{Average, PerSites, Summary, SummarySteps};
+pub use summary::{Average, PerSites, StepAxis, Summary, SummarySteps};
 pub use threshold::Threshold;
 pub use views::Views;
 pub use window::Window;
@@ -62,6 +62,7 @@ impl Rules {
                 per_sites: PerSites::Layers,
                 least_gradient_per: 0.0,
                 steps: SummarySteps::All,
+                step_axis: StepAxis::BySteps,
             },
         }
     }
@@ -85,6 +86,7 @@ impl Rules {
                 per_sites: PerSites::LayersAndHeads,
                 least_gradient_per: 0.5,
                 steps: SummarySteps::Some { these: vec![0, 1000, 3000], from: 10_000 },
+                step_axis: StepAxis::BySteps,
             },
         }
     }

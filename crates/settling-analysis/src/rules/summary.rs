@@ -15,6 +15,30 @@ pub struct Summary {
     pub least_gradient_per: f64,
     /// The steps at which there is an average.
     pub steps: SummarySteps,
+    /// How figures place training steps; in a file `linear` or `logarithmic`, or left out.
+    #[serde(default, skip_serializing_if = "StepAxis::is_by_steps")]
+    pub step_axis: StepAxis,
+}
+
+/// How figures place training steps. Their axes say which it is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepAxis {
+    /// Logarithmic if the last step is at least 20 times the first one above 0, else linear.
+    #[default]
+    BySteps,
+    /// Equal distances are equal numbers of steps.
+    Linear,
+    /// Equal distances are equal ratios; step 0 has a place of its own before the others.
+    Logarithmic,
+}
+
+impl StepAxis {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_by_steps(&self) -> bool {
+        *self == Self::BySteps
+    }
 }
 
 /// An average.

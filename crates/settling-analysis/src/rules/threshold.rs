@@ -42,12 +42,18 @@ impl Threshold {
     }
 }
 
-/// Writes `>= 0.45` or `> 0.45`.
+/// `number` to twelve significant digits, as it is meant to be read: 0.1 of 0.09999999999999999.
+pub(crate) fn rounded(number: f64) -> f64 {
+    // What is written so is a number.
+    format!("{number:.11e}").parse().unwrap_or(number)
+}
+
+/// Writes `>= 0.45` or `> 0.45`, to twelve significant digits.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtLeast(threshold) => write!(f, ">= {threshold}"),
-            Self::Above(threshold) => write!(f, "> {threshold}"),
+            Self::AtLeast(threshold) => write!(f, ">= {}", rounded(*threshold)),
+            Self::Above(threshold) => write!(f, "> {}", rounded(*threshold)),
         }
     }
 }

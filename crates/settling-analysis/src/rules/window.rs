@@ -5,9 +5,13 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::threshold::rounded;
+
 /// Which steps decide whether a layer is [early](crate::Trajectory::early).
 ///
 /// A fraction is that of the last step: a step s belongs to it if `s <= fraction * last`, in f64.
+/// The last step itself never decides, whatever a window says: a layer is similar to its own end
+/// there by definition.
 ///
 /// ```
 /// use settling_analysis::Window;
@@ -17,6 +21,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(steps[Window::UpTo(0.1).within(&steps)], [0, 14_300]);
 /// assert_eq!(steps[Window::LastUpTo(0.1).within(&steps)], [14_300]);
 /// assert!(Window::Index(13).within(&steps).is_empty(), "there are four steps");
+/// // All but the last.
+/// assert_eq!(Window::UpTo(1.0).within(&steps), 0..3);
 /// ```
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,9 +41,15 @@ pub enum Window {
 
 impl Window {
     /// The places of the deciding steps among `steps`, which ascend; the last of them is the end of
-    /// training. Empty if none of them decides.
+    /// training, and decides nothing. Empty if none of them decides.
     #[must_use]
     pub fn within(self, steps: &[u64]) -> Range<usize> {
+        let Range { start, end } = self.named(steps);
+        start..end.min(steps.len().saturating_sub(1)).max(start)
+    }
+
+    /// The places of the steps that the window names, be it the last one.
+    pub(crate) fn named(self, steps: &[u64]) -> Range<usize> {
         let last = steps.last().copied().unwrap_or(0);
         let up_to =
             |fraction: f64| steps.partition_point(|&step| step as f64 <= fraction * last as f64);
@@ -69,17 +81,12 @@ impl Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UpTo(fraction) => write!(f, "within {} % of training", percent(*fraction)),
+            Self::UpTo(fraction) => write!(f, "within {} % of training", rounded(100.0 * fraction)),
             Self::LastUpTo(fraction) => {
-                write!(f, "at the last step within {} % of training", percent(*fraction))
+                write!(f, "at the last step within {} % of training", rounded(100.0 * fraction))
             }
             Self::Step(step) => write!(f, "at step {step}"),
             Self::Index(index) => write!(f, "at index {index}"),
         }
     }
-}
-
-/// A fraction in percent, without the last digits of a product: 7 of 0.07.
-fn percent(fraction: f64) -> f64 {
-    (fraction * 1e12).round() / 1e10
 }

@@ -21,7 +21,7 @@ pub struct BandRow {
     pub quantiles: Option<Quantiles>,
     /// How many layers have a value.
     pub n: usize,
-    /// How many layers were measured and have none.
+    /// How many layers have none here, of those that were measured at some step.
     pub undefined: usize,
     /// The protocol that fixed every other choice.
     pub protocol: String,
@@ -93,6 +93,7 @@ pub fn band_table(rows: &[LayerRow]) -> Vec<BandRow> {
         (&a.model, a.component, a.quantity) == (&b.model, b.component, b.quantity)
     };
     for layers in rows.chunk_by(same) {
+        let depth = layers.chunk_by(|a, b| a.layer == b.layer).count();
         let mut layers: Vec<&LayerRow> = layers.iter().collect();
         layers.sort_by_key(|row| row.step);
         for at_step in layers.chunk_by(|a, b| a.step == b.step) {
@@ -106,7 +107,7 @@ pub fn band_table(rows: &[LayerRow]) -> Vec<BandRow> {
                 step: *step,
                 quantiles: Quantiles::new(&values),
                 n: values.len(),
-                undefined: at_step.len() - values.len(),
+                undefined: depth - values.len(),
                 protocol: protocol.clone(),
             });
         }

@@ -4,7 +4,7 @@ use settling_core::{Component, Signal};
 use settling_mcc::{Contingency, Margin, Mcc};
 use settling_records::{MccRow, Record};
 
-use crate::layers::{decides, layer_variables, models, studied_steps};
+use crate::layers::{layer_variables, models, no_step, studied_steps};
 use crate::{LayerVariables, Rules};
 
 /// The paper's table: for every model (in order of appearance) and component, the Matthews
@@ -41,33 +41,35 @@ use crate::{LayerVariables, Rules};
 /// // (1 * 2 - 1 * 0) / sqrt(2 * 2 * 1 * 3) = 1 / sqrt(3).
 /// assert!((row.mcc.clone().unwrap() - 1.0 / 3_f64.sqrt()).abs() < 1e-15);
 /// ```
+///
+/// A correlation that is undefined has its reason: which layers lack which variable, and why, or
+/// that all agree in one.
 #[must_use]
 pub fn mcc_table(records: &[Record], rules: &Rules) -> Vec<MccRow> {
     let mut table = Vec::new();
     for model in models(records, rules) {
         let layers = layer_variables(records, model, rules);
-        let steps = studied_steps(records, model, rules);
-        let no_early = !decides(rules, &steps);
+        let no_step = no_step(rules, &studied_steps(records, model, rules));
         for component in Component::ALL {
             let layers: Vec<_> =
                 layers.iter().filter(|layer| layer.site.component == component).collect();
-            for predictor in ["weight_per", "gradient_per"] {
-                let large = |layer: &LayerVariables| match predictor {
-                    "weight_per" => layer.large_weight_per,
-                    _ => layer.large_gradient_per,
-                };
-                let pairs = layers.iter().filter_map(|layer| Some((large(layer)?, layer.early?)));
+            for predictor in PREDICTORS {
+                let pairs = layers.iter().filter_map(|layer| {
+                    Some((predictor.of(layer).clone().ok()?, layer.early.clone().ok()?))
+                });
                 let counts: Contingency = pairs.collect();
                 let missing = layers.len() as u128 - counts.total();
                 let mcc = match (missing, counts.mcc()) {
                     (0, Mcc::Value(value)) => Ok(value),
                     (0, Mcc::Undefined(margin)) => Err(undefined(margin).to_owned()),
-                    _ if no_early => Err(no_step(rules, &steps)),
                     // A table over the other layers would hide that something was not measured.
-                    (missing, _) => Err(format!(
-                        "{missing} of {} layers have an undefined variable",
-                        layers.len()
-                    )),
+                    (missing, _) => Err(no_step.clone().unwrap_or_else(|| {
+                        format!(
+                            "{missing} of {} layers have an undefined variable: {}",
+                            layers.len(),
+                            lacking(&layers, predictor)
+                        )
+                    })),
                 };
                 let view = rules.views.of(component, Signal::Weight);
                 let cells = [
@@ -76,7 +78,7 @@ pub fn mcc_table(records: &[Record], rules: &Rules) -> Vec<MccRow> {
                     counts.false_negatives,
                     counts.true_negatives,
                 ];
-                let mut row = MccRow::new(model, component, view, predictor, cells);
+                let mut row = MccRow::new(model, component, view, predictor.name, cells);
                 row.interval = mcc.is_ok().then(|| counts.profile_interval(INTERVAL_LEVEL));
                 row.mcc = mcc;
                 row.p_exact = counts.fisher_exact().two_sided;
@@ -90,13 +92,70 @@ pub fn mcc_table(records: &[Record], rules: &Rules) -> Vec<MccRow> {
 
 const INTERVAL_LEVEL: f64 = 0.95;
 
-/// Why nothing is known about early convergence.
-fn no_step(rules: &Rules, steps: &[u64]) -> String {
-    let window = rules.early.window;
-    match window.within(steps).is_empty() {
-        true => format!("no step was studied {window}"),
-        false => format!("no step but the last was studied {window}"),
+/// A variable that is related to early convergence.
+#[derive(Clone, Copy)]
+struct Predictor {
+    name: &'static str,
+    words: &'static str,
+    of: fn(&LayerVariables) -> &Result<bool, String>,
+}
+
+const PREDICTORS: [Predictor; 2] = [
+    Predictor {
+        name: "weight_per",
+        words: "large PER of the weight",
+        of: |layer| &layer.large_weight_per,
+    },
+    Predictor {
+        name: "gradient_per",
+        words: "large PER of the gradient",
+        of: |layer| &layer.large_gradient_per,
+    },
+];
+
+impl Predictor {
+    fn of(self, layer: &LayerVariables) -> &Result<bool, String> {
+        (self.of)(layer)
     }
+}
+
+/// More different reasons than this are counted, not told.
+const MOST_REASONS: usize = 3;
+
+/// Which variables of which layers are not known, and why.
+fn lacking(layers: &[&LayerVariables], predictor: Predictor) -> String {
+    let mut groups: Vec<((&str, &str), Vec<usize>)> = Vec::new();
+    for layer in layers {
+        let early = ("early convergence", &layer.early);
+        for (words, variable) in [early, (predictor.words, predictor.of(layer))] {
+            let Err(reason) = variable else { continue };
+            let key = (words, reason.as_str());
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, of)) => of.push(layer.site.layer),
+                None => groups.push((key, vec![layer.site.layer])),
+            }
+        }
+    }
+    let told = groups
+        .iter()
+        .take(MOST_REASONS)
+        .map(|((words, reason), layers)| format!("{words} of {} ({reason})", numbered(layers)));
+    let mut told = told.collect::<Vec<_>>().join("; ");
+    if let Some(more @ 1..) = groups.len().checked_sub(MOST_REASONS) {
+        told += &format!("; and {more} more");
+    }
+    told
+}
+
+/// `layer 3`, or `layers 0 to 3, 7`: numbers that ascend.
+fn numbered(layers: &[usize]) -> String {
+    let runs = layers.chunk_by(|a, b| a + 1 == *b).map(|run| match run {
+        [one] => one.to_string(),
+        [first, second] => format!("{first}, {second}"),
+        run => format!("{} to {}", run[0], run[run.len() - 1]),
+    });
+    let runs = runs.collect::<Vec<_>>().join(", ");
+    format!("{} {runs}", if layers.len() == 1 { "layer" } else { "layers" })
 }
 
 /// How many rows of an [`mcc_table`] say something.
@@ -127,7 +186,8 @@ impl MccCounts {
     }
 }
 
-fn undefined(margin: Margin) -> &'static str {
+/// Why a table has no correlation.
+pub(crate) fn undefined(margin: Margin) -> &'static str {
     match margin {
         Margin::Total => "no layers",
         Margin::Predicted => "no layer has a large PER",

@@ -3,12 +3,13 @@
 use settling_core::{Signal, Site, Step};
 use settling_records::{Record, SettlingRow};
 
-use crate::layers::{layer_trajectories, models};
-use crate::{Crossing, LayerTrajectories, Rules, Settling, Threshold, Unknown, quantile};
+use crate::layers::{Part, layer_trajectories, models};
+use crate::{Crossing, LayerTrajectories, Rules, Settling, Threshold, quantile};
 
 /// What a row without a settling step gives as the reason.
 const ONLY_LAST: &str = "no step but the last reaches it";
 const NEVER: &str = "the last step does not reach it";
+const ONE_STEP: &str = "only one step was studied";
 
 /// Looked at beside the protocol's own: half-way, and what is commonly called similar and nearly
 /// the same.
@@ -21,7 +22,8 @@ const MORE_THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.9];
 /// The thresholds are that of the protocol's [early convergence](Rules::early), 0.5, 0.8 and 0.9,
 /// ascending, each compared as the early one is (`>=` or `>`). The last checkpoint is similar to
 /// itself by definition: a layer of which it alone reaches a threshold has no settling step, with
-/// the reason. The true settling step is later than the measured step before, and at most this one.
+/// the reason. So has a layer whose answer depends on an undefined value, and every layer of a model
+/// of which one step alone was studied. The true settling step is later than the measured step before, and at most this one.
 ///
 /// ```
 /// use settling_analysis::{Rules, settling_table};
@@ -74,7 +76,8 @@ pub enum SettlingState {
     },
     /// It is not settled before the last step.
     Not,
-    /// The answer depends on a value that is undefined, or nothing was measured.
+    /// The answer depends on a value that is undefined or was not measured, or one step alone was
+    /// studied.
     Unknown,
 }
 
@@ -91,7 +94,7 @@ impl SettlingState {
     /// };
     /// let not = row("the last step does not reach it");
     /// assert_eq!(SettlingState::from_row(&not), SettlingState::Not);
-    /// let unknown = row("CKA at step 8 is undefined");
+    /// let unknown = row("CKA at step 8 is undefined: zero variance");
     /// assert_eq!(SettlingState::from_row(&unknown), SettlingState::Unknown);
     /// ```
     #[must_use]
@@ -116,7 +119,7 @@ pub struct SettledRow {
     pub settled: usize,
     /// Layers that are not.
     pub not: usize,
-    /// Layers whose answer depends on an undefined value.
+    /// Layers of which it is [not known](SettlingState::Unknown).
     pub unknown: usize,
     /// The share of training by which half of the settled layers are: the median of their shares.
     pub half: Option<f64>,
@@ -191,6 +194,9 @@ fn thresholds(early: Threshold) -> Vec<Threshold> {
 }
 
 fn settled(layer: &LayerTrajectories, threshold: Threshold) -> Result<(Step, f64), String> {
+    if layer.cka.points().len() == 1 && layer.is_measured(Part::Cka) {
+        return Err(ONE_STEP.to_owned());
+    }
     match layer.cka.settling(threshold, Crossing::Measured) {
         Ok(Settling::At(step)) => {
             let last = layer.cka.points().last().map_or(step, |&(last, _)| last as f64);
@@ -199,8 +205,7 @@ fn settled(layer: &LayerTrajectories, threshold: Threshold) -> Result<(Step, f64
         }
         Ok(Settling::OnlyLast) => Err(ONLY_LAST.to_owned()),
         Ok(Settling::Never) => Err(NEVER.to_owned()),
-        Err(Unknown::Undefined(step)) => Err(format!("CKA at step {step} is undefined")),
-        Err(unknown) => Err(unknown.to_string()),
+        Err(unknown) => Err(layer.why(Part::Cka, unknown)),
     }
 }
 
@@ -258,7 +263,8 @@ mod tests {
             })
             .collect();
         let [only, never] = ["no step but the last reaches it", "the last step does not reach it"];
-        let [at_4, at_8] = ["CKA at step 4 is undefined", "CKA at step 8 is undefined"];
+        let [at_4, at_8] =
+            ["CKA at step 4 is undefined: constant", "CKA at step 8 is undefined: constant"];
         let expected = [
             (0, 0.45, "4 0.5"),
             (0, 0.5, "4 0.5"),

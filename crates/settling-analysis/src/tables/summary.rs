@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Component, Signal, Site, Step};
+use settling_core::{Component, Signal, Step};
 use settling_records::{Record, SummaryRow};
 
 use crate::layers::models;
@@ -16,8 +16,10 @@ use crate::{Average, PerSites, Quantity, Rules};
 /// `floor`), one for the PER of the weights and one for that of the gradients. The records of other
 /// protocols are ignored.
 ///
-/// An undefined value is counted and not averaged. Steps that the protocol does not show are left
-/// out, and averages of gradients' PERs that are not above its least.
+/// An undefined value is counted and not averaged; and so is that of a site which was measured at
+/// another step and not at this one, so that the count says where an average is over fewer. Steps
+/// that the protocol does not show are left out, and averages of gradients' PERs that are not above
+/// its least.
 ///
 /// ```
 /// use settling_analysis::{Average, Rules, summary_table};
@@ -41,6 +43,7 @@ use crate::{Average, PerSites, Quantity, Rules};
 pub fn summary_table(records: &[Record], rules: &Rules) -> Vec<SummaryRow> {
     let models = models(records, rules);
     let mut points: BTreeMap<Key, Point<'_>> = BTreeMap::new();
+    let mut sites: BTreeMap<Line, Sites> = BTreeMap::new();
     for record in records.iter().filter(|record| record.protocol == rules.protocol) {
         let Record { site, signal, step, .. } = record;
         let Some(line) = line(record, rules) else { continue };
@@ -49,18 +52,23 @@ pub fn summary_table(records: &[Record], rules: &Rules) -> Vec<SummaryRow> {
             continue;
         }
         let model = models.iter().position(|&model| model == record.model);
-        let key = (model, site.component, *signal, line, *step);
-        let point = points.entry(key).or_default();
+        let line = (model, site.component, *signal, line);
+        let point = points.entry((line, *step)).or_default();
         point.estimators.insert(&record.estimator);
         let value = record.value.as_ref().ok().copied();
-        point.layers.entry(site.layer).or_default().push((*site, value));
+        // Neither of two is taken: a sum of both would count the site twice.
+        let values = &mut point.values;
+        values.entry((site.layer, site.head)).and_modify(|value| *value = None).or_insert(value);
+        sites.entry(line).or_default().entry(site.layer).or_default().insert(site.head);
     }
-    let row = |((model, component, signal, _, step), point): (Key, Point<'_>)| {
-        let values: Vec<Option<f64>> = point
-            .layers
-            .into_values()
-            .flat_map(|values| of_layer(values, rules.summary.per_sites))
-            .collect();
+    let row = |((line, step), point): (Key, Point<'_>)| {
+        let (model, component, signal, _) = line;
+        let layer = |(&layer, heads): (&usize, &BTreeSet<Option<usize>>)| {
+            let value =
+                |&head: &Option<usize>| (head, point.values.get(&(layer, head)).copied().flatten());
+            of_layer(heads.iter().map(value).collect(), rules.summary.per_sites)
+        };
+        let values: Vec<Option<f64>> = sites[&line].iter().flat_map(layer).collect();
         let defined: Vec<f64> = values.iter().copied().flatten().collect();
         let (n, undefined) = (defined.len(), values.len() - defined.len());
         let value = average(defined, rules.summary.average);
@@ -69,7 +77,7 @@ pub fn summary_table(records: &[Record], rules: &Rules) -> Vec<SummaryRow> {
             return None;
         }
         let metric = if signal == Signal::Activation { "cka" } else { "per" };
-        let estimators: Vec<&str> = point.estimators.into_iter().collect();
+        let estimators: Vec<&str> = point.estimators.iter().copied().collect();
         let mut row = SummaryRow::new(models[model?], component, signal, metric, step);
         row.estimator = estimators.join("+");
         (row.value, row.n, row.undefined) = (value, n as u64, undefined as u64);
@@ -80,14 +88,20 @@ pub fn summary_table(records: &[Record], rules: &Rules) -> Vec<SummaryRow> {
     points.into_iter().filter_map(row).collect()
 }
 
-/// Model by its place, component, signal, line of the figure, step: in the order of the rows.
-type Key = (Option<usize>, Component, Signal, usize, Step);
+/// Model by its place, component, signal, line of the figure.
+type Line = (Option<usize>, Component, Signal, usize);
+
+/// A line and a step: in the order of the rows.
+type Key = (Line, Step);
+
+/// The layers of a line, and the heads of each; `None` is the layer itself.
+type Sites = BTreeMap<usize, BTreeSet<Option<usize>>>;
 
 /// What is averaged into one row.
 #[derive(Default)]
 struct Point<'a> {
-    /// Values by layer: of its own, and of its heads.
-    layers: BTreeMap<usize, Vec<(Site, Option<f64>)>>,
+    /// By layer and head.
+    values: BTreeMap<(usize, Option<usize>), Option<f64>>,
     /// How they were estimated; for PERs what they are over, which may differ between layers and
     /// heads.
     estimators: BTreeSet<&'a str>,
@@ -108,9 +122,9 @@ fn line(record: &Record, rules: &Rules) -> Option<usize> {
 }
 
 /// What a layer contributes.
-fn of_layer(values: Vec<(Site, Option<f64>)>, sites: PerSites) -> Vec<Option<f64>> {
+fn of_layer(values: Vec<(Option<usize>, Option<f64>)>, sites: PerSites) -> Vec<Option<f64>> {
     let of = |heads: bool| {
-        let values = values.iter().filter(|(site, _)| site.head.is_some() == heads);
+        let values = values.iter().filter(|(head, _)| head.is_some() == heads);
         values.map(|(_, value)| *value).collect::<Vec<_>>()
     };
     match (sites, of(true)) {
@@ -140,6 +154,8 @@ fn average(mut values: Vec<f64>, average: Average) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use settling_core::Site;
+
     use super::*;
     use crate::SummarySteps;
 

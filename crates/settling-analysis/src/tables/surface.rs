@@ -1,12 +1,16 @@
 //! Records -> Matthews correlations over a grid of thresholds.
 
+use std::cmp::Reverse;
+
 use settling_core::Component;
+use settling_mcc::Mcc;
 use settling_records::Record;
 
-use crate::layers::{models, studied_steps};
+use super::mcc::undefined;
+use crate::layers::{Part, models, studied_steps};
 use crate::{
     GridShare, LayerTrajectories, Quantity, Rules, Sweep, SweepGrid, SweepUnit, Threshold,
-    Trajectory, Window, layer_trajectories, share_of_largest,
+    Trajectory, Unknown, Window, layer_trajectories, share_of_largest,
 };
 
 /// How much the association of early convergence with a large PER owes to the choice of thresholds:
@@ -36,6 +40,8 @@ pub struct Surface {
     /// The correlation at every point, by `reach`, then by `size`; `None` where it is undefined.
     /// Or why there is no table: one over some of the layers would hide that others lack a number.
     pub mcc: Result<Vec<Option<f64>>, String>,
+    /// Why it is undefined, and at how many points: the commonest reason first.
+    pub undefined: Vec<(String, usize)>,
     /// The part of the grid on which the correlation is above 0, where there is one.
     pub positive: Option<GridShare>,
     /// The protocol that fixed every other choice.
@@ -100,12 +106,14 @@ pub fn surface_table(records: &[Record], rules: &Rules) -> Vec<Surface> {
                 };
                 let unit = if predictor == Quantity::WeightPer { Some(1.0) } else { largest };
                 let sweep = units(&layers, predictor).and_then(|units| {
-                    let unit = unit.ok_or_else(|| "no layer has a PER at the end".to_owned())?;
+                    let unit = unit.ok_or("no layer has a PER at the end")?;
                     let per = |size: &Threshold| size.with_number(size.number() * unit);
                     let size = size.iter().map(per).collect();
                     let grid = SweepGrid { reach: reach.clone(), window: vec![window], size };
                     Sweep::new(&units, &grid).map_err(|error| error.to_string())
                 });
+                let undefined =
+                    sweep.as_ref().map_or_else(|_| Vec::new(), |sweep| reasons(sweep, &layers));
                 let positive = sweep.as_ref().ok().map(|sweep| sweep.share(|mcc| mcc > 0.0));
                 let mcc =
                     sweep.map(|sweep| sweep.points().iter().map(crate::SweepPoint::mcc).collect());
@@ -118,6 +126,7 @@ pub fn surface_table(records: &[Record], rules: &Rules) -> Vec<Surface> {
                     size,
                     own: (own_reach, own_size),
                     mcc,
+                    undefined,
                     positive,
                     protocol: rules.protocol.clone(),
                 });
@@ -148,22 +157,55 @@ fn grid(percent: impl Iterator<Item = u32>, own: Threshold) -> (Vec<Threshold>, 
     (numbers.into_iter().map(|number| own.with_number(number)).collect(), place)
 }
 
+/// Why points of a sweep over `layers` have no correlation.
+fn reasons(sweep: &Sweep, layers: &[&LayerTrajectories]) -> Vec<(String, usize)> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for point in sweep.points() {
+        let reason = match point.table {
+            Ok(table) => match table.mcc() {
+                Mcc::Value(_) => continue,
+                Mcc::Undefined(margin) => undefined(margin).to_owned(),
+            },
+            Err(unknown) => {
+                let of = layers
+                    .iter()
+                    .find(|layer| layer.cka.early(point.window, point.reach) == Err(unknown));
+                of.map_or_else(
+                    || unknown.to_string(),
+                    |layer| {
+                        format!("layer {}: {}", layer.site.layer, layer.why(Part::Cka, unknown))
+                    },
+                )
+            }
+        };
+        match counts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, points)) => *points += 1,
+            None => counts.push((reason, 1)),
+        }
+    }
+    counts.sort_by_key(|&(_, points)| Reverse(points));
+    counts
+}
+
 /// Every layer with its CKA and its PER at the end, or why one lacks them.
 fn units(layers: &[&LayerTrajectories], predictor: Quantity) -> Result<Vec<SweepUnit>, String> {
-    let size = |layer: &LayerTrajectories| match predictor {
-        Quantity::WeightPer => layer.weight_per.last().ok(),
-        _ => layer.gradient_per.last().ok(),
-    };
+    let part = Part::of(predictor);
+    let size = |layer: &LayerTrajectories| layer.part(part).last();
     let measured = |trajectory: &Trajectory| trajectory.points().iter().any(|(_, v)| v.is_some());
-    if layers.iter().all(|layer| !measured(&layer.cka) && size(layer).is_none()) {
+    if layers.iter().all(|layer| !measured(&layer.cka) && size(layer).is_err()) {
         return Err("no data".to_owned());
     }
-    if layers.iter().any(|layer| !measured(&layer.cka)) {
-        return Err("a layer has no CKA".to_owned());
+    if let Some(layer) = layers.iter().find(|layer| !measured(&layer.cka)) {
+        let last = layer.cka.points().last().map_or(0, |&(step, _)| step);
+        let why = layer.why(Part::Cka, Unknown::Undefined(last));
+        return Err(format!("a layer has no CKA (layer {}: {why})", layer.site.layer));
     }
     let unit = |layer: &&LayerTrajectories| {
-        Some(SweepUnit { trajectory: layer.cka.clone(), size: size(layer)? })
+        let size = size(layer).map_err(|unknown| {
+            let why = layer.why(part, unknown);
+            format!("a layer has no PER at the end (layer {}: {why})", layer.site.layer)
+        })?;
+        Ok(SweepUnit { trajectory: layer.cka.clone(), size })
     };
-    let units: Option<_> = layers.iter().map(unit).collect();
-    units.ok_or_else(|| "a layer has no PER at the end".to_owned())
+    layers.iter().map(unit).collect()
 }

@@ -51,8 +51,14 @@ fn a_window_that_ends_at_a_step_contains_it() {
     let cka = trajectory(&[(0, Some(0.1)), (10, Some(0.9)), (100, Some(1.0))]);
     assert_eq!(cka.early(Window::UpTo(0.1), REACHED), Ok(true));
     assert_eq!(cka.early(Window::UpTo(0.099), REACHED), Ok(false));
-    // The last point is a point like others.
-    assert_eq!(cka.early(Window::UpTo(1.0), Threshold::AtLeast(1.0)), Ok(true));
+    // The last point is the end: what it reaches by definition is not early.
+    assert_eq!(cka.early(Window::UpTo(1.0), Threshold::AtLeast(0.95)), Ok(false));
+    assert_eq!(cka.early(Window::LastUpTo(1.0), REACHED), Err(Unknown::OnlyLast));
+    assert_eq!(cka.early(Window::Step(100), REACHED), Err(Unknown::OnlyLast));
+    assert_eq!(
+        trajectory(&[(0, Some(1.0))]).early(Window::UpTo(0.1), REACHED),
+        Err(Unknown::OnlyLast)
+    );
 }
 
 #[test]
@@ -120,8 +126,8 @@ fn a_definition_without_an_answer_is_counted_and_left_out() {
     };
     let sweep = Sweep::new(&units, &grid).unwrap();
     let found: Vec<_> = sweep.points().iter().map(|point| point.table.err()).collect();
-    assert_eq!(found, [Some(Unknown::Undefined(10)), None, Some(Unknown::NotMeasured)]);
-    // At step 100 every layer is at its end, which leaves nothing to correlate with.
+    assert_eq!(found, [Unknown::Undefined(10), Unknown::OnlyLast, Unknown::NotMeasured].map(Some));
+    // At step 100 every layer is at its end, which decides nothing.
     let share = sweep.share(|_| true);
     assert_eq!((share.holds, share.undefined, share.points), (0, 3, 3));
     assert_eq!(sweep.max_statistic(&Default::default()).unwrap_err().kind(), ErrorKind::Undefined);

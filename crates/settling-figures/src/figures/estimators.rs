@@ -4,7 +4,7 @@ use settling_analysis::{Quantity, Tables};
 use settling_core::Component;
 
 use super::COMPONENTS;
-use super::main::{models_of, partial, points, rows};
+use super::main::{any_partial, models_of, partial, points, rows};
 use super::note::{self, Count};
 use crate::error::Error;
 use crate::figure::Figure;
@@ -59,11 +59,11 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
     let all = ESTIMATORS.map(|(estimator, _)| estimator);
     let count = Count::from_averages(all.iter().flat_map(|&estimator| rows(tables, estimator)));
     let records = note::records(tables);
-    count.check("the figure of estimators", &all, records, &tables.rules)?;
+    count.check("the figure of estimators", &all, records, &tables.rules, &tables.layers)?;
     let models = models_of(tables, &all);
     // What was not recorded is not in the key.
     let recorded =
-        ESTIMATORS.iter().filter(|(estimator, _)| rows(tables, *estimator).next().is_some());
+        ESTIMATORS.iter().filter(|(of, _)| rows(tables, *of).any(|row| row.value.is_some()));
     let (estimators, names): (Vec<Quantity>, Vec<&str>) = recorded.copied().unzip();
 
     let panel = |model: &str, component| -> Vec<Mark> {
@@ -86,16 +86,16 @@ pub fn estimator_figure(tables: &Tables) -> Result<Figure, Error> {
         "CKA with the last checkpoint. {} The floor depends on the number of observations and on \
          how many directions the features use, not on how similar they are.{}",
         note::averages(&tables.rules),
-        note::outlined(all.iter().flat_map(|&estimator| rows(tables, estimator)))
+        note::outlined(any_partial(all.iter().flat_map(|&estimator| rows(tables, estimator))))
     );
-    let layers = tables.layers.iter().filter(|row| estimators.contains(&row.quantity));
     let training = Training {
         title: "Biased and debiased CKA, and the floor of the biased one",
-        notes: vec![meaning, note::source(tables, layers, count)],
+        notes: vec![meaning, note::source_of_averages(tables, &all, count, &models)],
         series: &names,
         key: Key::new(&names, &[], LABEL_SIZE, page::WIDTH - 28.0),
         rows: &COMPONENTS,
         columns: models.iter().map(column).collect(),
+        step_axis: tables.rules.summary.step_axis,
         shared_values: true,
     };
     Ok(Figure::new(training.draw()))

@@ -45,9 +45,13 @@ pub struct HeatMap<'a> {
 /// A table is about this wide, and cells are square.
 const SIDE: f64 = 560.0;
 
-/// Draws a table of similarities. The color runs from 0 (dark) to 1 (light) and no further: the
-/// debiased CKA of unrelated features may be below 0, and has the color of 0. Cells have their
-/// number in them where there is room; a cell without a value is left white, with a dash where
+/// Numbers below 0 are noise of an estimate down to here.
+const NOISE: f64 = -0.1;
+
+/// Draws a table of similarities. The color runs from 0 (dark) to 1, or the largest value if that
+/// is larger (light). The debiased CKA of unrelated features may be a little below 0, and has the
+/// color of 0; if a value is below -0.1, colors run from blue (negative) by gray (0) to red
+/// (positive) instead, as far to one side as to the other. Cells have their number in them where there is room; a cell without a value is left white, with a dash where
 /// there is room for one.
 ///
 /// # Errors
@@ -72,6 +76,10 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, Error> {
         return Err(Error::new(ErrorKind::InvalidRecords, message));
     }
 
+    let values = || map.values.iter().copied().flatten();
+    let (least, most) = (values().fold(0.0, f64::min), values().fold(1.0, f64::max));
+    let signed = least < NOISE;
+    let most = if signed { most.max(-least) } else { most };
     let cell = (SIDE / rows.max(columns) as f64).clamp(10.0, 56.0);
     let sheet = Sheet {
         title: map.title,
@@ -89,8 +97,9 @@ pub fn heat_map(map: &HeatMap<'_>) -> Result<Figure, Error> {
         across: 1,
         least_width: 394.0,
         size: (cell * columns as f64, cell),
-        range: (0.0, 1.0),
-        signed: false,
+        range: (if signed { -most } else { 0.0 }, most),
+        signed,
+        border: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

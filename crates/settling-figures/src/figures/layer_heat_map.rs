@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::figure::Figure;
 use crate::plot::axis::count_label;
 use crate::plot::table::{Sheet, Table};
+use crate::plot::text::short_name;
 
 /// One number of every layer of `model` at every checkpoint, as colors: layers from the bottom up,
 /// checkpoints from left to right, Attention beside MLP.
@@ -48,7 +49,7 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
     let count = Count::from_layers(used.iter().copied());
     let records = tables.model(model).map_or(0, |row| row.records);
     let figure = format!("the heat map of the layers of `{model}`");
-    count.check(&figure, &[quantity], records, &tables.rules)?;
+    count.check(&figure, &[quantity], records, &tables.rules, used.iter().copied())?;
     let steps: BTreeSet<Step> = used.iter().map(|row| row.step).collect();
     let depth = used.iter().map(|row| row.layer + 1).max().unwrap_or(1);
 
@@ -79,27 +80,34 @@ pub fn layer_heat_map(tables: &Tables, model: &str, quantity: Quantity) -> Resul
         columns: &columns,
         values,
         framed: None,
-        absent: "no data",
+        absent: "",
     };
-    let title = format!("{} of the layers of {model} over training", title(quantity));
+    let title = format!("{} of the layers of {} over training", title(quantity), short_name(model));
     let meaning = match quantity {
         Quantity::WeightPer | Quantity::GradientPer => {
             note::per(used.iter().map(|row| (row.quantity, row.estimator.as_str())))
         }
         cka => format!("The {} with the last checkpoint.", phrase(cka)),
     };
+    let mut notes = vec![
+        format!("{}. {meaning} {scale}", short_name(model)),
+        note::source(tables, used.iter().copied(), count),
+    ];
+    // A component without a number leaves its place to the other.
+    let mut shown = vec![table(COMPONENTS[0], &attention), table(COMPONENTS[1], &mlp)];
+    shown.retain(|table| table.values.iter().any(Option::is_some));
+    let absent = COMPONENTS.iter().filter(|name| shown.iter().all(|one| one.title != **name));
+    notes.extend(absent.map(|name| format!("Not drawn, as there is no number: {name}.")));
     let sheet = Sheet {
         title: &title,
-        notes: vec![
-            format!("{model}. {meaning} {scale}"),
-            note::source(tables, used.iter().copied(), count),
-        ],
-        tables: vec![table(COMPONENTS[0], &attention), table(COMPONENTS[1], &mlp)],
-        across: 2,
+        notes,
+        across: shown.len(),
+        tables: shown,
         least_width: 0.0,
         size: (385.0, (280.0 / depth as f64).clamp(7.0, 30.0)),
         range,
         signed: false,
+        border: false,
     };
     Ok(Figure::new(sheet.draw()))
 }

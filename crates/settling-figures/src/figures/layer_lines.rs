@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use settling_analysis::{LayerRow, Quantity, Tables};
-use settling_core::Component;
+use settling_core::{Component, Step};
 
 use super::note::{self, Count};
 use super::{COMPONENTS, title};
@@ -12,6 +12,7 @@ use crate::figure::Figure;
 use crate::plot::key::Key;
 use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
+use crate::plot::text::short_name;
 use crate::plot::training::{Column, Training};
 
 /// The layers of one model over training, one line each, from the first (dark) to the last (light):
@@ -19,7 +20,7 @@ use crate::plot::training::{Column, Training};
 ///
 /// Two rows (Attention, MLP) of three columns. A point is a row of [`Tables::layers`] of `model`:
 /// the CKA is that by which the protocol decides, and the title names its estimator. A line is
-/// interrupted where the layer has no defined value; the note counts the undefined values.
+/// interrupted where the layer has no defined value and others have one; the note counts the undefined values.
 ///
 /// # Errors
 ///
@@ -50,23 +51,30 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
     let count = Count::from_layers(used.iter().copied());
     let records = tables.model(model).map_or(0, |row| row.records);
     let figure = format!("the figure of the layers of `{model}`");
-    count.check(&figure, &quantities, records, &tables.rules)?;
-    let depths: BTreeSet<usize> = used.iter().map(|row| row.layer).collect();
+    count.check(&figure, &quantities, records, &tables.rules, used.iter().copied())?;
+    // A layer without any number has no line, and no place in the key.
+    let depths: BTreeSet<usize> =
+        used.iter().filter(|row| row.value.is_ok()).map(|row| row.layer).collect();
     let depths: Vec<usize> = depths.into_iter().collect();
     let names: Vec<String> = depths.iter().map(|layer| format!("layer {layer}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let numbers: Vec<&str> = names.iter().map(|name| &name["layer ".len()..]).collect();
 
     let panel = |component, quantity| -> Vec<Mark> {
-        let mut lines: BTreeMap<usize, Vec<(f64, Option<f64>)>> = BTreeMap::new();
-        for row in used.iter().filter(|row| (row.component, row.quantity) == (component, quantity))
-        {
-            let point = (row.step.0 as f64, row.value.as_ref().ok().copied());
-            lines.entry(row.layer).or_default().push(point);
+        let of_panel =
+            || used.iter().filter(|row| (row.component, row.quantity) == (component, quantity));
+        let steps: BTreeSet<Step> = of_panel().map(|row| row.step).collect();
+        let mut lines: BTreeMap<usize, BTreeMap<Step, f64>> = BTreeMap::new();
+        for row in of_panel() {
+            if let Ok(value) = row.value {
+                lines.entry(row.layer).or_default().insert(row.step, value);
+            }
         }
-        let line = |(layer, points): (usize, Vec<(f64, Option<f64>)>)| {
-            let series = depths.binary_search(&layer).unwrap_or_default();
-            Mark::Curve { series, stroke: Stroke::Thin, points }
+        // A step that other layers have and this one lacks interrupts its line.
+        let line = |(layer, values): (usize, BTreeMap<Step, f64>)| {
+            let series = depths.binary_search(&layer).expect("a layer with a number");
+            let point = |step: &Step| (step.0 as f64, values.get(step).copied());
+            Mark::Curve { series, stroke: Stroke::Thin, points: steps.iter().map(point).collect() }
         };
         lines.into_iter().map(line).collect()
     };
@@ -77,10 +85,11 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
     };
     let estimators = used.iter().map(|row| (row.quantity, row.estimator.as_str()));
     let meaning = format!(
-        "{model}. CKA: similarity of the activations to those of the last checkpoint. {}",
+        "{}. CKA: similarity of the activations to those of the last checkpoint. {}",
+        short_name(model),
         note::per(estimators)
     );
-    let title = format!("The layers of {model} over training");
+    let title = format!("The layers of {} over training", short_name(model));
     let training = Training {
         title: &title,
         notes: vec![meaning, note::source(tables, used.iter().copied(), count)],
@@ -88,6 +97,7 @@ pub fn layer_lines(tables: &Tables, model: &str) -> Result<Figure, Error> {
         key: Key::bar("Layer", &numbers, LABEL_SIZE),
         rows: &COMPONENTS,
         columns: quantities.into_iter().map(column).collect(),
+        step_axis: tables.rules.summary.step_axis,
         shared_values: false,
     };
     Ok(Figure::new(training.draw()))

@@ -29,7 +29,9 @@ use crate::plot::training::{Column, Training};
 ///
 /// The models keep the order in which the records name them first. A line is interrupted at a step
 /// where no layer has a defined value, and its marker is outlined where only some have: the average
-/// is over fewer layers there. The note below the figure counts the undefined values.
+/// is over fewer layers than elsewhere. What has no number at all, a model, a row or a column, is not
+/// drawn and named in the note below the figure, which counts the undefined values and says why they
+/// are.
 ///
 /// # Errors
 ///
@@ -65,8 +67,14 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
         (Quantity::GradientPer, Stroke::Solid),
     ];
     let count = Count::from_averages(&tables.summary);
-    count.check("the main figure", &lines.map(|line| line.0), note::records(tables), rules)?;
-    let models = models_of(tables, &Quantity::ALL);
+    count.check(
+        "the main figure",
+        &lines.map(|line| line.0),
+        note::records(tables),
+        rules,
+        &tables.layers,
+    )?;
+    let models = models_of(tables, &lines.map(|line| line.0));
     let panel = |component, lines: &[(Quantity, Stroke)]| -> Vec<Mark> {
         let mut marks = Vec::new();
         // The background first.
@@ -75,10 +83,12 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
         }
         marks
     };
-    let drawn = |quantity| rows(tables, quantity).next().is_some();
+    let drawn = |quantity| rows(tables, quantity).any(|row| row.value.is_some());
     let similarity: Vec<_> = lines[..3].iter().copied().filter(|line| drawn(line.0)).collect();
     let strokes = similarity.iter().map(|&(cka, stroke)| (stroke, explanation(cka)));
-    let strokes: Vec<_> = if similarity.len() > 1 { strokes.collect() } else { Vec::new() };
+    // A solid line alone is what the title says.
+    let alone = similarity.iter().all(|&(cka, _)| cka == deciding);
+    let strokes: Vec<_> = if alone { Vec::new() } else { strokes.collect() };
     let average = note::average_title(rules);
     let columns = [
         (deciding, &lines[..3]),
@@ -100,15 +110,16 @@ pub fn main_figure(tables: &Tables) -> Result<Figure, Error> {
         note::averages(rules),
         note::per(estimators),
         note::left_out(rules),
-        note::outlined(&tables.summary)
+        note::outlined(any_partial(&tables.summary))
     );
     let training = Training {
         title: "Convergence of layers and effective rank over training",
-        notes: vec![meaning, note::source(tables, &tables.layers, count)],
+        notes: vec![meaning, note::source_of_averages(tables, &Quantity::ALL, count, &models)],
         series: &models,
         key: Key::new(&models, &strokes, LABEL_SIZE, page::WIDTH - 28.0),
         rows: &COMPONENTS,
         columns: columns.into_iter().map(column).collect(),
+        step_axis: rules.summary.step_axis,
         shared_values: false,
     };
     Ok(Figure::new(training.draw()))
@@ -119,10 +130,11 @@ pub(super) fn rows(tables: &Tables, quantity: Quantity) -> impl Iterator<Item = 
     tables.summary.iter().filter(move |row| Quantity::from_summary(row) == Some(quantity))
 }
 
-/// The models that have averages of any of `quantities`.
+/// The models that have a value of an average of any of `quantities`.
 pub(super) fn models_of<'a>(tables: &'a Tables, quantities: &[Quantity]) -> Vec<&'a str> {
     let has = |model: &&str| {
-        quantities.iter().any(|&one| rows(tables, one).any(|row| row.model == **model))
+        let has = |row: &SummaryRow| row.model == **model && row.value.is_some();
+        quantities.iter().any(|&one| rows(tables, one).any(has))
     };
     tables.models.iter().map(|row| row.model.as_str()).filter(has).collect()
 }
@@ -156,6 +168,11 @@ fn of_component<'a>(
     quantity: Quantity,
 ) -> impl Iterator<Item = &'a SummaryRow> {
     rows(tables, quantity).filter(move |row| row.model == model && row.component == component)
+}
+
+/// Whether an average is over fewer layers than others.
+pub(super) fn any_partial<'a>(rows: impl IntoIterator<Item = &'a SummaryRow>) -> bool {
+    rows.into_iter().any(|row| row.value.is_some() && row.undefined > 0)
 }
 
 /// The averages of which some of the values are undefined: they are over fewer than others.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use settling_core::Component;
 use settling_records::MccRow;
 
+use super::component_name;
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::palette::{self, INK, QUIET, RULE};
 use crate::plot::panel::BASELINE;
 use crate::plot::svg::{Anchor, Path, Svg, rect};
-use crate::plot::text;
+use crate::plot::text::{self, counted};
 
 /// The paper's table with its uncertainty: one line for each row of `mcc.csv`, with the 2x2 table,
 /// the Matthews correlation and its interval drawn from -1 to 1, and Fisher's exact p.
@@ -106,6 +106,8 @@ const AXIS: (f64, f64) = (536.0, 780.0);
 const VALUE: f64 = 836.0;
 const INTERVAL: f64 = 936.0;
 const P: f64 = 986.0;
+/// The room for a reason in the place of a correlation.
+const REASON: f64 = P - AXIS.0 - 4.0;
 
 fn x(mcc: f64) -> f64 {
     AXIS.0 + (mcc + 1.0) / 2.0 * (AXIS.1 - AXIS.0)
@@ -133,22 +135,12 @@ fn draw_row(
 ) {
     let base = middle + BASELINE * SIZE;
     if first {
-        let name = text::shortened(&row.model, SIZE, COMPONENT - MODEL - 8.0);
-        svg.text((MODEL, base), Anchor::Start, SIZE, INK, &name);
+        let size = (SIZE, COMPONENT - MODEL - 8.0);
+        svg.name((MODEL, base), Anchor::Start, size, INK, &row.model);
     }
-    let component = match row.component {
-        Component::Attention => "Attention",
-        Component::Mlp => "MLP",
-        other => other.name(),
-    };
-    svg.text((COMPONENT, base), Anchor::Start, SIZE, INK, component);
-    let predictor = match row.predictor.as_str() {
-        "weight_per" => "PER of weight",
-        "gradient_per" => "PER of gradient",
-        other => other,
-    };
-    let predictor = text::shortened(predictor, SIZE, COUNTS[0] - PREDICTOR - 36.0);
-    svg.text((PREDICTOR, base), Anchor::Start, SIZE, INK, &predictor);
+    svg.text((COMPONENT, base), Anchor::Start, SIZE, INK, component(row));
+    let size = (SIZE, COUNTS[0] - PREDICTOR - 36.0);
+    svg.name((PREDICTOR, base), Anchor::Start, size, INK, predictor(row));
     let counts = [row.true_positives, row.false_positives, row.false_negatives, row.true_negatives];
     for (count, place) in counts.into_iter().zip(COUNTS) {
         let count = count.to_string();
@@ -158,11 +150,14 @@ fn draw_row(
     let mcc = match &row.mcc {
         Ok(mcc) => *mcc,
         Err(reason) => {
-            let reason = text::shortened(reason, SIZE, P - AXIS.0 - 4.0);
             // No rule of the axis through the words.
-            let size = (text::width(&reason, SIZE) + 6.0, SIZE + 3.0);
-            rect(svg, (AXIS.0 + 1.0, base - SIZE), size, "#fff");
-            svg.text((AXIS.0 + 4.0, base), Anchor::Start, SIZE, QUIET, &reason);
+            let reason = match reason.split_once(": ") {
+                Some((start, _)) if is_long(reason) => format!("{start}: see below"),
+                _ => reason.clone(),
+            };
+            let wide = text::width(&reason, SIZE).min(REASON);
+            rect(svg, (AXIS.0 + 1.0, base - SIZE), (wide + 6.0, SIZE + 3.0), "#fff");
+            svg.name((AXIS.0 + 4.0, base), Anchor::Start, (SIZE, REASON), QUIET, &reason);
             return;
         }
     };
@@ -173,17 +168,41 @@ fn draw_row(
         for end in [low, high] {
             svg.line((x(end), middle - 4.0), (x(end), middle + 4.0), &color, 1.4);
         }
-        let interval = format!("{low:.2} to {high:.2}").replace('-', "\u{2212}");
+        let interval = interval((low, high));
         svg.text((INTERVAL, base), Anchor::End, SIZE, QUIET, &interval);
     }
     let mut marker = Path::default();
     palette::marker(&mut marker, model, (x(mcc), middle));
     svg.element("path", &[("d", &marker), ("fill", &color)]);
     svg.close("g");
-    let value = format!("{mcc:.2}").replace('-', "\u{2212}");
+    let value = text::decimals(mcc, 2);
     svg.text((VALUE, base), Anchor::End, SIZE, INK, &value);
-    let p = if row.p_exact < 5e-4 { "<0.001".to_owned() } else { format!("{:.3}", row.p_exact) };
-    svg.text((P, base), Anchor::End, SIZE, INK, &p);
+    svg.text((P, base), Anchor::End, SIZE, INK, &text::p_value(row.p_exact));
+}
+
+fn component(row: &MccRow) -> &'static str {
+    component_name(row.component)
+}
+
+fn predictor(row: &MccRow) -> &str {
+    match row.predictor.as_str() {
+        "weight_per" => "PER of weight",
+        "gradient_per" => "PER of gradient",
+        other => other,
+    }
+}
+
+/// Whether a reason has no room in the place of a correlation.
+fn is_long(reason: &str) -> bool {
+    text::width(reason, SIZE) > REASON
+}
+
+/// The ends of an interval; one that has no width says so, as it is no statement about uncertainty.
+pub(crate) fn interval((low, high): (f64, f64)) -> String {
+    match low < high {
+        true => format!("{} to {}", text::decimals(low, 2), text::decimals(high, 2)),
+        false => format!("{}, no width", text::decimals(low, 2)),
+    }
 }
 
 fn check(row: &MccRow) -> Result<(), Error> {
@@ -208,10 +227,29 @@ fn notes(rows: &[MccRow]) -> Vec<String> {
     let undefined = rows.iter().filter(|row| row.mcc.is_err()).count();
     let mut source = format!("Protocol: {protocols}.");
     if undefined > 0 {
-        source += &format!(" Undefined: {undefined} of {} correlations.", rows.len());
+        let all = counted(rows.len() as u64, "correlation");
+        source += &format!(" Undefined: {undefined} of {all}.");
+    }
+    if rows.iter().any(|row| row.interval.is_some_and(|(low, high)| low >= high)) {
+        source += " No width: the interval collapsed to a point, which says nothing about the uncertainty.";
     }
     let meaning = "Over the layers of a model: does a large PER (predicted) go with early convergence (actual)? Bars: the intervals of \
                    mcc.csv, 95 % profile likelihood where a study wrote them. p: Fisher's exact test, two-sided. Layers of one model \
                    are not independent observations: the true uncertainty is larger.";
-    vec![meaning.to_owned(), source]
+    // In full what had no room above.
+    let mut long: Vec<(&str, &str, String)> = Vec::new();
+    for row in rows {
+        let Some(reason) = row.mcc.as_ref().err().filter(|reason| is_long(reason)) else {
+            continue;
+        };
+        let place = format!("{}, {}", component(row), predictor(row));
+        match long.iter_mut().find(|known| (known.0, known.1) == (&row.model, reason)) {
+            Some((.., places)) => *places += &format!("; {place}"),
+            None => long.push((&row.model, reason, place)),
+        }
+    }
+    let long = long.into_iter().map(|(model, reason, places)| {
+        format!("{} ({places}): {reason}.", text::shortened(model, NOTE_SIZE, 200.0))
+    });
+    [meaning.to_owned(), source].into_iter().chain(long).collect()
 }

@@ -19,6 +19,7 @@ pub use heat_map::{HeatMap, heat_map};
 pub use layer_heat_map::layer_heat_map;
 pub use layer_lines::layer_lines;
 pub use main::main_figure;
+pub(crate) use mcc::interval;
 pub use mcc::mcc_figure;
 pub use percentiles::percentile_figure;
 pub use settling::settling_figure;

@@ -1,6 +1,7 @@
 //! What is said below figures: where numbers come from, and by which rules.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use settling_analysis::{
     Average, LayerRow, PerSites, Quantity, Rules, SummarySteps, Tables, Threshold,
@@ -10,6 +11,7 @@ use settling_records::SummaryRow;
 
 use super::title;
 use crate::error::{Error, ErrorKind};
+use crate::plot::text::{counted, short_name};
 
 /// How many numbers the rows of a figure stand for, and how many of these are undefined.
 #[derive(Clone, Copy, Default)]
@@ -38,21 +40,30 @@ impl Count {
     /// # Errors
     ///
     /// [`ErrorKind::NoData`] if none of the numbers is defined; the message names the figure and
-    /// what it shows, and how many `records` there were.
-    pub(crate) fn check(
+    /// what it shows, how many `records` there were, and why the numbers of `layers` are undefined.
+    pub(crate) fn check<'a>(
         self,
         figure: &str,
         quantities: &[Quantity],
         records: usize,
         rules: &Rules,
+        layers: impl IntoIterator<Item = &'a LayerRow>,
     ) -> Result<(), Error> {
         if self.undefined < self.all {
             return Ok(());
         }
-        let records = format!("{records} records of protocol `{}`", rules.protocol);
+        let records = counted(records as u64, "record");
+        let records = format!("{records} of protocol `{}`", rules.protocol);
         let found = match self.all {
             0 => format!("none of the {records} is one of these"),
-            undefined => format!("all {undefined} of these among the {records} are undefined"),
+            undefined => {
+                let quantities = |row: &&LayerRow| quantities.contains(&row.quantity);
+                let why = reasons(layers.into_iter().filter(quantities));
+                let why: Vec<String> = why.into_iter().map(|(reason, _)| reason).collect();
+                let why = because(&why);
+                let why = why.trim_end_matches('.');
+                format!("all {undefined} of these among the {records} are undefined.{why}")
+            }
         };
         let names: Vec<&str> = quantities.iter().map(|&quantity| title(quantity)).collect();
         let message = format!(
@@ -97,8 +108,66 @@ pub(crate) fn source<'a>(
     }
     if count.undefined > 0 {
         source += &format!(" Undefined and left out: {} of {} values.", count.undefined, count.all);
+        let known = reasons(layers.iter().copied());
+        let told: u64 = known.iter().map(|(_, values)| values).sum();
+        let mut known: Vec<String> = known.into_iter().map(|(reason, _)| reason).collect();
+        if told < count.undefined && tables.rules.summary.per_sites == PerSites::Layers {
+            known.push("not measured".to_owned());
+        }
+        source += &because(&known);
     }
     source
+}
+
+/// The [source] of averages of `quantities`, with the models that have none.
+pub(crate) fn source_of_averages(
+    tables: &Tables,
+    quantities: &[Quantity],
+    count: Count,
+    models: &[&str],
+) -> String {
+    let steps = &tables.rules.summary.steps;
+    let shown = |row: &&LayerRow| quantities.contains(&row.quantity) && steps.contains(row.step);
+    source(tables, tables.layers.iter().filter(shown), count) + &without(tables, models)
+}
+
+/// The models that are not among those that are drawn.
+pub(crate) fn without(tables: &Tables, models: &[&str]) -> String {
+    let all = tables.models.iter().map(|row| row.model.as_str());
+    let others: Vec<&str> = all.filter(|model| !models.contains(model)).collect();
+    match others.is_empty() {
+        true => String::new(),
+        false => {
+            let others = others.into_iter().map(short_name);
+            format!(" Not drawn, as there is no number: {}.", listed(others))
+        }
+    }
+}
+
+/// The different reasons why numbers of layers are undefined, the commonest first, with how many
+/// have it.
+pub(crate) fn reasons<'a>(layers: impl IntoIterator<Item = &'a LayerRow>) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for reason in layers.into_iter().filter_map(|row| row.value.as_ref().err()) {
+        *counts.entry(reason).or_default() += 1;
+    }
+    let mut counts: Vec<(String, u64)> =
+        counts.into_iter().map(|(reason, values)| (reason.to_owned(), values)).collect();
+    counts.sort_by_key(|&(_, values)| Reverse(values));
+    counts
+}
+
+/// The reasons as a sentence: the first three, and how many more there are.
+pub(crate) fn because(reasons: &[String]) -> String {
+    const MOST: usize = 3;
+    if reasons.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(" Because: {}", reasons[..reasons.len().min(MOST)].join("; "));
+    if let Some(more @ 1..) = reasons.len().checked_sub(MOST) {
+        text += &format!("; and {more} more");
+    }
+    text + "."
 }
 
 /// What is looked at in the place of what Attention writes.
@@ -147,17 +216,19 @@ pub(crate) fn left_out(rules: &Rules) -> String {
     match rules.summary.least_gradient_per {
         least if least > 0.0 => {
             let average = rules.summary.average.name();
-            format!(" Left out: {average}s of gradients' PERs that are not above {least}.")
+            format!(
+                " Left out: {average}s of gradients' PERs that are not above {}.",
+                number(least)
+            )
         }
         _ => String::new(),
     }
 }
 
 /// What outlined markers mean, if there are any.
-pub(crate) fn outlined<'a>(rows: impl IntoIterator<Item = &'a SummaryRow>) -> &'static str {
-    let partial = |row: &SummaryRow| row.value.is_some() && row.undefined > 0;
-    match rows.into_iter().any(partial) {
-        true => " Outlined: some values are undefined there, and the average is over the others.",
+pub(crate) fn outlined(any: bool) -> &'static str {
+    match any {
+        true => " Outlined: some layers have no value there, and only the others count.",
         false => "",
     }
 }
@@ -204,6 +275,12 @@ fn divisor(estimator: &str) -> String {
         "top_head_dim" => "the head dimension, of as many largest singular values".to_owned(),
         other => format!("`{other}`"),
     }
+}
+
+/// A number of a protocol, without the last digits of a sum.
+pub(crate) fn number(number: f64) -> String {
+    let written = Threshold::AtLeast(number).to_string();
+    written.trim_start_matches(">= ").to_owned()
 }
 
 /// `at least` or `above`.

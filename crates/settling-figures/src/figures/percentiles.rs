@@ -31,8 +31,8 @@ const BANDS: [Band; 2] = [
 /// the layers that have a defined value, so those of few layers are interpolated between few
 /// numbers.
 ///
-/// A band is interrupted at a step where no layer has a defined value; the note counts the
-/// undefined values.
+/// A band is interrupted at a step where no layer has a defined value, and the median has a marker
+/// where only some have; the note counts the undefined values.
 ///
 /// # Errors
 ///
@@ -61,10 +61,11 @@ pub fn percentile_figure(tables: &Tables) -> Result<Figure, Error> {
     let layers = || tables.layers.iter().filter(|row| row.quantity == cka);
     let count = Count::from_layers(layers());
     let records = note::records(tables);
-    count.check("the figure of percentiles", &[cka], records, &tables.rules)?;
+    count.check("the figure of percentiles", &[cka], records, &tables.rules, layers())?;
     let bands = || tables.bands.iter().filter(|row| row.quantity == cka);
     let models = tables.models.iter().map(|row| row.model.as_str());
-    let models = models.filter(|&model| bands().any(|row| row.model == model));
+    let has = |row: &BandRow, model: &str| row.model == model && row.quantiles.is_some();
+    let models: Vec<&str> = models.filter(|model| bands().any(|row| has(row, model))).collect();
     let median = ["median"];
 
     let panel = |model: &str, component| -> Vec<Mark> {
@@ -76,31 +77,42 @@ pub fn percentile_figure(tables: &Tables) -> Result<Figure, Error> {
             Mark::Band { fill, points: rows.iter().map(between).collect() }
         });
         let median = |row: &&BandRow| (at(row), row.quantiles.as_ref().map(|of| of.median));
-        let points = rows.iter().map(median).collect();
-        bands.into_iter().chain([Mark::Curve { series: 0, stroke: Stroke::Thin, points }]).collect()
+        let points: Vec<(f64, Option<f64>)> = rows.iter().map(median).collect();
+        let partial = points.iter().zip(&rows).filter(|(_, row)| row.undefined > 0);
+        let partial = partial.filter_map(|(&(x, y), _)| Some((x, y?))).collect();
+        let median = Mark::Curve { series: 0, stroke: Stroke::Thin, points };
+        let partial = Mark::Outlined { series: 0, points: partial };
+        bands.into_iter().chain([median, partial]).collect()
     };
     let column = |model: &str| Column {
         title: model.to_owned(),
         whole: true,
         panels: Component::ALL.map(|component| panel(model, component)).into(),
     };
+    let partial = bands().any(|row| row.undefined > 0 && row.quantiles.is_some());
     let meaning = format!(
         "Similarity to the last checkpoint, {}: percentiles over the layers of a model, by linear \
-         interpolation between ranks.",
-        phrase(cka)
+         interpolation between ranks.{}",
+        phrase(cka),
+        note::outlined(partial)
     );
+    // A band of one layer has no width.
+    let wide = |ends: fn(&Quantiles) -> (f64, f64)| {
+        bands().filter_map(|row| row.quantiles.as_ref().map(ends)).any(|(low, high)| low < high)
+    };
+    let areas: Vec<(&str, &str)> =
+        BANDS.iter().filter(|band| wide(band.0)).map(|&(_, fill, name)| (fill, name)).collect();
     let training = Training {
         title: "Convergence of layers: percentiles over layers",
-        notes: vec![meaning, note::source(tables, layers(), count)],
+        notes: vec![
+            meaning,
+            note::source(tables, layers(), count) + &note::without(tables, &models),
+        ],
         series: &median,
-        key: Key::areas(
-            &BANDS.map(|(_, fill, name)| (fill, name)),
-            median[0],
-            LABEL_SIZE,
-            page::WIDTH - 28.0,
-        ),
+        key: Key::areas(&areas, median[0], LABEL_SIZE, page::WIDTH - 28.0),
         rows: &COMPONENTS,
-        columns: models.map(column).collect(),
+        columns: models.iter().copied().map(column).collect(),
+        step_axis: tables.rules.summary.step_axis,
         shared_values: true,
     };
     Ok(Figure::new(training.draw()))

@@ -1,5 +1,7 @@
 //! Settling steps by depth.
 
+use std::collections::BTreeSet;
+
 use settling_analysis::{Quantity, SettlingState, Tables};
 use settling_core::Component;
 use settling_records::SettlingRow;
@@ -14,6 +16,7 @@ use crate::plot::key::Key;
 use crate::plot::page;
 use crate::plot::panel::{HEIGHT, LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
+use crate::plot::text::counted;
 
 /// The axis reaches at least down to here.
 const LEAST_SHARE: f64 = 0.01;
@@ -31,11 +34,13 @@ const LEAST_SHARE: f64 = 0.01;
 ///
 /// A layer that reaches the threshold only at the last step, where its CKA is 1 by definition, or
 /// not even there, is not settled: it is an outlined marker above the axis, and interrupts the
-/// line. A layer whose answer depends on an undefined value is not drawn. The note counts both.
+/// line. A layer of which it is not known is not drawn. The note counts both, and says why it is
+/// not known.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoData`] if no layer has a CKA, or if the table has no row of a threshold.
+/// [`ErrorKind::NoData`] if no layer has a CKA, of none it is known when it settles, or the table
+/// has no row of a threshold.
 ///
 /// # Panics
 ///
@@ -58,7 +63,7 @@ const LEAST_SHARE: f64 = 0.01;
 /// ";
 /// let tables = Tables::new(&read_records(csv.as_bytes())?, &Rules::corrected())?;
 /// let figure = settling_figure(&tables, &[0.5, 0.9])?;
-/// assert!(figure.svg().contains("Not settled at 0.9: 1 of 1 layers."));
+/// assert!(figure.svg().contains("Not settled at 0.9: 1 of 1 layer."));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn settling_figure(tables: &Tables, thresholds: &[f64]) -> Result<Figure, Error> {
@@ -67,10 +72,13 @@ pub fn settling_figure(tables: &Tables, thresholds: &[f64]) -> Result<Figure, Er
     let used = || tables.layers.iter().filter(|row| row.quantity == cka);
     let numbers = Count::from_layers(used());
     let records = note::records(tables);
-    numbers.check("the figure of settling steps", &[cka], records, &tables.rules)?;
+    numbers.check("the figure of settling steps", &[cka], records, &tables.rules, used())?;
     let models = tables.models.iter().map(|row| row.model.as_str());
-    let models = models.filter(|&model| used().any(|row| row.model == model));
-    let models: Vec<&str> = models.collect();
+    let known = |row: &SettlingRow| SettlingState::from_row(row) != SettlingState::Unknown;
+    let drawn = tables.settling.iter().filter(|row| thresholds.contains(&row.threshold));
+    let drawn: BTreeSet<&str> =
+        drawn.filter(|row| known(row)).map(|row| row.model.as_str()).collect();
+    let models: Vec<&str> = models.filter(|model| drawn.contains(model)).collect();
 
     let mut columns = Component::ALL.map(|_| Vec::new());
     let mut notes = vec![format!(
@@ -81,7 +89,7 @@ pub fn settling_figure(tables: &Tables, thresholds: &[f64]) -> Result<Figure, Er
     )];
     for &threshold in thresholds {
         let rows = rows(tables, threshold)?;
-        let of_models = || rows.iter().copied().filter(|row| models.contains(&row.model.as_str()));
+        let of_models = || rows.iter().copied();
         for (component, column) in Component::ALL.into_iter().zip(&mut columns) {
             let mut marks = Vec::new();
             for (series, &model) in models.iter().enumerate() {
@@ -93,7 +101,14 @@ pub fn settling_figure(tables: &Tables, thresholds: &[f64]) -> Result<Figure, Er
         }
         notes.push(count(threshold, of_models()));
     }
-    notes.push(note::source(tables, used(), numbers));
+    if models.is_empty() {
+        let message = format!(
+            "no number to draw: of no layer it is known when it settles. {}",
+            notes[1..].join(" ")
+        );
+        return Err(Error::new(ErrorKind::NoData, message));
+    }
+    notes.push(note::source(tables, used(), numbers) + &note::without(tables, &models));
 
     let marks = || columns.iter().flatten().flatten();
     let shares =
@@ -102,12 +117,13 @@ pub fn settling_figure(tables: &Tables, thresholds: &[f64]) -> Result<Figure, Er
         format!("CKA {}", note::reached(tables.rules.early.cka.with_number(threshold)))
     };
     let rows: Vec<String> = thresholds.iter().map(label).collect();
+    notes[0] += &format!(" Shares on a {} axis.", shares.scale());
     let grid = Grid {
         title: "When layers settle, by depth",
         notes,
         series: &models,
         key: Key::new(&models, &[], LABEL_SIZE, page::WIDTH - 28.0),
-        rows: &rows.iter().map(String::as_str).collect::<Vec<_>>(),
+        rows: rows.iter().map(String::as_str).collect(),
         columns: COMPONENTS
             .into_iter()
             .zip(columns)
@@ -161,18 +177,24 @@ fn marks_of(series: usize, layers: &[&SettlingRow]) -> [Mark; 2] {
 
 /// How many layers are not drawn as points.
 fn count<'a>(threshold: f64, rows: impl Iterator<Item = &'a SettlingRow>) -> String {
-    let (mut layers, mut not, mut unknown) = (0, 0, 0);
+    let (mut layers, mut not, mut unknown) = (0_u64, 0, 0);
+    let mut reasons: Vec<String> = Vec::new();
     for row in rows {
         layers += 1;
         match SettlingState::from_row(row) {
             SettlingState::Settled { .. } => {}
             SettlingState::Not => not += 1,
-            SettlingState::Unknown => unknown += 1,
+            SettlingState::Unknown => {
+                unknown += 1;
+                let reason = row.settled.as_ref().err().filter(|known| !reasons.contains(known));
+                reasons.extend(reason.cloned());
+            }
         }
     }
-    let mut note = format!("Not settled at {threshold}: {not} of {layers} layers.");
+    let threshold = note::number(threshold);
+    let mut note = format!("Not settled at {threshold}: {not} of {}.", counted(layers, "layer"));
     if unknown > 0 {
-        note += &format!(" Unknown for undefined values: {unknown}.");
+        note += &format!(" Unknown: {unknown}.{}", note::because(&reasons));
     }
     note
 }

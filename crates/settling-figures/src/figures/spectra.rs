@@ -10,6 +10,7 @@ use crate::plot::key::Key;
 use crate::plot::page;
 use crate::plot::panel::{LABEL_SIZE, Mark};
 use crate::plot::stroke::Stroke;
+use crate::plot::text::counted;
 
 /// The singular values of one matrix over training, each spectrum divided by its largest value: one
 /// line per step, from the first (dark) to the last (light).
@@ -64,7 +65,8 @@ pub fn spectra_figure(title: &str, spectra: &[(Step, &[f64])]) -> Result<Figure,
     let labels: Vec<String> = drawn.iter().map(|(step, _)| count_label(step.0)).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let mut notes = vec![format!(
-        "Singular values in descending order, each spectrum divided by its largest value; {longest} values per step."
+        "Singular values in descending order, each spectrum divided by its largest value; {} per step.",
+        counted(longest as u64, "value")
     )];
     if drawn.len() < spectra.len() {
         let undefined = spectra.len() - drawn.len();
@@ -73,19 +75,18 @@ pub fn spectra_figure(title: &str, spectra: &[(Step, &[f64])]) -> Result<Figure,
             spectra.len()
         ));
     }
+    let values = Axis::ratios(marks.iter().flat_map(Mark::up));
+    let x_title = format!("Rank of the singular value ({})", x.scale());
+    notes[0] += &format!(" Ratios on a {} axis.", values.scale());
     let grid = Grid {
         title,
         notes,
         series: &names,
         key: Key::bar("Step", &labels, LABEL_SIZE),
-        rows: &["\u{3c3} / largest \u{3c3}"],
-        columns: vec![Column {
-            title: title.to_owned(),
-            values: Axis::ratios(marks.iter().flat_map(Mark::up)),
-            panels: vec![marks],
-        }],
+        rows: vec!["\u{3c3} / largest \u{3c3}"],
+        columns: vec![Column { title: title.to_owned(), values, panels: vec![marks] }],
         x,
-        x_title: "Rank of the singular value",
+        x_title: &x_title,
         panel_height: 320.0,
         shared_values: false,
     };

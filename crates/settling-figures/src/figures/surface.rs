@@ -7,6 +7,7 @@ use super::{component_name, phrase, title};
 use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::plot::table::{Sheet, Table};
+use crate::plot::text::{counted, short_name};
 
 /// How much the association of early convergence with large PER owes to the choice of thresholds:
 /// the Matthews correlation over a grid of them, for one model.
@@ -17,8 +18,9 @@ use crate::plot::table::{Sheet, Table};
 /// as a share of the largest of any layer and component. Colors run from blue (-1) by gray (0) to
 /// red (1), a dashed line separates positive correlations from others, a frame marks the thresholds
 /// of the protocol. Where the correlation is undefined (all layers agree in one of the variables,
-/// or one depends on an undefined value) the table is white. If a layer has no PER at the end, or
-/// no CKA at all, there is no table: one over the others would hide it.
+/// or one depends on an undefined value) the table is white, and the note says why. If a layer has
+/// no PER at the end, or no CKA at all, there is no table: one over the others would hide it. A
+/// table without any correlation is not drawn, and named in the note.
 ///
 /// # Errors
 ///
@@ -72,7 +74,10 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
         .collect();
     let rules = &tables.rules;
     let row_title = format!("CKA {}", note::compared(rules.early.cka));
-    let tables_of_figure = drawn.iter().zip(&names).map(|(drawn, [rows, columns])| Table {
+    // A table without any correlation leaves its place to the others.
+    let there = |drawn: &&Drawn| drawn.values.iter().any(Option::is_some);
+    let shown = drawn.iter().zip(&names).filter(|(drawn, _)| there(drawn));
+    let tables_of_figure = shown.map(|(drawn, [rows, columns])| Table {
         title: &drawn.title,
         row_title: &row_title,
         column_title: &drawn.column_title,
@@ -80,13 +85,15 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
         columns,
         values: &drawn.values,
         framed: drawn.framed,
-        absent: &drawn.absent,
+        absent: "",
     });
+    let tables_of_figure: Vec<Table<'_>> = tables_of_figure.collect();
     let cka = Quantity::deciding(rules);
     let meaning = format!(
-        "{model}: Matthews correlation over layers of early convergence (the {} {} the threshold {}) \
+        "{}: Matthews correlation over layers of early convergence (the {} {} the threshold {}) \
          with large PER at the end. Frame: the thresholds of the protocol. Dashed line: the border \
          of positive correlations. White: undefined.",
+        short_name(model),
         phrase(cka),
         match rules.early.cka {
             Threshold::AtLeast(_) => "reaches",
@@ -94,20 +101,25 @@ pub fn surface_figure(tables: &Tables, model: &str) -> Result<Figure, Error> {
         },
         rules.early.window
     );
-    let counts: Vec<String> = drawn.iter().filter_map(Drawn::count).collect();
+    let mut notes = vec![meaning];
+    notes.extend(drawn.iter().filter(there).filter_map(Drawn::count));
+    let absent = drawn.iter().filter(|drawn| !there(drawn));
+    notes.extend(absent.map(|drawn| format!("{}: undefined ({}).", drawn.title, drawn.absent)));
     let quantities = [cka, Quantity::WeightPer, Quantity::GradientPer];
     let used = super::layer_lines::rows(tables, model, &quantities);
     let count = Count::from_layers(used.iter().copied());
-    let title = format!("Matthews correlation of {model} under other thresholds");
+    notes.push(note::source(tables, used, count));
+    let title = format!("Matthews correlation of {} under other thresholds", short_name(model));
     let sheet = Sheet {
         title: &title,
-        notes: vec![meaning, counts.join(" "), note::source(tables, used, count)],
-        tables: tables_of_figure.collect(),
-        across: 2,
+        notes,
+        across: tables_of_figure.len().min(2),
+        tables: tables_of_figure,
         least_width: 0.0,
         size: (372.0, 15.0),
         range: (-1.0, 1.0),
         signed: true,
+        border: true,
     };
     Ok(Figure::new(sheet.draw()))
 }
@@ -122,6 +134,17 @@ struct Drawn {
     framed: Option<(usize, usize)>,
     absent: String,
     share: Option<GridShare>,
+    /// Why the correlation is undefined at some points.
+    undefined: String,
+}
+
+/// Why the correlation is undefined, with at how many points.
+fn reasons(surface: &Surface) -> String {
+    let all = surface.undefined.iter().map(|(reason, points)| format!("{reason}: {points}"));
+    match &surface.undefined[..] {
+        [(reason, _)] => reason.clone(),
+        _ => all.collect::<Vec<_>>().join("; "),
+    }
 }
 
 impl Drawn {
@@ -147,17 +170,19 @@ impl Drawn {
             framed: surface.mcc.is_ok().then_some(surface.own),
             absent: match &surface.mcc {
                 Err(reason) => reason.clone(),
-                Ok(_) => "undefined everywhere".to_owned(),
+                Ok(_) => reasons(surface),
             },
             share: surface.positive,
+            undefined: reasons(surface),
         }
     }
 
     fn count(&self) -> Option<String> {
         let GridShare { holds, undefined, points } = self.share?;
-        let mut count = format!("{}: above 0 at {holds} of {points} points", self.title);
+        let points = counted(points as u64, "point");
+        let mut count = format!("{}: above 0 at {holds} of {points}", self.title);
         if undefined > 0 {
-            count += &format!(", undefined at {undefined}");
+            count += &format!(", undefined at {undefined} ({})", self.undefined);
         }
         Some(count + ".")
     }

@@ -15,6 +15,7 @@ use crate::plot::palette::{self, INK, RULE};
 use crate::plot::panel::{BASELINE, LABEL_SIZE};
 use crate::plot::stroke::Stroke;
 use crate::plot::svg::{Anchor, Path, Svg};
+use crate::plot::text::{counted, short_name};
 
 const WIDTH: f64 = 700.0;
 const LEFT: f64 = 70.0;
@@ -79,19 +80,25 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     let x = |layer: usize| LEFT + (layer as f64 + 0.5) / layers as f64 * (RIGHT - LEFT);
     let y = |value: f64| BOTTOM - axis.place(value) * (BOTTOM - TOP);
 
-    // What there are no records of is not in the key.
+    // What has no value is not in the key.
+    let defined = || used.iter().filter(|(_, record)| record.value.is_ok());
     let drawn: Vec<usize> =
-        (0..SERIES.len()).filter(|series| used.iter().any(|(of, _)| of == series)).collect();
+        (0..SERIES.len()).filter(|series| defined().any(|(of, _)| of == series)).collect();
     let names: Vec<&str> = drawn.iter().map(|&series| SERIES[series]).collect();
-    let random = used.iter().any(|(_, record)| record.estimator == RANDOM);
+    let random = defined().any(|(_, record)| record.estimator == RANDOM);
     let strokes = [(Stroke::Dotted, "a random matrix of the shape")];
     let strokes = if random { &strokes[..] } else { &[] };
     let key = Key::new(&names, strokes, LABEL_SIZE, WIDTH - 28.0);
     let note_top = BOTTOM + 50.0 + key.height();
     let undefined = used.len() - values.len();
     let source = match undefined {
-        0 => format!("{model}, step {step}."),
-        _ => format!("{model}, step {step}. Undefined and left out: {undefined} values."),
+        0 => format!("{}, step {step}.", short_name(model)),
+        _ => format!(
+            "{}, step {step}. Undefined and left out: {}.{}",
+            short_name(model),
+            counted(undefined as u64, "value"),
+            note::because(&reasons(&used))
+        ),
     };
     let notes = [divisors(&used, &drawn), source];
     let lines = Notes::new(&notes, WIDTH - 28.0);
@@ -150,6 +157,13 @@ pub fn weight_figure(records: &[Record]) -> Result<Figure, Error> {
     key.draw(&mut svg, WIDTH / 2.0, BOTTOM + 50.0);
     lines.draw(&mut svg, WIDTH / 2.0, note_top);
     Ok(Figure::new(svg.finish()))
+}
+
+/// The different reasons why values are undefined.
+fn reasons(used: &[(usize, &Record)]) -> Vec<String> {
+    let reasons: BTreeSet<&String> =
+        used.iter().filter_map(|(_, record)| record.value.as_ref().err()).collect();
+    reasons.into_iter().cloned().collect()
 }
 
 /// What the PERs of the `drawn` series are over.

@@ -1,5 +1,7 @@
 //! Where a number lies on an axis, and what is written beside it.
 
+use settling_analysis::StepAxis;
+
 /// A place on an axis, and what is written there: nothing at a minor tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
@@ -63,21 +65,31 @@ impl Axis {
         Self { scale, unit: Unit::Number, ends: (0.0, 1.0), lane: None }
     }
 
-    /// An axis of training steps, or of other whole numbers: logarithmic where they span more than
-    /// a decade or so.
+    /// An axis of whole numbers: logarithmic where they span more than a decade or so.
     pub(crate) fn counts(counts: impl IntoIterator<Item = u64>) -> Self {
-        Self::spanning(counts.into_iter().map(|count| count as f64), Unit::Count)
+        Self::steps(counts, StepAxis::BySteps)
+    }
+
+    /// An axis of training steps.
+    pub(crate) fn steps(steps: impl IntoIterator<Item = u64>, axis: StepAxis) -> Self {
+        let ratio = match axis {
+            StepAxis::Linear => f64::INFINITY,
+            // A single step has no ratio.
+            StepAxis::Logarithmic => 1.0 + f64::EPSILON,
+            _ => LOG_RATIO,
+        };
+        Self::spanning(steps.into_iter().map(|step| step as f64), Unit::Count, ratio)
     }
 
     /// An axis of shares of a whole that are not negative, such as 0.001 and 1: logarithmic as
     /// [`counts`](Self::counts).
     pub(crate) fn shares(shares: impl IntoIterator<Item = f64>) -> Self {
-        Self::spanning(shares, Unit::Share)
+        Self::spanning(shares, Unit::Share, LOG_RATIO)
     }
 
     /// Like [`shares`](Self::shares), written as decimals.
     pub(crate) fn ratios(ratios: impl IntoIterator<Item = f64>) -> Self {
-        Self::spanning(ratios, Unit::Number)
+        Self::spanning(ratios, Unit::Number, LOG_RATIO)
     }
 
     /// The axis with a lane beyond its high end, for what has no number.
@@ -87,12 +99,13 @@ impl Axis {
         self
     }
 
-    fn spanning(numbers: impl IntoIterator<Item = f64>, unit: Unit) -> Self {
+    /// Logarithmic where the largest number is at least `ratio` times the least above 0.
+    fn spanning(numbers: impl IntoIterator<Item = f64>, unit: Unit, ratio: f64) -> Self {
         let numbers: Vec<f64> = numbers.into_iter().collect();
         let (low, high) = extent(numbers.iter().copied()).unwrap_or((0.0, 0.0));
         let positive = extent(numbers.into_iter().filter(|&number| number > 0.0));
         let (scale, start) = match positive {
-            Some((first, last)) if last / first >= LOG_RATIO => {
+            Some((first, last)) if last / first >= ratio => {
                 let zero = low < first;
                 let start = if zero { BEHIND_ZERO } else { INSET };
                 (Scale::Log { zero, low: first, high: last }, start)
@@ -119,9 +132,12 @@ impl Axis {
         self.lane.map(|label| (LANE, label))
     }
 
-    /// Whether equal distances are equal ratios.
-    pub(crate) fn is_logarithmic(&self) -> bool {
-        matches!(self.scale, Scale::Log { .. })
+    /// Whether equal distances are equal differences or equal ratios.
+    pub(crate) fn scale(&self) -> &'static str {
+        match self.scale {
+            Scale::Linear { .. } => "linear",
+            Scale::Log { .. } => "logarithmic",
+        }
     }
 
     /// The place where the axis is broken: between 0 and the logarithmic part.
@@ -187,14 +203,16 @@ impl Axis {
     }
 }
 
-/// `500`, `1k`, `1.5k`, `143k`, `2M`.
+/// `500`, `1k`, `1.5k`, `143k`, `2M`; with all digits where that is shorter.
 pub(crate) fn count_label(count: u64) -> String {
     let suffixes = ["", "k", "M", "G", "T", "P", "E"];
     let (mut unit, mut place) = (1_u64, 0);
     while place + 1 < suffixes.len() && count / unit >= 1_000 {
         (unit, place) = (1_000 * unit, place + 1);
     }
-    format!("{}{}", count as f64 / unit as f64, suffixes[place])
+    let (short, digits) =
+        (format!("{}{}", count as f64 / unit as f64, suffixes[place]), count.to_string());
+    if short.len() <= digits.len() { short } else { digits }
 }
 
 /// The same on every machine, and 1, 10, 100 ... exactly.
@@ -255,6 +273,10 @@ mod tests {
             assert_eq!(count_label(count), label);
         }
         assert_eq!(count_label(1_000_000_000_000_000), "1P");
+        assert_eq!(
+            (count_label(143_001), count_label(1_000_000_007)),
+            ("143001".into(), "1000000007".into())
+        );
     }
 
     #[test]
@@ -319,6 +341,18 @@ mod tests {
         assert_eq!(of(&[0, 3]), ["0", "1", "2", "3"]);
         assert_eq!(of(&[0, 2500]), ["0", "500", "1k", "1.5k", "2k", "2.5k"]);
         assert_eq!(of(&[1, u64::MAX]).last().map(String::as_str), Some("1E"));
+    }
+
+    #[test]
+    fn a_protocol_can_ask_for_either_axis() {
+        let scale = |steps: &[u64], axis| Axis::steps(steps.iter().copied(), axis).scale();
+        let (few, many) = ([0, 1000, 2000], [1, 10, 143_000]);
+        assert_eq!(scale(&few, StepAxis::BySteps), "linear");
+        assert_eq!(scale(&many, StepAxis::BySteps), "logarithmic");
+        assert_eq!(scale(&few, StepAxis::Logarithmic), "logarithmic");
+        assert_eq!(scale(&many, StepAxis::Linear), "linear");
+        // One step above 0 has no ratio.
+        assert_eq!(scale(&[0, 8], StepAxis::Logarithmic), "linear");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) struct Grid<'a> {
     /// The names of what is drawn, in the order of their colors.
     pub(crate) series: &'a [&'a str],
     pub(crate) key: Key<'a>,
-    pub(crate) rows: &'a [&'a str],
+    pub(crate) rows: Vec<&'a str>,
     pub(crate) columns: Vec<Column>,
     pub(crate) x: Axis,
     pub(crate) x_title: &'a str,
@@ -41,11 +41,38 @@ const NARROW_GAP: f64 = 20.0;
 const AXIS_HEIGHT: f64 = 52.0;
 /// More columns than this go into a second block of rows; fewer do if their titles would not fit.
 const MOST_COLUMNS: usize = 5;
+/// Titles wider than this are shortened where there are many columns.
+const MOST_TITLE: f64 = 300.0;
 /// Columns are not wider than this times their height.
 const WIDEST: f64 = 2.6;
 
 impl Grid<'_> {
-    pub(crate) fn draw(&self) -> String {
+    /// The figure. Rows and columns without any number leave their place to the others, and are
+    /// named in a note.
+    pub(crate) fn draw(mut self) -> String {
+        let has = |marks: &Vec<Mark>| marks.iter().any(|mark| !mark.is_empty());
+        let has_row = |row: &usize| self.columns.iter().any(|column| has(&column.panels[*row]));
+        let (rows, empty): (Vec<usize>, Vec<usize>) = (0..self.rows.len()).partition(has_row);
+        let mut absent: Vec<String> = empty.iter().map(|&row| self.rows[row].to_owned()).collect();
+        let all = std::mem::take(&mut self.columns);
+        for mut column in all {
+            if !column.panels.iter().any(has) {
+                absent.push(column.title);
+                continue;
+            }
+            let panels = column.panels.into_iter().enumerate();
+            column.panels =
+                panels.filter(|(row, _)| rows.contains(row)).map(|(_, marks)| marks).collect();
+            self.columns.push(column);
+        }
+        self.rows = rows.into_iter().map(|row| self.rows[row]).collect();
+        if !absent.is_empty() {
+            self.notes.push(format!("Not drawn, as there is no number: {}.", absent.join(", ")));
+        }
+        self.draw_all()
+    }
+
+    fn draw_all(&self) -> String {
         let layout = self.layout();
         let Layout { left, width, gap, across } = layout;
         let blocks = self.columns.len().div_ceil(across).max(1);
@@ -62,14 +89,16 @@ impl Grid<'_> {
             let offset = block as f64 * (block_height + AXIS_HEIGHT);
             let left = left + place as f64 * (width + gap);
             let middle = left + width / 2.0;
-            let title = text::shortened(&column.title, page::TITLE_SIZE, layout.title_room());
-            svg.text((middle, offset + TOP - 13.0), Anchor::Middle, page::TITLE_SIZE, INK, &title);
+            let above = (middle, offset + TOP - 13.0);
+            let size = (page::TITLE_SIZE, layout.title_room());
+            svg.name(above, Anchor::Middle, size, INK, &column.title);
             for (row, marks) in column.panels.iter().enumerate() {
                 let panel = Panel {
                     left,
                     top: offset + row_top(row),
                     width,
                     height: self.panel_height,
+                    beside: gap / 2.0 - 1.0,
                     x: &self.x,
                     y: &column.values,
                 };
@@ -98,7 +127,8 @@ impl Grid<'_> {
     /// The layout with as many columns side by side as leave room for their titles.
     fn layout(&self) -> Layout {
         let titles = self.columns.iter().map(|column| text::width(&column.title, page::TITLE_SIZE));
-        let widest = titles.fold(0.0, f64::max);
+        // One title that fits nowhere does not take the place of all columns.
+        let widest = titles.fold(0.0, f64::max).min(MOST_TITLE);
         let most = (2..=MOST_COLUMNS).rev();
         let mut layouts = most.map(|most| self.layout_of(most));
         let fits = |layout: &Layout| layout.title_room() >= widest;

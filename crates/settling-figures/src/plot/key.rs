@@ -1,7 +1,5 @@
 //! What the colors, markers, strokes and areas of a figure mean.
 
-use std::borrow::Cow;
-
 use crate::plot::palette::{self, INK};
 use crate::plot::panel::BASELINE;
 use crate::plot::stroke::Stroke;
@@ -29,7 +27,7 @@ struct Line<'a> {
 
 struct Entry<'a> {
     sample: Sample,
-    label: Cow<'a, str>,
+    label: &'a str,
     /// The width from the sample to the end of the label, or of the widest label in this column of
     /// a wrapped legend.
     width: f64,
@@ -49,6 +47,8 @@ const SAMPLE: f64 = 30.0;
 const SAMPLE_GAP: f64 = 7.0;
 const ENTRY_GAP: f64 = 24.0;
 const LINE_HEIGHT: f64 = 20.0;
+/// Names wider than this are shortened, so that one long name leaves the others their columns.
+const MOST_LABEL: f64 = 310.0;
 const STROKE_COLOR: &str = "#444";
 
 const BAR_WIDTH: f64 = 420.0;
@@ -93,9 +93,11 @@ impl<'a> Key<'a> {
     }
 
     fn of(groups: [Vec<(Sample, &'a str)>; 2], size: f64, available: f64) -> Self {
-        let entry = |(sample, label)| {
-            let label = text::shortened(label, size, available - SAMPLE - SAMPLE_GAP);
-            let width = SAMPLE + SAMPLE_GAP + text::width(&label, size);
+        let entry = |(sample, label): (Sample, &'a str)| {
+            let label = if label.trim().is_empty() { "(no name)" } else { label };
+            let most = (available - SAMPLE - SAMPLE_GAP).min(MOST_LABEL);
+            let shown = text::width(&text::shortened(label, size, most), size);
+            let width = SAMPLE + SAMPLE_GAP + shown;
             Entry { sample, label, width }
         };
         let wrap = |group: Vec<_>| wrapped(group.into_iter().map(entry).collect(), available);
@@ -136,7 +138,8 @@ impl<'a> Key<'a> {
                     }
                 }
                 let at = (x + SAMPLE + SAMPLE_GAP, y + BASELINE * self.size);
-                svg.text(at, Anchor::Start, self.size, INK, &entry.label);
+                let room = entry.width - SAMPLE - SAMPLE_GAP + 0.01;
+                svg.name(at, Anchor::Start, (self.size, room), INK, entry.label);
                 x += entry.width + ENTRY_GAP;
             }
         }

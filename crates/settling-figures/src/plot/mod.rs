@@ -1,6 +1,8 @@
 //! How figures are drawn: axes, panels, keys, tables and SVG. Nothing here knows what is drawn.
 
 pub(crate) mod axis;
+pub(crate) mod codes;
+pub(crate) mod font;
 pub(crate) mod grid;
 pub(crate) mod key;
 pub(crate) mod page;

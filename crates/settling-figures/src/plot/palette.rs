@@ -63,14 +63,23 @@ const RADIUS: f64 = 2.8;
 
 /// Adds the marker of the model `index` at `at`; the shapes repeat after six models.
 pub(crate) fn marker(path: &mut Path, index: usize, at: (f64, f64)) {
+    sized_marker(path, index, at, RADIUS);
+}
+
+/// The same, smaller: on lines of the background.
+pub(crate) fn small_marker(path: &mut Path, index: usize, at: (f64, f64)) {
+    sized_marker(path, index, at, 0.75 * RADIUS);
+}
+
+fn sized_marker(path: &mut Path, index: usize, at: (f64, f64), radius: f64) {
     // Factors that give the shapes the visual weight of the circle.
     match index % 6 {
-        0 => path.circle(at, RADIUS * 0.95),
-        1 => path.polygon(&regular(at, 4, 45.0, RADIUS * 1.2)),
-        2 => path.polygon(&regular(at, 3, 0.0, RADIUS * 1.3)),
-        3 => path.polygon(&regular(at, 4, 0.0, RADIUS * 1.25)),
-        4 => path.polygon(&regular(at, 3, 180.0, RADIUS * 1.3)),
-        _ => path.polygon(&star(at, RADIUS * 1.5)),
+        0 => path.circle(at, radius * 0.95),
+        1 => path.polygon(&regular(at, 4, 45.0, radius * 1.2)),
+        2 => path.polygon(&regular(at, 3, 0.0, radius * 1.3)),
+        3 => path.polygon(&regular(at, 4, 0.0, radius * 1.25)),
+        4 => path.polygon(&regular(at, 3, 180.0, radius * 1.3)),
+        _ => path.polygon(&star(at, radius * 1.5)),
     }
 }
 

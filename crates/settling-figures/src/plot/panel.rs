@@ -13,6 +13,11 @@ pub(crate) const LABEL_SIZE: f64 = 13.0;
 /// The distance from the middle of a line of text to its baseline, in units of its size.
 pub(crate) const BASELINE: f64 = 0.36;
 
+/// A label of the vertical axis this close to its low end is above labels of the horizontal one,
+/// which then begin no farther before the panel than this.
+const CORNER: f64 = 10.0;
+const BEFORE_CORNER: f64 = 4.0;
+
 /// The least space between two labels of the horizontal axis.
 const LABEL_GAP: f64 = 5.0;
 
@@ -54,7 +59,7 @@ impl Mark {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Lane { at, .. } => at.is_empty(),
             Self::Curve { .. } | Self::Band { .. } | Self::Outlined { .. } => self.up().is_empty(),
@@ -68,6 +73,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) top: f64,
     pub(crate) width: f64,
     pub(crate) height: f64,
+    /// How far labels of the horizontal axis may reach beyond it on either side.
+    pub(crate) beside: f64,
     pub(crate) x: &'a Axis,
     pub(crate) y: &'a Axis,
 }
@@ -105,7 +112,8 @@ impl Panel<'_> {
                 label(svg, y, &tick.label);
             }
         }
-        let ticks = self.x.ticks();
+        let mut ticks = self.x.ticks();
+        self.drop_wide_ends(&mut ticks, label_y);
         let every = self.labels_with_room(&ticks);
         let mut index = 0;
         for tick in ticks {
@@ -150,6 +158,26 @@ impl Panel<'_> {
         }
     }
 
+    /// Takes away labels that would reach into what is beside the panel, unless one is all there is.
+    fn drop_wide_ends(&self, ticks: &mut [Tick], label_y: bool) {
+        let mut labeled: Vec<&mut Tick> =
+            ticks.iter_mut().filter(|tick| !tick.label.is_empty()).collect();
+        if labeled.len() < 2 {
+            return;
+        }
+        // A label of the other axis in the corner.
+        let low = |tick: &Tick| !tick.label.is_empty() && self.bottom() - self.y(tick.at) < CORNER;
+        let corner = label_y && self.y.ticks().iter().any(low);
+        let beside = if corner { BEFORE_CORNER } else { self.beside };
+        for tick in &mut labeled {
+            let (x, half) = (self.x(tick.at), text::width(&tick.label, LABEL_SIZE) / 2.0);
+            let room = (self.left - beside, self.left + self.width + self.beside);
+            if x - half < room.0 || x + half > room.1 {
+                tick.label.clear();
+            }
+        }
+    }
+
     /// All labels of the horizontal axis have room if every this many is written.
     fn labels_with_room(&self, ticks: &[Tick]) -> usize {
         let ends: Vec<(f64, f64)> = ticks
@@ -183,7 +211,8 @@ impl Panel<'_> {
                 Mark::Outlined { series: index, points } => {
                     let mut markers = Path::default();
                     let places = points.iter().map(|&(x, y)| (self.x(x), self.y(y)));
-                    places.for_each(|at| palette::marker(&mut markers, *index, at));
+                    let places: Vec<(f64, f64)> = places.collect();
+                    spaced(&places).for_each(|at| palette::marker(&mut markers, *index, at));
                     svg.open("g", &[("data-outlined", &series[*index])]);
                     palette::hollow(svg, &markers, &palette::color(*index, series.len()));
                     svg.close("g");
@@ -219,6 +248,12 @@ impl Panel<'_> {
             match (stroke, &piece[..]) {
                 (Stroke::Solid, piece) => {
                     spaced(piece).for_each(|at| palette::marker(&mut markers, index, at));
+                }
+                // Lines of the background are told apart by the same shapes, now and then.
+                (Stroke::Dashed | Stroke::Dotted, piece) if series > 1 => {
+                    let phase = index as f64 / series as f64;
+                    sparse(piece, phase)
+                        .for_each(|at| palette::small_marker(&mut markers, index, at));
                 }
                 // A line of one point would not show.
                 (stroke, &[alone]) => markers.circle(alone, 1.2 * stroke.width()),
@@ -263,7 +298,8 @@ impl Panel<'_> {
         let spread = 14.0 * (index as f64 + 0.5) / series as f64 - 7.0;
         let y = self.bottom() - lane * self.height + spread;
         let mut markers = Path::default();
-        at.iter().for_each(|&x| palette::marker(&mut markers, index, (self.x(x), y)));
+        let places: Vec<(f64, f64)> = at.iter().map(|&x| (self.x(x), y)).collect();
+        spaced(&places).for_each(|at| palette::marker(&mut markers, index, at));
         palette::hollow(svg, &markers, &palette::color(index, series));
     }
 }
@@ -282,6 +318,23 @@ fn spaced(piece: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
         let shown = before.is_none_or(|(a, b)| (x - a).hypot(y - b) >= least);
         if shown {
             before = Some((x, y));
+        }
+        shown
+    })
+}
+
+/// How far apart the markers of a line of the background are.
+const FAR: f64 = 60.0;
+
+/// A few points of a line; those of other lines, at another `phase` within 0 and 1, are elsewhere.
+fn sparse(piece: &[(f64, f64)], phase: f64) -> impl Iterator<Item = (f64, f64)> {
+    let last = piece.last().map_or(0.0, |&(x, _)| x);
+    // Of a short line too.
+    let mut next = piece.first().map_or(0.0, |&(x, _)| (x + FAR * phase).min(last));
+    piece.iter().copied().filter(move |&(x, _)| {
+        let shown = x >= next;
+        if shown {
+            next = x + FAR;
         }
         shown
     })

@@ -18,7 +18,7 @@ impl Stroke {
         match self {
             Self::Solid => 1.7,
             Self::Thin | Self::Dashed => 1.2,
-            Self::Dotted => 1.1,
+            Self::Dotted => 1.3,
         }
     }
 
@@ -33,7 +33,7 @@ impl Stroke {
     const fn opacity(self) -> f64 {
         match self {
             Self::Solid | Self::Thin | Self::Dashed => 1.0,
-            Self::Dotted => 0.6,
+            Self::Dotted => 0.9,
         }
     }
 

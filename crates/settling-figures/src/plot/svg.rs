@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use crate::plot::text;
+
 /// Writes an SVG document, element by element. All text and every attribute is escaped here.
 pub(crate) struct Svg {
     out: String,
@@ -97,6 +99,28 @@ impl Svg {
         self.tag("text", &attributes, Some(content));
     }
 
+    /// A name of any length on the baseline `at.1`: where it is wider than `available` it is
+    /// shortened, and shown in full to whoever points at it.
+    pub(crate) fn name(
+        &mut self,
+        at: (f64, f64),
+        anchor: Anchor,
+        (size, available): (f64, f64),
+        fill: &str,
+        name: &str,
+    ) {
+        let name = if name.trim().is_empty() { "(no name)" } else { name };
+        let shown = text::shortened(name, size, available);
+        if shown == name {
+            self.text(at, anchor, size, fill, name);
+            return;
+        }
+        self.open("g", &[]);
+        self.tag("title", &[], Some(name));
+        self.text(at, anchor, size, fill, &shown);
+        self.close("g");
+    }
+
     fn start(&mut self, name: &str, attributes: &[(&str, &dyn Display)]) {
         self.out.push('<');
         self.out.push_str(name);
@@ -130,6 +154,7 @@ impl Svg {
                 '"' => self.out.push_str("&quot;"),
                 // XML 1.0 has no way to write these at all, not even escaped.
                 '\u{fffe}' | '\u{ffff}' => self.out.push('\u{fffd}'),
+                char if text::reorders(char) => self.out.push('\u{fffd}'),
                 char if char.is_control() => self.out.push('\u{fffd}'),
                 char => self.out.push(char),
             }

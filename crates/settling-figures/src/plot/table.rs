@@ -37,9 +37,11 @@ pub(crate) struct Sheet<'a> {
     /// The numbers that have the darkest and the lightest color.
     pub(crate) range: (f64, f64),
     /// Whether the numbers have a sign, and 0 in the middle of the range: colors are those of
-    /// signs, and the border between numbers above 0 and others is drawn, instead of numbers and
-    /// dashes.
+    /// signs.
     pub(crate) signed: bool,
+    /// Whether the border between numbers above 0 and others is drawn, instead of numbers and
+    /// dashes.
+    pub(crate) border: bool,
 }
 
 const TOP: f64 = 34.0;
@@ -79,20 +81,19 @@ impl Sheet<'_> {
                 let at = (place as f64 * pitch + left, top);
                 // What a title has to itself; that of a lone table has the page.
                 let room = if self.across == 1 { width - 28.0 } else { pitch - 12.0 };
-                let title = text::shortened(table.title, page::TITLE_SIZE, room);
-                let half = text::width(&title, page::TITLE_SIZE) / 2.0 + 14.0;
+                let shown = text::width(table.title, page::TITLE_SIZE).min(room);
+                let half = shown / 2.0 + 14.0;
                 let middle = (at.0 + wide / 2.0).min(width - half).max(half);
                 let middle = if self.across == 1 { middle } else { at.0 + wide / 2.0 };
                 let above = (middle, top - 13.0);
-                svg.text(above, Anchor::Middle, page::TITLE_SIZE, INK, &title);
+                svg.name(above, Anchor::Middle, (page::TITLE_SIZE, room), INK, table.title);
                 let cell = (wide / table.columns.len().max(1) as f64, cell_height);
                 self.draw_table(&mut svg, table, at, cell);
                 let mark = (place as f64 * pitch + 18.0, coord(top + table_height(table) / 2.0));
                 let turn = format!("translate({} {}) rotate(-90)", coord(mark.0), mark.1);
                 let room = (table_height(table) + TOP).max(90.0);
-                let name = text::shortened(table.row_title, LABEL_SIZE, room);
                 svg.open("g", &[("transform", &turn)]);
-                svg.text((0.0, 0.0), Anchor::Middle, LABEL_SIZE, INK, &name);
+                svg.name((0.0, 0.0), Anchor::Middle, (LABEL_SIZE, room), INK, table.row_title);
                 svg.close("g");
             }
             let scale_left = (tables.len() - 1) as f64 * pitch + left + wide + 18.0;
@@ -150,11 +151,12 @@ impl Sheet<'_> {
         rect_outline(svg, at, (cell.0 * columns as f64, high), "#aaa", 0.8);
         if fills.is_empty() {
             let middle = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high / 2.0 + 4.0);
-            svg.text(middle, Anchor::Middle, LABEL_SIZE, QUIET, table.absent);
-        } else if !self.signed {
+            let room = cell.0 * columns as f64 - 12.0;
+            svg.name(middle, Anchor::Middle, (LABEL_SIZE, room), QUIET, table.absent);
+        } else if !self.border {
             self.draw_numbers(svg, table, &corner, cell);
         }
-        if self.signed {
+        if self.border {
             draw_border(svg, (rows, columns), &value, &corner, cell);
         }
         if let Some((row, column)) = table.framed {
@@ -166,19 +168,18 @@ impl Sheet<'_> {
         let every = (18.0 / cell.1).ceil() as usize;
         for (row, name) in table.rows.iter().enumerate().step_by(every) {
             let place = (at.0 - 6.0, corner(row, 0).1 + cell.1 / 2.0 + 4.0);
-            let name = text::shortened(name, LABEL_SIZE, MOST_LABEL);
-            svg.text(place, Anchor::End, LABEL_SIZE, INK, &name);
+            svg.name(place, Anchor::End, (LABEL_SIZE, MOST_LABEL), INK, name);
         }
         let widest = table.columns.iter().map(|name| text::width(name, LABEL_SIZE));
         let most = (cell.0 * columns as f64).min(MOST_LABEL);
         let every = ((widest.fold(0.0, f64::max).min(most) + 6.0) / cell.0).ceil().max(1.0);
         for (column, name) in table.columns.iter().enumerate().step_by(every as usize) {
             let place = (at.0 + (column as f64 + 0.5) * cell.0, at.1 + high + 16.0);
-            let name = text::shortened(name, LABEL_SIZE, most);
-            svg.text(place, Anchor::Middle, LABEL_SIZE, INK, &name);
+            svg.name(place, Anchor::Middle, (LABEL_SIZE, most), INK, name);
         }
         let under = (at.0 + cell.0 * columns as f64 / 2.0, at.1 + high + 36.0);
-        svg.text(under, Anchor::Middle, LABEL_SIZE, INK, table.column_title);
+        let room = cell.0 * columns as f64 + 60.0;
+        svg.name(under, Anchor::Middle, (LABEL_SIZE, room), INK, table.column_title);
     }
 
     fn draw_numbers(
@@ -198,8 +199,10 @@ impl Sheet<'_> {
                     svg.text(middle, Anchor::Middle, NOTE_SIZE, QUIET, "–");
                 }
                 Some(value) if room(NUMBERED) => {
-                    let ink = if (value - low) / (high - low) > 0.6 { INK } else { "#fff" };
-                    let number = format!("{value:.2}").replace('-', "\u{2212}");
+                    let share = (value - low) / (high - low);
+                    let light = if self.signed { (share - 0.5).abs() < 0.3 } else { share > 0.6 };
+                    let ink = if light { INK } else { "#fff" };
+                    let number = text::decimals(*value, 2);
                     svg.text(middle, Anchor::Middle, NOTE_SIZE, ink, &number);
                 }
                 _ => {}
@@ -227,9 +230,8 @@ impl Sheet<'_> {
 
 /// The number with as many decimals as it needs, up to three.
 fn scale_label(number: f64) -> String {
-    let label = format!("{number:.3}");
-    let label = label.trim_end_matches('0').trim_end_matches('.');
-    label.replace('-', "\u{2212}")
+    let label = text::decimals(number, 3);
+    label.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The border between numbers above 0 and numbers that are not.

@@ -6,34 +6,87 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 
-/// The only font in which figures are measured and rasterized.
-pub(crate) fn font() -> &'static [u8] {
-    dejavu::sans::regular()
+use crate::plot::codes;
+use crate::plot::font::font;
+
+/// `number` with this many decimals, a minus that is one, and no minus before a zero.
+pub(crate) fn decimals(number: f64, decimals: usize) -> String {
+    let written = format!("{number:.decimals$}");
+    match written.strip_prefix('-') {
+        Some(zero) if zero.chars().all(|char| "0.".contains(char)) => zero.to_owned(),
+        Some(digits) => format!("\u{2212}{digits}"),
+        None => written,
+    }
+}
+
+/// `1 layer`, `2 layers`.
+pub(crate) fn counted(count: impl Into<u128>, of: &str) -> String {
+    let count = count.into();
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A p-value.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 5e-4 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// Whether `char` changes the order of what comes after it, be it of another text.
+pub(crate) fn reorders(char: char) -> bool {
+    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How wide each character of `text` is in the embedded font at `size` pixels, without kerning. One
+/// that it does not have is as wide as its [code](codes).
+fn widths(text: &str, size: f64) -> impl Iterator<Item = f64> {
+    let font = FontRef::new(font()).expect("the embedded font is a font");
+    let width = move |char, size: f64| {
+        let glyphs = GlyphMetrics::new(&font, Size::new(size as f32), LocationRef::default());
+        let glyph = font.charmap().map(char)?;
+        Some(f64::from(glyphs.advance_width(glyph).unwrap_or(0.0)))
+    };
+    text.chars().map(move |char| {
+        width(char, size).unwrap_or_else(|| {
+            let small = codes::SIZE * size;
+            codes::code(char).chars().filter_map(|one| width(one, small)).sum()
+        })
+    })
 }
 
 /// How wide `text` is in the embedded font at `size` pixels, without kerning.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
-    let font = FontRef::new(font()).expect("the embedded font is a font");
-    let glyphs = GlyphMetrics::new(&font, Size::new(size as f32), LocationRef::default());
-    let glyph = |char| font.charmap().map(char).unwrap_or_default();
-    text.chars().map(|char| f64::from(glyphs.advance_width(glyph(char)).unwrap_or(0.0))).sum()
+    widths(text, size).sum()
 }
 
 /// `text`, or its two ends around an ellipsis where it is wider than `available`.
 pub(crate) fn shortened(text: &str, size: f64, available: f64) -> Cow<'_, str> {
-    if width(text, size) <= available {
-        return Cow::Borrowed(text);
-    }
-    let chars: Vec<char> = text.chars().collect();
-    let with = |kept: usize| {
-        let (head, tail) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
-        head.iter().chain(['…'].iter()).chain(tail).collect::<String>()
-    };
     // More characters never fit than as many of an eighth of the size; what takes no room, as
     // combining marks do, is cut too.
     let most = (8.0 * available / size).max(0.0) as usize;
-    let kept = (0..chars.len().min(most)).rev().find(|&kept| width(&with(kept), size) <= available);
-    Cow::Owned(with(kept.unwrap_or(0)))
+    if text.chars().nth(most).is_none() && width(text, size) <= available {
+        return Cow::Borrowed(text);
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let widths: Vec<f64> = widths(text, size).collect();
+    let mut room = available - width("…", size);
+    let (mut head, mut tail) = (0, chars.len());
+    // One from the front, one from the back.
+    while head < tail && head < most {
+        let front = head <= chars.len() - tail;
+        let next = if front { widths[head] } else { widths[tail - 1] };
+        // All of it does not fit.
+        if room < next || tail - head == 1 {
+            break;
+        }
+        room -= next;
+        if front { head += 1 } else { tail -= 1 }
+    }
+    Cow::Owned(chars[..head].iter().chain(&['…']).chain(&chars[tail..]).collect())
+}
+
+/// A name as part of a sentence or a heading: of any length it leaves room for other words.
+pub(crate) fn short_name(name: &str) -> Cow<'_, str> {
+    const SIZE: f64 = 12.0;
+    if name.trim().is_empty() { "(no name)".into() } else { shortened(name, SIZE, 40.0 * SIZE) }
 }
 
 /// `text` in lines no wider than `available`, broken at spaces; a longer word is shortened.
@@ -58,6 +111,17 @@ mod tests {
         // DejaVu Sans has 2048 units an em; a digit advances by 1303 of them, an `l` by 569.
         assert!((width("00", 2048.0) - 2606.0).abs() < 0.01);
         assert!((width("l", 2048.0) - 569.0).abs() < 0.01);
+        // What it lacks is as wide as what stands for it.
+        assert_eq!(width("a\u{6a21}", 10.0), width("a", 10.0) + width("[6A21]", 5.0));
+    }
+
+    #[test]
+    fn numbers_have_a_minus_only_where_something_is_below_zero() {
+        let written = [-0.001, -0.0, 0.0, -0.25, 1.0].map(|number| decimals(number, 2));
+        assert_eq!(written, ["0.00", "0.00", "0.00", "\u{2212}0.25", "1.00"]);
+        let counts = [0_u32, 1, 2].map(|count| counted(count, "layer"));
+        assert_eq!(counts, ["0 layers", "1 layer", "2 layers"]);
+        assert_eq!([0.0004, 0.0006, 0.25].map(p_value), ["<0.001", "0.001", "0.250"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A grid of panels over the training step.
 
+use settling_analysis::StepAxis;
+
 use crate::plot::axis::Axis;
 use crate::plot::grid::{self, Grid};
 use crate::plot::key::Key;
@@ -13,6 +15,8 @@ pub(crate) struct Training<'a> {
     pub(crate) key: Key<'a>,
     pub(crate) rows: &'a [&'a str],
     pub(crate) columns: Vec<Column>,
+    /// How the steps are placed.
+    pub(crate) step_axis: StepAxis,
     /// Whether all columns share one axis of values.
     pub(crate) shared_values: bool,
 }
@@ -31,7 +35,7 @@ pub(crate) struct Column {
 impl Training<'_> {
     pub(crate) fn draw(self) -> String {
         let marks = || self.columns.iter().flat_map(|column| column.panels.iter().flatten());
-        let x = Axis::counts(marks().flat_map(Mark::across).map(|step| step as u64));
+        let x = Axis::steps(marks().flat_map(Mark::across).map(|step| step as u64), self.step_axis);
         let axis = |numbers: Vec<f64>| Axis::values(numbers, (0.0, 1.0));
         let ends = |whole: bool| [0.0, 1.0].into_iter().filter(move |_| whole);
         let any = self.columns.iter().any(|column| column.whole);
@@ -42,17 +46,16 @@ impl Training<'_> {
             let values = if self.shared_values { all.clone() } else { own };
             grid::Column { title, values, panels }
         };
-        let x_title =
-            if x.is_logarithmic() { "Training step (logarithmic)" } else { "Training step" };
+        let x_title = format!("Training step ({})", x.scale());
         let grid = Grid {
             title: self.title,
             notes: self.notes,
             series: self.series,
             key: self.key,
-            rows: self.rows,
+            rows: self.rows.to_vec(),
             columns: self.columns.into_iter().map(column).collect(),
             x,
-            x_title,
+            x_title: &x_title,
             panel_height: HEIGHT,
             shared_values: self.shared_values,
         };

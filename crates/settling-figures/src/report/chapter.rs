@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::figure::Figure;
 use crate::figures::note::{self, listed};
 use crate::figures::title;
+use crate::plot::text::{counted, short_name};
 use crate::stem::plain;
 use crate::{
     estimator_figure, layer_heat_map, layer_lines, main_figure, mcc_figure, percentile_figure,
@@ -110,7 +111,8 @@ impl<'a> Chapter<'a> {
             let mut body: String = part.text.iter().map(|text| html::paragraph(text)).collect();
             for item in &part.items {
                 if let Some((model, seen)) = &item.heading {
-                    body += &format!("<h3>{}</h3>\n", html::escape(model));
+                    let (short, full) = (html::escape(&short_name(model)), html::escape(model));
+                    body += &format!("<h3 title=\"{full}\">{short}</h3>\n");
                     body.extend(seen.iter().map(|seen| html::paragraph(seen)));
                 }
                 body += &match &item.drawn {
@@ -151,7 +153,7 @@ impl<'a> Chapter<'a> {
             let heading = Some((name.to_owned(), numbers.ranks(row)));
             let drawn = self.drawn(
                 file_name("layers", index, name),
-                format!("The layers of {name}"),
+                format!("The layers of {}", short_name(name)),
                 layer_lines(self.tables, name),
             )?;
             items.push(Item { heading, drawn });
@@ -160,7 +162,7 @@ impl<'a> Chapter<'a> {
                 ("weight-per", Quantity::WeightPer),
                 ("gradient-per", Quantity::GradientPer),
             ] {
-                let caption = format!("{} of the layers of {name}", title(quantity));
+                let caption = format!("{} of the layers of {}", title(quantity), short_name(name));
                 let map = layer_heat_map(self.tables, name, quantity);
                 let drawn =
                     self.drawn(file_name(&format!("heat-map-{short}"), index, name), caption, map)?;
@@ -215,7 +217,7 @@ impl<'a> Chapter<'a> {
             let model = row.model.as_str();
             let drawn = self.drawn(
                 file_name("surface", index, model),
-                format!("Correlations of {model} under other thresholds"),
+                format!("Correlations of {} under other thresholds", short_name(model)),
                 surface_figure(self.tables, model),
             )?;
             items.push(Item { heading: Some((model.to_owned(), Vec::new())), drawn });
@@ -276,14 +278,10 @@ fn overview(tables: &Tables) -> String {
         0 => String::new(),
         _ => format!(" Token positions: {}.", listed(positions)),
     };
-    let models = match tables.models.len() {
-        1 => "1 model".to_owned(),
-        several => format!("{several} models"),
-    };
-    let text = format!(
-        "Protocol {protocol}: {} records of {models}, {undefined} of them undefined.{positions}",
-        note::records(tables)
-    );
+    let records = counted(note::records(tables) as u64, "record");
+    let models = counted(tables.models.len() as u64, "model");
+    let text =
+        format!("Protocol {protocol}: {records} of {models}. Undefined: {undefined}.{positions}");
     let numbers = Numbers { tables };
     html::paragraph(&text) + &numbers.table() + &numbers.reasons()
 }

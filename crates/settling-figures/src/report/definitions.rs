@@ -51,9 +51,7 @@ pub(super) fn variables(rules: &Rules) -> String {
 
 /// A share, such as `>= 0.9`, in percent.
 fn percent(share: Threshold) -> String {
-    // Without the last digits of a product.
-    let percent = (share.number() * 1e12).round() / 1e10;
-    format!("{} %", reached(share.with_number(percent)))
+    format!("{} %", reached(share.with_number(100.0 * share.number())))
 }
 
 fn site(rules: &Rules) -> String {

@@ -1,5 +1,7 @@
 //! Writing HTML: the only place where text from records becomes markup.
 
+use crate::plot::text::reorders;
+
 /// The id, the title and the markup of a section.
 pub(super) type Section = (String, String, String);
 
@@ -15,7 +17,7 @@ pub(super) fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(char),
-            char if char.is_control() => out.push('\u{fffd}'),
+            char if char.is_control() || reorders(char) => out.push('\u{fffd}'),
             char => out.push(char),
         }
     }
@@ -38,7 +40,10 @@ pub(super) fn table(caption: &str, head: &[&str], rows: &[Vec<String>], numbers:
     let line = |cells: Vec<(usize, String)>, tag: &str| {
         let cell = |(index, text): (usize, String)| {
             let class = if index >= numbers { " class=\"n\"" } else { "" };
-            format!("<{tag}{class}>{}</{tag}>", escape(&text))
+            let text = escape(&text);
+            // In full where it is cut off.
+            let full = if text.len() > LONG { format!(" title=\"{text}\"") } else { String::new() };
+            format!("<{tag}{class}{full}>{text}</{tag}>")
         };
         format!("<tr>{}</tr>\n", cells.into_iter().map(cell).collect::<String>())
     };
@@ -51,6 +56,9 @@ pub(super) fn table(caption: &str, head: &[&str], rows: &[Vec<String>], numbers:
         line(head, "th")
     )
 }
+
+/// From this many bytes on a cell may be cut off.
+const LONG: usize = 40;
 
 /// A whole document: `title` is plain text, `body` is markup.
 pub(super) fn document(title: &str, body: &str) -> String {
@@ -69,9 +77,13 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 62rem; background: #fff; colo
 h1 { font-size: 1.7rem; line-height: 1.2; }
 h2 { font-size: 1.3rem; margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
 h3 { font-size: 1.05rem; margin-bottom: 0.3rem; }
+h1, h2, h3, p, li, dd, caption, figcaption { overflow-wrap: anywhere; }
 p, li { max-width: 46rem; }
-nav ol { columns: 20rem 2; column-gap: 3rem; padding-left: 2rem; }
-nav li { break-inside: avoid; }
+nav ol { padding-left: 2.5rem; }
+@media (min-width: 60rem) {
+  nav ol { columns: 2; column-gap: 3.5rem; }
+  nav li { break-inside: avoid; margin-left: 0.5rem; }
+}
 a { color: #1f4e79; }
 body { counter-reset: figure; }
 figure { counter-increment: figure; margin: 1rem 0 1.5rem; }
@@ -84,7 +96,8 @@ table { border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0; }
 caption { text-align: left; padding-bottom: 0.4rem; color: #555; }
 th, td { padding: 0.15rem 0.6rem; text-align: left; border-bottom: 1px solid #ddd; }
 th { vertical-align: bottom; }
-td { white-space: nowrap; }
+td { white-space: nowrap; max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
+td.t { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
 pre { font-size: 0.75rem; overflow-x: auto; background: #f6f6f6; padding: 0.8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print {

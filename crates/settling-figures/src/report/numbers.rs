@@ -5,7 +5,8 @@ use settling_core::{Component, Step};
 use settling_records::MccRow;
 
 use super::html;
-use crate::figures::{COMPONENTS, component_name, note, phrase};
+use crate::figures::{COMPONENTS, component_name, interval, note, phrase};
+use crate::plot::text;
 
 /// The tables of one protocol, looked up by model and step.
 #[derive(Clone, Copy)]
@@ -141,8 +142,11 @@ impl<'a> Numbers<'a> {
     pub(super) fn estimators(self) -> Vec<String> {
         let ckas = [Quantity::BiasedCka, Quantity::CkaFloor, Quantity::DebiasedCka];
         let of = |cka| {
-            let said =
-                self.said(|model, component| self.average(model, component, cka, Some(Step(0))));
+            let said = self.said(|model, component| {
+                // Step 0 alone is the end too.
+                let start = Some(Step(0)).filter(|&start| model.last() != Some(start));
+                self.average(model, component, cka, start)
+            });
             (!said.is_empty()).then(|| format!("of the {}: {}", phrase(cka), said.join(", ")))
         };
         let said: Vec<String> = ckas.into_iter().filter_map(of).collect();
@@ -163,7 +167,10 @@ impl<'a> Numbers<'a> {
             vec![
                 row.model.clone(),
                 note::reached(self.tables.rules.early.cka.with_number(row.threshold)),
-                format!("{} of {}", row.settled, row.layers()),
+                match row.unknown {
+                    0 => format!("{} of {}", row.settled, row.layers()),
+                    unknown => format!("{} of {}, {unknown} unknown", row.settled, row.layers()),
+                },
                 row.half.map_or_else(dash, |half| format!("{:.2} %", 100.0 * half)),
             ]
         };
@@ -186,7 +193,8 @@ impl<'a> Numbers<'a> {
             let range = |component| {
                 let of = self.band(model, component, quantity, model.last())?.quantiles?;
                 let component = component_name(component);
-                Some(format!("{:.3} to {:.3} ({component})", of.least, of.largest))
+                let [least, most] = [of.least, of.largest].map(|per| text::decimals(per, 3));
+                Some(format!("{least} to {most} ({component})"))
             };
             let ranges: Vec<String> = Component::ALL.into_iter().filter_map(range).collect();
             if !ranges.is_empty() {
@@ -207,7 +215,9 @@ impl<'a> Numbers<'a> {
                 .collect();
             let low = known.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
             let high = known.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-            let of = |(value, model): &(f64, &str)| format!("{} ({model})", number(Some(*value)));
+            let of = |(value, model): &(f64, &str)| {
+                format!("{} ({})", number(Some(*value)), text::short_name(model))
+            };
             Some(match known.len() {
                 1 => format!("{name} {}", of(low)),
                 _ => format!("{name} {} to {}", of(low), of(high)),
@@ -245,9 +255,10 @@ fn early(model: &ModelRow) -> Option<Step> {
 pub(super) fn correlations(rows: &[MccRow]) -> String {
     let MccCounts { rows, defined, clear, small, .. } = MccCounts::new(rows);
     format!(
-        "{defined} of {rows} correlations are defined; {clear} have an interval without 0, and \
-         {small} have p below 0.05. Without any association at most one in twenty would, if layers \
-         were independent."
+        "{defined} of {} are defined. With an interval without 0: {clear}; with p below 0.05: {small}. \
+         Without any association at most one in twenty would have such a p, if layers were \
+         independent.",
+        text::counted(rows as u64, "correlation")
     )
 }
 
@@ -277,18 +288,14 @@ pub(super) fn correlation_table(rows: &[MccRow]) -> String {
         ];
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(row.mcc.as_ref().map_or_else(Clone::clone, |mcc| number(Some(*mcc))));
-        let ends = |(low, high)| format!("{} to {}", number(Some(low)), number(Some(high)));
-        cells.push(row.interval.map_or_else(dash, ends));
-        cells.push(p_value(row.p_exact));
+        cells.push(row.interval.map_or_else(dash, interval));
+        cells.push(text::p_value(row.p_exact));
         cells
     };
     let caption = "Large PER (predicted) and early convergence (actual) over the layers of a \
-                   model. Where the correlation is undefined its place has the reason.";
+                   model. Where the correlation is undefined its place has the reason. An interval \
+                   without a width says nothing about the uncertainty.";
     html::table(caption, &head, &rows.iter().map(line).collect::<Vec<_>>(), 3)
-}
-
-fn p_value(p: f64) -> String {
-    if p < 5e-4 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 fn dash() -> String {
@@ -296,7 +303,7 @@ fn dash() -> String {
 }
 
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(dash, |value| format!("{:.2}", value + 0.0).replace('-', "\u{2212}"))
+    value.map_or_else(dash, |value| text::decimals(value, 2))
 }
 
 /// Nothing if there is nothing to say.

@@ -10,4 +10,5 @@ mod saving;
 mod study;
 mod suite;
 mod thresholds;
+mod unusual;
 mod weight_figure;

@@ -50,9 +50,9 @@ fn settled_layers_are_points_and_others_are_outlined_and_counted() {
         assert_eq!(outlined.attribute("d").map(|d| d.matches('M').count()), Some(2));
     }
     assert!(
-        figure
-            .svg()
-            .contains("Not settled at 0.5: 4 of 12 layers. Unknown for undefined values: 2.")
+        figure.svg().contains(
+            "Not settled at 0.5: 4 of 12 layers. Unknown: 2. Because: CKA at step 100 is"
+        )
     );
     let texts = texts(&svg);
     for label in ["not settled", "0 %", "1 %", "10 %", "100 %", "CKA \u{2265} 0.5"] {
@@ -67,9 +67,9 @@ fn the_end_of_training_is_that_of_all_records_of_the_model() {
     later.step = Step(2000);
     later.metric = "something_else".to_owned();
     records.push(later);
-    let figure = settling_figure(&tables(&records), &[0.5]).expect("a figure");
-    // At step 2000 its CKA was not measured.
-    assert!(figure.svg().contains("Unknown for undefined values: 2."));
+    let error = settling_figure(&tables(&records), &[0.5]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoData);
+    assert!(error.to_string().ends_with("CKA at step 2000 was not measured."), "{error}");
 }
 
 #[test]
@@ -117,14 +117,16 @@ fn a_surface_counts_where_its_correlation_is_positive() {
     let records = associated(&[(0.3, Some(0.905)), (0.7, Some(0.855))]);
     let figure = surface_figure(&tables(&records), "m").expect("a figure");
     let undefined = 260 - 8 * 5;
-    let count = format!("PER of weights: above 0 at 0 of 260 points, undefined at {undefined}.");
+    let count = format!("PER of weights: above 0 at 0 of 260 points, undefined at {undefined} (");
     let svg = parse(&figure);
     let description = svg.descendants().find(|node| node.has_tag_name("desc"));
     let description = description.and_then(|node| node.text()).expect("a description");
     assert_eq!(description.matches(&count).count(), 2, "of both components: {description}");
     let texts = texts(&svg);
     assert_eq!(texts.iter().filter(|&&text| text == "no data").count(), 0);
-    assert_eq!(texts.iter().filter(|&&text| text == "a layer has no PER at the end").count(), 2);
+    assert_eq!(texts.iter().filter(|text| text.starts_with("PER at least")).count(), 2);
+    let absent = "PER of gradients: undefined (a layer has no PER at the end (layer 0: PER of the";
+    assert_eq!(description.matches(absent).count(), 2, "not drawn, but said: {description}");
 }
 
 #[test]

@@ -44,7 +44,11 @@ fn every_series_is_drawn_and_gaps_stay_gaps() {
     assert_eq!(dashed("none"), 2 * 2 + 3);
     assert_eq!(dashed("1.2 2.6"), 2 + 1);
     let texts = texts(&svg);
-    for text in ["MLP, write", "mine <1>, step 512. Undefined and left out: 2 values.", "Layer"] {
+    for text in [
+        "MLP, write",
+        "mine <1>, step 512. Undefined and left out: 2 values. Because: zero.",
+        "Layer",
+    ] {
         assert!(texts.contains(&text), "no `{text}` in {texts:?}");
     }
     assert!(texts.contains(&"PER over the largest attainable rank."), "{texts:?}");

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::parquet::schema::{VERSION, schema};
 use crate::parquet::seal;
 use crate::tables::record::{COLUMNS, Record};
+use crate::tables::table::{first_twice, twice};
 
 /// What a row takes at least: its step, which is neither in a dictionary nor compressed.
 const BYTES_PER_ROW: usize = 8;
@@ -35,7 +36,8 @@ const BYTES_PER_ROW: usize = 8;
 /// # Errors
 ///
 /// If `input` cannot be read, the file is not as it was written, the columns are not those of this
-/// schema, or a cell does not hold what its column asks for; the message names the row, from 0.
+/// schema, a cell does not hold what its column asks for, or two rows give the same number; the
+/// message names the row, from 0.
 pub fn read_records_parquet(mut input: impl Read) -> Result<Vec<Record>, Error> {
     let mut bytes = Vec::new();
     input
@@ -69,6 +71,11 @@ fn decode(bytes: Bytes) -> Result<Vec<Record>, Error> {
             damaged(format!("it claims more rows than the {most} that it has room for"))
         })?;
         Group { reader: &*reader, first: records.len(), rows }.read(&mut records)?;
+    }
+    if let Some([first, second]) = first_twice(&records, Record::key) {
+        let [row, again] = [first, second].map(|index| &records[index]);
+        let what = twice(row, again, row.described());
+        return Err(Error::new(ErrorKind::Twice, format!("rows {first} and {second} {what}")));
     }
     Ok(records)
 }

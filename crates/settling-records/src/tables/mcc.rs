@@ -137,14 +137,14 @@ pub fn write_mcc<'a>(
 /// # Errors
 ///
 /// If the columns are not those of this schema, or a cell does not hold what its column asks for;
-/// the message names the line.
+/// the message names the line. Two rows of the same are an error too.
 pub fn read_mcc(input: impl Read) -> Result<Vec<MccRow>, Error> {
-    read_table(input, &COLUMNS, |row| {
+    let lines = read_table(input, &COLUMNS, |row| {
         let counts = ["tp", "fp", "fn", "tn"].map(|column| row.parse::<u64>(column, "a count"));
         let [true_positives, false_positives, false_negatives, true_negatives] = counts;
-        let interval = match (row.text("ci_low"), row.text("ci_high")) {
-            ("", "") => None,
-            _ => Some((row.finite("ci_low")?, row.finite("ci_high")?)),
+        let interval = match row.is_empty("ci_low") && row.is_empty("ci_high") {
+            true => None,
+            false => Some((row.finite("ci_low")?, row.finite("ci_high")?)),
         };
         let mcc = match row.text("status") {
             OK => Ok(row.finite("mcc")?),
@@ -164,5 +164,10 @@ pub fn read_mcc(input: impl Read) -> Result<Vec<MccRow>, Error> {
             p_exact: row.finite("p_exact")?,
             protocol: row.text("protocol").to_owned(),
         })
-    })
+    })?;
+    lines.different(
+        |row| (&row.protocol, &row.model, row.component, row.view, &row.predictor),
+        |row| format!("model `{}`, {}, {}", row.model, row.component, row.predictor),
+    )?;
+    Ok(lines.into_rows())
 }

@@ -145,23 +145,23 @@ pub fn write_records<'a>(
     writer.finish()
 }
 
-/// Reads a `records.csv`.
+/// Reads a `records.csv`, as [`write_records`] wrote it or as pandas, polars or R wrote it anew:
+/// with columns in another order, a column of row numbers, `0.0` for 0, or `NaN` for nothing.
 ///
 /// # Errors
 ///
-/// If the columns are not those of this schema, or a cell does not hold what its column asks for;
-/// the message names the line.
+/// If the columns are not those of this schema, a cell does not hold what its column asks for, or
+/// two rows give the same number, be it with the same value; the message names the lines.
 pub fn read_records(input: impl Read) -> Result<Vec<Record>, Error> {
-    read_table(input, &COLUMNS, |row| {
+    let lines = read_table(input, &COLUMNS, |row| {
         let estimator = row.text("estimator");
-        let (estimator, value) = match row.text("value") {
-            "" => {
-                let (estimator, reason) = estimator.split_once(':').ok_or_else(|| {
-                    row.error("value", "a number, or empty with `estimator:reason`")
-                })?;
-                (estimator, Err(reason.to_owned()))
+        let (estimator, value) = match (row.is_empty("value"), estimator.split_once(':')) {
+            (true, Some((estimator, reason))) => (estimator, Err(reason.to_owned())),
+            (true, None) => {
+                let expected = "a finite number, or nothing with `estimator:reason`";
+                return Err(row.error("value", expected));
             }
-            _ => (estimator, Ok(row.finite("value")?)),
+            (false, _) => (estimator, Ok(row.finite("value")?)),
         };
         Ok(Record {
             model: row.text("model").to_owned(),
@@ -176,10 +176,30 @@ pub fn read_records(input: impl Read) -> Result<Vec<Record>, Error> {
             estimator: estimator.to_owned(),
             protocol: row.text("protocol").to_owned(),
         })
-    })
+    })?;
+    lines.different(Record::key, Record::described)?;
+    Ok(lines.into_rows())
 }
 
+/// Everything that defines a number, of which a table may have one.
+pub(crate) type Key<'a> =
+    (&'a str, &'a str, Step, Site, Signal, &'a str, &'a str, Option<Positions>);
+
 impl Record {
+    pub(crate) fn key(&self) -> Key<'_> {
+        let Self { model, step, site, signal, metric, positions, estimator, protocol, .. } = self;
+        (protocol, model, *step, *site, *signal, metric, estimator, *positions)
+    }
+
+    /// What it is a number of.
+    pub(crate) fn described(&self) -> String {
+        let Self { model, step, site, signal, metric, positions, estimator, protocol, .. } = self;
+        let positions = positions.map_or_else(String::new, |at| format!(", positions {at}"));
+        format!(
+            "model `{model}`, step {step}, {site}, {signal} {metric} ({estimator}{positions}) of protocol `{protocol}`"
+        )
+    }
+
     /// What the column `estimator` says: of an undefined value, the reason too.
     pub(crate) fn estimator_cell(&self) -> Cow<'_, str> {
         match &self.value {

@@ -106,14 +106,14 @@ pub fn write_settling<'a>(
 /// # Errors
 ///
 /// If the columns are not those of this schema, or a cell does not hold what its column asks for;
-/// the message names the line.
+/// the message names the line. Two rows of the same are an error too.
 pub fn read_settling(input: impl Read) -> Result<Vec<SettlingRow>, Error> {
-    read_table(input, &COLUMNS, |row| {
-        let settled = match (row.text("settling_step"), row.text("status")) {
+    let lines = read_table(input, &COLUMNS, |row| {
+        let settled = match (row.is_empty("settling_step"), row.text("status")) {
             (_, OK) => {
                 Ok((row.parse("settling_step", "a step")?, row.finite("fraction_of_training")?))
             }
-            ("", reason) if !reason.is_empty() => Err(reason.to_owned()),
+            (true, reason) if !reason.is_empty() => Err(reason.to_owned()),
             _ => return Err(row.error("status", "`ok`, or a reason and no settling step")),
         };
         Ok(SettlingRow {
@@ -125,5 +125,16 @@ pub fn read_settling(input: impl Read) -> Result<Vec<SettlingRow>, Error> {
             settled,
             protocol: row.text("protocol").to_owned(),
         })
-    })
+    })?;
+    lines.different(
+        |row| {
+            let SettlingRow { protocol, model, layer, component, view, threshold, .. } = row;
+            (protocol, model, layer, component, view, threshold.to_bits())
+        },
+        |row| {
+            let SettlingRow { model, layer, component, threshold, .. } = row;
+            format!("model `{model}`, layer {layer}, {component}, threshold {threshold}")
+        },
+    )?;
+    Ok(lines.into_rows())
 }

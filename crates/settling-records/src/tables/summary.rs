@@ -114,12 +114,12 @@ pub fn write_summary<'a>(
 /// # Errors
 ///
 /// If the columns are not those of this schema, or a cell does not hold what its column asks for;
-/// the message names the line.
+/// the message names the line. Two rows of the same are an error too.
 pub fn read_summary(input: impl Read) -> Result<Vec<SummaryRow>, Error> {
-    read_table(input, &COLUMNS, |row| {
-        let value = match row.text("value") {
-            "" => None,
-            _ => Some(row.finite("value")?),
+    let lines = read_table(input, &COLUMNS, |row| {
+        let value = match row.is_empty("value") {
+            true => None,
+            false => Some(row.finite("value")?),
         };
         Ok(SummaryRow {
             model: row.text("model").to_owned(),
@@ -134,5 +134,17 @@ pub fn read_summary(input: impl Read) -> Result<Vec<SummaryRow>, Error> {
             average: row.text("average").to_owned(),
             protocol: row.text("protocol").to_owned(),
         })
-    })
+    })?;
+    lines.different(
+        |row| {
+            let SummaryRow { protocol, model, component, signal, metric, estimator, step, .. } =
+                row;
+            (protocol, model, component, signal, metric, estimator, step, &row.average)
+        },
+        |row| {
+            let SummaryRow { model, component, signal, metric, estimator, step, .. } = row;
+            format!("model `{model}`, step {step}, {component}, {signal} {metric} ({estimator})")
+        },
+    )?;
+    Ok(lines.into_rows())
 }

@@ -60,6 +60,7 @@ fn few() -> Vec<Record> {
     .with_protocol("corrected");
     let undefined = {
         let mut changed = cka.clone();
+        changed.step = Step(513);
         changed.value = Err("zero variance: in x".to_owned());
         changed
     };
@@ -75,6 +76,7 @@ fn few() -> Vec<Record> {
     };
     let smallest = {
         let mut changed = weight.clone();
+        changed.site.head = Some(2);
         changed.value = Ok(f64::from_bits(1));
         changed
     };
@@ -89,6 +91,21 @@ fn zeros_with_a_sign_and_the_smallest_numbers_keep_their_bits() {
     assert_eq!(bits, [Some(1 << 63), None, Some(0x3fef_ffff_ffff_ffff), Some(1)]);
     assert_eq!(read[1].value, Err("zero variance: in x".to_owned()));
     assert_eq!(read_records_parquet(&written(&[])[..]).unwrap(), []);
+}
+
+#[test]
+fn one_number_in_two_rows_is_an_error_with_both_rows() {
+    let [one, two] = &few()[..2] else { panic!("two records") };
+    let mut again = one.clone();
+    for (value, how) in [(one.value.clone(), "alike"), (Ok(0.25), "differ")] {
+        again.value = value;
+        let file = written(&[one.clone(), two.clone(), again.clone()]);
+        let error = read_records_parquet(&file[..]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Twice);
+        let message = error.to_string();
+        assert!(message.starts_with("rows 0 and 2 give model `pythia-70m`"), "{message}");
+        assert!(message.contains(how), "{message}");
+    }
 }
 
 /// More than a row group holds.
