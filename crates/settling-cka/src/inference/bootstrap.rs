@@ -272,8 +272,8 @@ impl Sampled {
 ///
 /// - of `k_ij l_ij`, the other two rows are `(s1 - w_i - w_j)² - (s2 - w_i² - w_j²)` pairs,
 /// - of `k_ij l_iq`, the fourth row has the weight `s1 - w_i - w_j - w_q`,
-/// - of `k_ij l_qr`, what the two pairs share in one row (four ways) or both (two ways) is taken out
-///   of `(wᵀ K w)(wᵀ L w)`.
+/// - of `k_ij l_qr`, what the two pairs share in one row (four ways) or both (two ways) is taken
+///   out of `(wᵀ K w)(wᵀ L w)`.
 fn weighted(sides: &[Sampled; 2], weights: &[f64]) -> Result<f64, Undefined> {
     let drawn: Vec<usize> = (0..weights.len()).filter(|&row| weights[row] > 0.0).collect();
     let w: Vec<f64> = drawn.iter().map(|&row| weights[row]).collect();

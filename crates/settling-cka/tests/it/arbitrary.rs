@@ -1,4 +1,4 @@
-//! Where a definition leaves a choice open: the value that no choice changes, or that there is none.
+//! Where a definition leaves a choice open: the value that no choice changes, or none.
 
 use proptest::prelude::*;
 use settling_cka::{Error, ErrorKind, Pwcca, Side, Similarity, Svcca, Undefined};
