@@ -28,6 +28,42 @@ fn no_crate_has_unsafe_code() {
     }
 }
 
+/// What a feature adds says so on docs.rs, of every crate that has such items.
+#[test]
+fn items_of_a_feature_are_marked_in_the_documentation() {
+    let mut marked = 0;
+    for (name, library) in libraries() {
+        let text = |path: &str| std::fs::read_to_string(library.folder.join(path)).unwrap();
+        let (front, manifest) = (text("src/lib.rs"), text("Cargo.toml"));
+        if !front.contains("#[cfg(feature") {
+            continue;
+        }
+        assert!(front.contains("#![cfg_attr(docsrs, feature(doc_cfg))]"), "{name}");
+        assert!(manifest.contains("rustdoc-args = [\"--cfg\", \"docsrs\"]"), "{name}");
+        marked += 1;
+    }
+    assert!(marked > 1);
+}
+
+/// What a package is published with: who may use it, where it is from, what it is about.
+#[test]
+fn every_package_has_licences_and_words_of_its_own() {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for (name, library) in libraries() {
+        for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            let own = std::fs::read_to_string(library.folder.join(license)).unwrap();
+            assert_eq!(own, std::fs::read_to_string(root().join(license)).unwrap(), "{name}");
+        }
+        let manifest = std::fs::read_to_string(library.folder.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("\nrepository.workspace = true\n"), "{name}");
+        let keywords = manifest.lines().find(|line| line.starts_with("keywords")).unwrap();
+        if let Some((other, _)) = seen.iter().find(|(_, words)| words == keywords) {
+            panic!("{name} and {other} have the same keywords");
+        }
+        seen.push((name, keywords.to_owned()));
+    }
+}
+
 #[test]
 fn only_the_hub_opens_sockets() {
     let found = code_with(&["std::net", "TcpStream", "TcpListener", "UdpSocket"]);

@@ -79,6 +79,7 @@
 //! - `parquet`: `records.parquet`. Without it nothing here decodes Parquet, and few crates are
 //!   built.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 #[cfg(feature = "parquet")]

@@ -74,15 +74,15 @@ impl Element {
         match self.kind {
             Kind::Signed => {
                 let number = self.signed(word);
-                let value = number as f64;
-                // 2^63 itself, which the conversion back would take for one less, is no i64.
-                let same = value < 9_223_372_036_854_775_808.0 && value as i64 == number;
-                if same { Ok(value) } else { Err(number.to_string()) }
+                let exact = fits(number.unsigned_abs());
+                if exact { Ok(number as f64) } else { Err(number.to_string()) }
             }
             Kind::Unsigned => {
-                let value = word as f64;
-                let same = value < 18_446_744_073_709_551_616.0 && value as u64 == word;
-                if same { Ok(value) } else { Err(word.to_string()) }
+                if fits(word) {
+                    Ok(word as f64)
+                } else {
+                    Err(word.to_string())
+                }
             }
             Kind::Float => Ok(self.float(word)),
         }
@@ -110,6 +110,12 @@ impl Element {
             _ => f64::from_bits(word),
         }
     }
+}
+
+/// Whether f64, whose fractions have 53 bits, has a whole number.
+fn fits(number: u64) -> bool {
+    let zeros = number.leading_zeros() + number.trailing_zeros();
+    number == 0 || u64::BITS - zeros <= f64::MANTISSA_DIGITS
 }
 
 /// The value of an IEEE half: 1 bit of sign, 5 of exponent, 10 of fraction.
@@ -153,7 +159,7 @@ mod tests {
         let large = (1_i64 << 53) + 1;
         assert_eq!(value("<i8", &(large - 1).to_le_bytes()), Ok(9_007_199_254_740_992.0));
         assert_eq!(value("<i8", &large.to_le_bytes()), Err(large.to_string()));
-        assert_eq!(value(">i8", &i64::MIN.to_be_bytes()), Ok(-9_223_372_036_854_775_808.0));
+        assert_eq!(value(">i8", &i64::MIN.to_be_bytes()), Ok(-2_f64.powi(63)));
         assert_eq!(value("<i8", &i64::MAX.to_le_bytes()), Err(i64::MAX.to_string()));
         assert_eq!(value("u8", &u64::MAX.to_le_bytes()), Err(u64::MAX.to_string()));
         assert_eq!(value("|i1", &[0xff]), Ok(-1.0));
