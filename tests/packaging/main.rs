@@ -80,3 +80,20 @@ fn a_crate_outside_the_workspace_links_libtorch_by_one_documented_line() {
     speed(Command::new(&program).env_remove("LD_LIBRARY_PATH"));
     fs::remove_file(program).unwrap();
 }
+
+/// A clone in which nobody has called `cargo xtask libtorch`.
+#[test]
+fn a_build_without_libtorch_ends_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--package", "torch-sys", "--target-dir"])
+        .arg(folder.path())
+        .current_dir(root())
+        .env_remove("CPLUS_INCLUDE_PATH")
+        .env("LIBTORCH", folder.path().join("none"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(error.contains("there is no libtorch: run `cargo xtask libtorch`"), "{error}");
+}

@@ -15,7 +15,8 @@
 //! what PyTorch itself is made of. The build takes it from the folder that the environment variable
 //! `LIBTORCH` names, which has `lib/` and `include/` in it; that of the Python package `torch`
 //! 2.11.0 is one. In the repository of `settling`, `cargo xtask libtorch` finds or fetches one, and
-//! nothing needs to be set.
+//! nothing needs to be set. A build that ends with `torch/torch.h: No such file or directory` has
+//! none.
 //!
 //! | crate feature | what it does |
 //! |---|---|
