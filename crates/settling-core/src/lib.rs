@@ -42,6 +42,7 @@
 //! [`Positions`] as the text they display as; [`Spectrum`] as the list of its values, checked when
 //! it is read.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activations;
 mod capture;

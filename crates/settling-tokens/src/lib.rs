@@ -21,8 +21,8 @@
 //! # What rows are
 //!
 //! Token ids, one sequence per row, all rows equally long. A row of T + 1 tokens for a context of T
-//! has T inputs and T targets; its last token is a target only. A `.npy` file of them holds one array
-//! of shape (rows, T) or (rows, T + 1), in integers of any type. In Python:
+//! has T inputs and T targets; its last token is a target only. A `.npy` file of them holds one
+//! array of shape (rows, T) or (rows, T + 1), in integers of any type. In Python:
 //!
 //! ```python
 //! import numpy, transformers

@@ -36,7 +36,7 @@ fn a_text_gives_the_ids_of_transformers_whatever_the_file_says_of_training() {
                 assert_eq!(&tokenizer.encode(text).unwrap(), right, "{}: {text:?}", case["name"]);
             }
         }
-        // Several texts at once are the same, one behind the other; those without a token are left out.
+        // Several texts at once are the same, one behind the other; empty ones are left out.
         let Ok(end) = tokenizer.end_of_text() else { continue };
         let packed: Vec<u32> = right
             .iter()
