@@ -50,7 +50,8 @@
 //! - A point is a row of a table, and has its value: `summary.csv`, `settling.csv`, `mcc.csv` say
 //!   what the figures of the same study draw.
 //! - An undefined value is never drawn, bridged or replaced: it is left out of an average and
-//!   counted in the note below the figure, and a line is interrupted where nothing is left.
+//!   counted in the note below the figure, with its reason, and a line is interrupted where nothing
+//!   is left.
 //! - Models differ in lightness and in marker, and what has an order in lightness, so that figures
 //!   can be read without color.
 //! - Names in the tables are text, in a figure as in a report, whatever they contain.

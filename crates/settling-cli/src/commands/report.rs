@@ -56,6 +56,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     }
     let (document, bytes) = written.write_html(out)?;
     println!("wrote {} ({} KiB)", document.display(), bytes.div_ceil(1024));
-    println!("wrote {} figures in {}, as SVG and PNG", figures.len(), pictures.display());
+    let plural = if figures.len() == 1 { "figure" } else { "figures" };
+    println!("wrote {} {plural} in {}, as SVG and PNG", figures.len(), pictures.display());
     Ok(Exit::Done)
 }

@@ -312,3 +312,22 @@ fn records_that_contradict_each_other_are_refused() {
     assert_eq!(error.kind(), TableErrorKind::InvalidValue);
     assert!(error.to_string().contains("is NaN"), "{error}");
 }
+
+#[test]
+fn the_floors_of_several_models_are_told_apart() {
+    let records = records(&["m", "n"], &STEPS);
+    let figure = main_figure(&tables(&records)).expect("a figure");
+    let svg = parse(&figure);
+    let floor = |model: &str| -> Vec<String> {
+        let dotted = |curve: &roxmltree::Node<'_, '_>| {
+            let line = curve.first_element_child();
+            line.and_then(|line| line.attribute("stroke-dasharray")) == Some("1.2 2.6")
+        };
+        let curves = curves(&svg, model).into_iter().filter(dotted);
+        let markers = curves.map(|curve| curve.last_element_child().expect("markers"));
+        markers.filter_map(|markers| markers.attribute("d").map(ToOwned::to_owned)).collect()
+    };
+    let (circles, squares) = (floor("m"), floor("n"));
+    assert_eq!((circles.len(), squares.len()), (2, 2), "Attention and MLP");
+    assert!(circles.iter().all(|d| d.contains('A')) && squares.iter().all(|d| !d.contains('A')));
+}

@@ -80,3 +80,26 @@ fn rows_that_cannot_be_drawn_are_errors() {
     backwards.interval = Some((0.75, -0.25));
     assert_eq!(mcc_figure(&[backwards]).unwrap_err().kind(), ErrorKind::InvalidRecords);
 }
+
+#[test]
+fn an_interval_without_a_width_says_so() {
+    let mut rows = vec![row("m", Component::Mlp, Ok(1.0)), row("n", Component::Mlp, Ok(0.5))];
+    rows[0].interval = Some((1.0, 1.0));
+    rows[1].interval = Some((0.25, 0.75));
+    let figure = mcc_figure(&rows).expect("a figure");
+    let svg = parse(&figure);
+    let shown = texts(&svg);
+    assert!(shown.contains(&"1.00, no width") && shown.contains(&"0.25 to 0.75"), "{shown:?}");
+    assert!(figure.svg().contains("No width: the interval collapsed to a point"));
+    rows.remove(0);
+    assert!(!mcc_figure(&rows).expect("a figure").svg().contains("No width"));
+}
+
+#[test]
+fn a_reason_without_room_is_told_in_full_below() {
+    let reason = "6 of 6 layers have an undefined variable: early convergence of layers 0 to 5 (CKA at step 0 is undefined: zero variance)";
+    let figure = mcc_figure(&[row("m", Component::Mlp, Err(reason.to_owned()))]).expect("a figure");
+    let svg = parse(&figure);
+    assert!(texts(&svg).contains(&"6 of 6 layers have an undefined variable: see below"));
+    assert!(figure.svg().contains(&format!("m (MLP, PER of weight): {reason}.")));
+}

@@ -30,7 +30,7 @@ pub struct SummaryRow {
     pub value: Option<f64>,
     /// How many values are defined.
     pub n: u64,
-    /// How many are not.
+    /// How many are not, or were not measured at this step and are at another.
     pub undefined: u64,
     /// Which average: `mean` or `median`.
     pub average: String,
