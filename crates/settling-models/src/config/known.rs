@@ -60,6 +60,7 @@ pub(super) const EVERYWHERE: Known = Known {
         "chunk_size_feed_forward",
         "dtype",
         "gradient_checkpointing",
+        "pretraining_tp",
         "torch_dtype",
         "torchscript",
         "use_bfloat16",
@@ -93,6 +94,8 @@ pub(super) const EVERYWHERE: Known = Known {
         "pad_token_ids",
         "sep_token_id",
         "unk_token_id",
+        // That it is a causal model, which all families here are.
+        "is_decoder",
         // Heads for other tasks than the next token.
         "_num_labels",
         "finetuning_task",
@@ -135,7 +138,6 @@ pub(super) const EVERYWHERE: Known = Known {
         ("add_cross_attention", Flag(false)),
         ("cross_attention_hidden_size", Nothing),
         ("is_causal", Flag(true)),
-        ("is_decoder", Flag(false)),
         ("is_encoder_decoder", Flag(false)),
         ("tie_encoder_decoder", Flag(false)),
         // Weights that are not what they seem.
@@ -150,7 +152,6 @@ pub(super) const EVERYWHERE: Known = Known {
         ("final_logit_softcapping", Nothing),
         ("logit_scale", One),
         ("logits_scaling", One),
-        ("pretraining_tp", One),
         ("residual_multiplier", One),
         ("sliding_window", Nothing),
         ("use_sliding_window", Flag(false)),

@@ -150,12 +150,12 @@ mod tests {
             "gpt_neox.layers.0.attention.dense.weight",
             "embed_out.weight",
         ];
-        assert_eq!(names(GptNeox::default(), &wrapped), plain);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &wrapped), plain);
         // Where that would give two tensors one name, both keep theirs.
         let twice = [plain[1], wrapped[1].strip_prefix("_orig_mod.").unwrap(), plain[2]];
-        assert_eq!(names(GptNeox::default(), &twice), twice);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &twice), twice);
         let twice = ["_orig_mod.a", "a._orig_mod"];
-        assert_eq!(names(GptNeox::default(), &twice), twice);
+        assert_eq!(names(Architecture::GptNeox(GptNeox::default()), &twice), twice);
     }
 
     #[test]
@@ -168,14 +168,14 @@ mod tests {
             ("ema.transformer.", "module.transformer.", false),
         ] {
             let stored = pair(a, b);
-            let found = names(Gpt2::default(), &stored.each_ref().map(String::as_str));
+            let found = names(Architecture::Gpt2(Gpt2::default()), &stored.each_ref().map(String::as_str));
             let meant = usize::from(!first);
             assert_eq!(found[meant], "transformer.h.0.attn.c_proj.weight", "{a} {b}");
             assert_eq!(found[1 - meant], stored[1 - meant]);
         }
         let stored = pair("student.", "teacher.");
         let stored = stored.each_ref().map(String::as_str);
-        assert_eq!(names(Gpt2::default(), &stored), stored);
+        assert_eq!(names(Architecture::Gpt2(Gpt2::default()), &stored), stored);
     }
 
     #[test]
