@@ -1,5 +1,7 @@
 //! What a folder is that has no weights under the names that are read.
 
+use super::weights_file::is_weights_file;
+
 /// What the names of a folder's files say that it is, and what to do with it.
 pub(crate) fn other_checkpoint(names: &[String]) -> Option<String> {
     let any = |is: &dyn Fn(&str) -> bool| names.iter().any(|name| is(name));
@@ -89,7 +91,7 @@ pub(crate) fn other_checkpoint(names: &[String]) -> Option<String> {
 
 /// Whether a file of this name may be opened by itself.
 fn is_openable(name: &str) -> bool {
-    super::is_weights_file(name) && !name.ends_with(".h5") && !name.ends_with(".msgpack")
+    is_weights_file(name) && !name.ends_with(".h5") && !name.ends_with(".msgpack")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn pattern(text: &str) -> StepPattern {
 
 #[test]
 fn a_series_of_one_part_of_each_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = TempDir::new().unwrap();
     let tensor = |value| TensorData::new(Dtype::U8, vec![1], vec![value]).unwrap();
     for (step, value) in [(0, 1), (7, 3)] {
         let step = folder.path().join(format!("step{step}"));
