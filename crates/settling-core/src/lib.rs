@@ -38,9 +38,9 @@
 //!
 //! # Features
 //!
-//! `serde` (off by default): [`Step`] as a number; [`Component`], [`Signal`], [`View`], [`Site`] and
-//! [`Positions`] as the text they display as; [`Spectrum`] as the list of its values, checked when
-//! it is read.
+//! `serde` (off by default): [`Step`] as a number; [`Component`], [`Signal`], [`View`], [`Site`]
+//! and [`Positions`] as the text they display as; [`Spectrum`] as the list of its values, checked
+//! when it is read.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

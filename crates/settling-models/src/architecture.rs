@@ -259,7 +259,7 @@ impl Architecture {
     ///     let name = format!("{part}.h.0.attn.c_proj.weight");
     ///     TensorMeta { name, dtype: Dtype::F32, shape: vec![4, 4] }
     /// };
-    /// let gpt2 = Architecture::from(Gpt2::default());
+    /// let gpt2 = Architecture::Gpt2(Gpt2::default());
     /// let found = gpt2.ambiguous_models(&[meta("student"), meta("teacher")]);
     /// assert_eq!(found, ["student.", "teacher."]);
     /// assert!(gpt2.ambiguous_models(&[meta("model_ema"), meta("model")]).is_empty());
