@@ -42,8 +42,8 @@ pub enum Undefined {
     /// There is one value only, or one above the tolerance: nothing to spread over, no slope to
     /// fit.
     One,
-    /// A value in the range to be fitted is zero, or no larger than its error and so may be zero, or
-    /// the range ends after the last value.
+    /// A value in the range to be fitted is zero, or no larger than its error and so may be zero,
+    /// or the range ends after the last value.
     Range,
 }
 

@@ -95,8 +95,8 @@ pub struct BootstrapInterval {
 
 impl BootstrapInterval {
     /// Whether the interval is a point, to rounding. Then it says nothing about how sure the value
-    /// is: a bootstrap knows only what it has seen, and the table of a perfect prediction is perfect
-    /// in every resample. [`Contingency::profile_interval`] does not collapse.
+    /// is: a bootstrap knows only what it has seen, and the table of a perfect prediction is
+    /// perfect in every resample. [`Contingency::profile_interval`] does not collapse.
     #[must_use]
     pub fn is_degenerate(&self) -> bool {
         let scale = self.low.abs().max(self.high.abs()).max(self.estimate.abs());
@@ -113,11 +113,11 @@ impl Bootstrap {
     ///
     /// # Errors
     ///
-    /// [`Undefined`](ErrorKind::Undefined), if the MCC is, or is in more than half of the resamples,
-    /// which would make it an interval of another question; and for BCa, if it is without some
-    /// observation (use the percentiles, or [`Contingency::profile_interval`]), if all resamples
-    /// lie on one side of the estimate, or if the statistic is so skewed that the level is out of
-    /// reach.
+    /// [`Undefined`](ErrorKind::Undefined), if the MCC is, or is in more than half of the
+    /// resamples, which would make it an interval of another question; and for BCa, if it is
+    /// without some observation (use the percentiles, or [`Contingency::profile_interval`]), if all
+    /// resamples lie on one side of the estimate, or if the statistic is so skewed that the level
+    /// is out of reach.
     ///
     /// # Panics
     ///

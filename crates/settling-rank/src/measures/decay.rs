@@ -15,8 +15,9 @@ use crate::measures::relative::relative;
 ///
 /// A logarithm makes as much of rounding noise as of a value: the range must end before the values
 /// that may be zero, by their [noise](Measurable::noise). Of a bare [`Spectrum`], whose errors
-/// nobody knows, those up to `4 n 2^-52` times the largest, n their number, may be: no decomposition
-/// in f64 tells them from zero. [`numerical_rank`](crate::numerical_rank) counts the others.
+/// nobody knows, those up to `4 n 2^-52` times the largest, n their number, may be: no
+/// decomposition in f64 tells them from zero. [`numerical_rank`](crate::numerical_rank) counts the
+/// others.
 ///
 /// [`Spectrum`]: crate::Spectrum
 ///

@@ -24,8 +24,8 @@ pub trait Measurable {
     /// The singular values.
     fn spectrum(&self) -> &Spectrum;
 
-    /// Values up to this fraction of the largest may be zero: their errors are as large as they are.
-    /// 0 if the values are exact, or none differs from zero; 1 or more if all may be zero.
+    /// Values up to this fraction of the largest may be zero: their errors are as large as they
+    /// are. 0 if the values are exact, or none differs from zero; 1 or more if all may be zero.
     fn noise(&self) -> f64;
 }
 

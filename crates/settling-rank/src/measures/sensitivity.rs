@@ -28,10 +28,10 @@ use crate::uncertainty::{Quantity, Uncertainty};
 /// Their unit is one over that of the values.
 ///
 /// At a value of zero the derivative, which is one-sided there, is infinite: `x ln x` rises
-/// vertically from 0. So it is at a value that may be zero, by its [noise](Measurable::noise). It is
-/// returned as [`f64::INFINITY`], which is what it is;
-/// [`effective_rank_error`] has finite answers there. Any other value is finite unless it is
-/// greater than [`f64::MAX`] itself; singular values below 1e-308 of the largest count as zeros.
+/// vertically from 0. So it is at a value that may be zero, by its [noise](Measurable::noise). It
+/// is returned as [`f64::INFINITY`], which is what it is; [`effective_rank_error`] has finite
+/// answers there. Any other value is finite unless it is greater than [`f64::MAX`] itself; singular
+/// values below 1e-308 of the largest count as zeros.
 ///
 /// # Errors
 ///
