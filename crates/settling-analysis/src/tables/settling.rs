@@ -22,8 +22,9 @@ const MORE_THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.9];
 /// The thresholds are that of the protocol's [early convergence](Rules::early), 0.5, 0.8 and 0.9,
 /// ascending, each compared as the early one is (`>=` or `>`). The last checkpoint is similar to
 /// itself by definition: a layer of which it alone reaches a threshold has no settling step, with
-/// the reason. So has a layer whose answer depends on an undefined value, and every layer of a model
-/// of which one step alone was studied. The true settling step is later than the measured step before, and at most this one.
+/// the reason. So has a layer whose answer depends on an undefined value, and every layer of a
+/// model of which one step alone was studied. The true settling step is later than the measured
+/// step before, and at most this one.
 ///
 /// ```
 /// use settling_analysis::{Rules, settling_table};

@@ -51,8 +51,8 @@ const NOISE: f64 = -0.1;
 /// Draws a table of similarities. The color runs from 0 (dark) to 1, or the largest value if that
 /// is larger (light). The debiased CKA of unrelated features may be a little below 0, and has the
 /// color of 0; if a value is below -0.1, colors run from blue (negative) by gray (0) to red
-/// (positive) instead, as far to one side as to the other. Cells have their number in them where there is room; a cell without a value is left white, with a dash where
-/// there is room for one.
+/// (positive) instead, as far to one side as to the other. Cells have their number in them where
+/// there is room; a cell without a value is left white, with a dash where there is room for one.
 ///
 /// # Errors
 ///

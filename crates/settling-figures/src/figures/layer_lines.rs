@@ -20,7 +20,8 @@ use crate::plot::training::{Column, Training};
 ///
 /// Two rows (Attention, MLP) of three columns. A point is a row of [`Tables::layers`] of `model`:
 /// the CKA is that by which the protocol decides, and the title names its estimator. A line is
-/// interrupted where the layer has no defined value and others have one; the note counts the undefined values.
+/// interrupted where the layer has no defined value and others have one; the note counts the
+/// undefined values.
 ///
 /// # Errors
 ///

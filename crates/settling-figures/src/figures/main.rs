@@ -29,9 +29,9 @@ use crate::plot::training::{Column, Training};
 ///
 /// The models keep the order in which the records name them first. A line is interrupted at a step
 /// where no layer has a defined value, and its marker is outlined where only some have: the average
-/// is over fewer layers than elsewhere. What has no number at all, a model, a row or a column, is not
-/// drawn and named in the note below the figure, which counts the undefined values and says why they
-/// are.
+/// is over fewer layers than elsewhere. What has no number at all, a model, a row or a column, is
+/// not drawn and named in the note below the figure, which counts the undefined values and says why
+/// they are.
 ///
 /// # Errors
 ///

@@ -103,3 +103,33 @@ fn a_reason_without_room_is_told_in_full_below() {
     assert!(texts(&svg).contains(&"6 of 6 layers have an undefined variable: see below"));
     assert!(figure.svg().contains(&format!("m (MLP, PER of weight): {reason}.")));
 }
+
+/// White lies over the zero line, and the words over the white.
+#[test]
+fn the_zero_line_does_not_strike_through_a_reason() {
+    let reason = "every layer has a large PER";
+    let figure = mcc_figure(&[row("m", Component::Mlp, Err(reason.to_owned()))]).expect("a figure");
+    let svg = parse(&figure);
+    let nodes: Vec<_> = svg.descendants().filter(|node| node.is_element()).collect();
+    let number = |place: usize, key: &str| -> f64 {
+        nodes[place].attribute(key).and_then(|value| value.parse().ok()).expect("a number")
+    };
+    let words = nodes.iter().position(|node| node.text() == Some(reason)).expect("the reason");
+    // The page itself is white too, and has no place.
+    let white = |place: &usize| {
+        nodes[*place].has_tag_name("rect") && nodes[*place].attribute("x").is_some()
+    };
+    let white = (0..words).rev().find(white).expect("a white place");
+    // The axis runs from 536 to 780: zero lies half-way.
+    let zero = |place: &usize| {
+        nodes[*place].has_tag_name("line")
+            && number(*place, "x1") == 658.0
+            && number(*place, "x2") == 658.0
+    };
+    let zero = (0..nodes.len()).find(zero).expect("the zero line");
+    assert!(zero < white && white < words, "{zero} {white} {words}");
+    let left = number(white, "x");
+    assert!(left < 658.0 && 658.0 < left + number(white, "width"));
+    let (top, base) = (number(white, "y"), number(words, "y"));
+    assert!(top < base - 9.0 && base < top + number(white, "height"));
+}

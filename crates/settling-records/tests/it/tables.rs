@@ -183,6 +183,18 @@ fn a_whole_number_is_read_however_it_is_written_and_no_other_number_is() {
 }
 
 #[test]
+fn every_word_for_nothing_is_nothing_where_no_text_is_meant() {
+    for nothing in ["", "NaN", "nan", "NA", "<NA>", "N/A", "null", "None"] {
+        let line =
+            format!("1,NA,0,0,mlp,write,{nothing},weight,per,{nothing},8,4,{nothing},svd:zero,c");
+        let read = read_records(format!("{HEADER}\n{line}\n").as_bytes()).unwrap();
+        let record = &read[0];
+        assert_eq!((record.site.head, record.positions), (None, None), "{nothing}");
+        assert_eq!((record.model.as_str(), record.value.clone()), ("NA", Err("zero".to_owned())));
+    }
+}
+
+#[test]
 fn columns_that_are_not_those_of_the_table_are_named() {
     let row = "1,m,512,0,mlp,write,,activation,cka,0.5,8,4,last,debiased,corrected";
     for (header, row, part) in [
