@@ -235,6 +235,24 @@ fn reused(suite: &Suite, out: &Path, change: impl FnOnce(&mut Setup)) -> Vec<(u6
 }
 
 #[test]
+fn a_study_says_how_many_spectra_it_has() {
+    let (suite, out) = (Suite::new(), TempDir::new().unwrap());
+    let mut seen = Vec::new();
+    let progress = &mut |progress: Progress<'_>| {
+        if let Progress::Spectra { step: Step(4), signal, done, of, .. } = progress {
+            seen.push((signal, done, of));
+        }
+    };
+    suite.study_watched(out.path(), |_| {}, progress).unwrap();
+    for signal in [Signal::Weight, Signal::Gradient] {
+        let of_signal: Vec<_> = seen.iter().filter(|(other, ..)| *other == signal).collect();
+        let of = of_signal[0].2;
+        assert!(of > 0 && of_signal.is_sorted(), "{seen:?}");
+        assert_eq!((of_signal[0].1, of_signal[of_signal.len() - 1].1), (0, of), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_second_run_computes_only_what_is_missing_and_ends_with_the_same_bytes() {
     let (suite, out) = (Suite::new(), TempDir::new().unwrap());
     assert_eq!(reused(&suite, out.path(), |_| {}), TINY_STEPS.map(|step| (step, false)));

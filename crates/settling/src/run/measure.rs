@@ -9,6 +9,7 @@ use settling_core::{
 use settling_records::Record;
 
 use super::reference::Reference;
+use super::results::Progress;
 use super::spectra::{Combined, Found, Spectra, Sums, Tensors};
 use crate::adapter::{ModelAdapter, SiteWeight};
 use crate::error::{Error, ErrorKind};
@@ -34,6 +35,7 @@ impl<A> Measure<'_, A> {
         &self,
         source: &Source,
         reference: &mut Reference<<A as ModelAdapter<Source>>::Model>,
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Unit, Error>
     where
         Source: TensorSource,
@@ -61,12 +63,18 @@ impl<A> Measure<'_, A> {
             self.adapter.spectra().map_err(|error| self.error(ErrorKind::Compute, error))?;
         let spectra = Spectra { solver: &*solver, sites: &sites };
         let ranks = Ranks { measure: self, head_dim: self.adapter.head_dim(&loaded) };
-        let found =
-            spectra.of_weights(source).map_err(|error| self.error(ErrorKind::Input, error))?;
+        let (model, step, of) = (self.model, self.step, sites.len());
+        let mut done = |signal: Signal, done: usize| {
+            progress(Progress::Spectra { model, step, signal, done, of });
+        };
+        let found = spectra
+            .of_weights(source, &mut |count| done(Signal::Weight, count))
+            .map_err(|error| self.error(ErrorKind::Input, error))?;
         for ((site, _), found) in sites.iter().zip(found) {
             ranks.add(site, Signal::Weight, vec![found], &mut unit);
         }
-        let found = self.gradients(source, &mut loaded, &spectra)?;
+        let mut done = |count: usize| done(Signal::Gradient, count);
+        let found = self.gradients(source, &mut loaded, &spectra, &mut done)?;
         for ((site, _), found) in sites.iter().zip(found) {
             ranks.add(site, Signal::Gradient, found, &mut unit);
         }
@@ -145,6 +153,7 @@ impl<A> Measure<'_, A> {
         source: &Source,
         loaded: &mut <A as ModelAdapter<Source>>::Model,
         spectra: &Spectra<'_>,
+        done: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Found>>, Error>
     where
         Source: TensorSource,
@@ -158,9 +167,9 @@ impl<A> Measure<'_, A> {
                 })
                 .map_err(|error| self.error(ErrorKind::Compute, error))
         };
-        let of_gradients = |gradients: &Tensors| {
+        let mut of_gradients = |gradients: &Tensors| {
             spectra
-                .of_gradients(source, gradients)
+                .of_gradients(source, gradients, done)
                 .map_err(|error| self.error(ErrorKind::Input, error))
         };
         let mut found: Vec<Vec<Found>> = spectra.sites.iter().map(|_| Vec::new()).collect();

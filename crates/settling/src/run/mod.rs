@@ -50,7 +50,7 @@ where
         let mut worker = Worker::new(self)?;
         let mut done = BTreeMap::new();
         for (place, &step) in self.mine.iter().enumerate() {
-            let (study, records) = worker.study(step, &self.mine[place + 1..])?;
+            let (study, records) = worker.study(step, &self.mine[place + 1..], progress)?;
             progress(Progress::Step { model, step, reused: study.reused });
             done.insert(step, (study, records));
         }
@@ -114,7 +114,12 @@ where
 
     /// Takes from the store what it has of `step`, and computes and stores the rest. `later` are
     /// the steps that come after.
-    fn study(&mut self, step: Step, later: &[Step]) -> Result<(StepStudy, Vec<Record>), Error> {
+    fn study(
+        &mut self,
+        step: Step,
+        later: &[Step],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(StepStudy, Vec<Record>), Error> {
         let started = Instant::now();
         let plan = self.plan;
         let (identity, mut source) = self.identify(step)?;
@@ -141,7 +146,7 @@ where
             {
                 plan.series.prefetch(next);
             }
-            let unit = self.measure(place, step, source)?;
+            let unit = self.measure(place, step, source, progress)?;
             plan.study.store.put(&key, &unit)?;
             records.extend(unit.records);
             computed.push(key.protocol.to_owned());
@@ -156,7 +161,13 @@ where
         Ok((of_step, records))
     }
 
-    fn measure(&mut self, place: usize, step: Step, source: &C::Source) -> Result<Unit, Error> {
+    fn measure(
+        &mut self,
+        place: usize,
+        step: Step,
+        source: &C::Source,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Unit, Error> {
         let plan = self.plan;
         let OfProtocol { run, reference } = &mut self.protocols[place];
         let measure = Measure {
@@ -169,7 +180,7 @@ where
             heading: &format!("{}, step {step}, protocol `{}`", plan.model, run.protocol.name),
         };
         let reference = reference.as_mut().expect("references of missing units are loaded first");
-        measure.unit(source, reference)
+        measure.unit(source, reference, progress)
     }
 
     /// Loads the last checkpoint for those of these protocols that have not needed it before: a

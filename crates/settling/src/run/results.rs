@@ -1,7 +1,7 @@
 //! What a study reports while it runs, and what it leaves.
 
 use settling_checkpoint::AuditReport;
-use settling_core::Step;
+use settling_core::{Signal, Step};
 use settling_records::Record;
 
 use crate::plan::RowsUsed;
@@ -17,6 +17,20 @@ pub enum Progress<'a> {
         model: &'a str,
         /// How many steps will be studied; in a [shard](crate::Shard), its own.
         steps: usize,
+    },
+    /// Spectra of a step were computed: of one signal, under one protocol, of one batch of gradients.
+    #[non_exhaustive]
+    Spectra {
+        /// The model.
+        model: &'a str,
+        /// The step.
+        step: Step,
+        /// Of its weights or of their gradients.
+        signal: Signal,
+        /// How many matrices have theirs; 0 at the beginning.
+        done: usize,
+        /// How many matrices there are.
+        of: usize,
     },
     /// A step is done.
     #[non_exhaustive]

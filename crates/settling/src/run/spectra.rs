@@ -133,17 +133,24 @@ impl Spectra<'_> {
         names
     }
 
-    pub(crate) fn of_weights<S: TensorSource>(&self, source: &S) -> Result<Vec<Found>, BoxError> {
-        self.layer_by_layer(source, |weights, weight| weights.operand(weight))
+    /// The spectra of the weights. `done` hears how many there are, from 0 on.
+    pub(crate) fn of_weights<S: TensorSource>(
+        &self,
+        source: &S,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Found>, BoxError> {
+        self.layer_by_layer(source, |weights, weight| weights.operand(weight), done)
     }
 
-    /// The spectra of the gradients of the sites, given those of the tensors.
+    /// The spectra of the gradients of the sites, given those of the tensors. `done` hears how many
+    /// there are, from 0 on.
     pub(crate) fn of_gradients<S: TensorSource>(
         &self,
         source: &S,
         gradients: &Tensors,
+        done: &mut dyn FnMut(usize),
     ) -> Result<Vec<Found>, BoxError> {
-        self.layer_by_layer(source, |weights, weight| weights.gradient(weight, gradients))
+        self.layer_by_layer(source, |weights, weight| weights.gradient(weight, gradients), done)
     }
 
     /// Sites are worked through by whole layers, as many as keep all cores busy, so that a fused
@@ -152,8 +159,10 @@ impl Spectra<'_> {
         &self,
         source: &'s S,
         operand: impl Fn(&mut Weights<'s, S>, &SiteWeight) -> Result<Operand, BoxError>,
+        done: &mut dyn FnMut(usize),
     ) -> Result<Vec<Found>, BoxError> {
         let mut found = Vec::with_capacity(self.sites.len());
+        done(0);
         let mut layers = self.sites.chunk_by(|(a, _), (b, _)| a.layer == b.layer).peekable();
         while layers.peek().is_some() {
             let mut operands = Vec::new();
@@ -166,6 +175,7 @@ impl Spectra<'_> {
                 }
             }
             found.extend(self.solve(&operands));
+            done(found.len());
         }
         Ok(found)
     }

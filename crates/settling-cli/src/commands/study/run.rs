@@ -104,6 +104,12 @@ impl Session<'_> {
         for (planned, model) in plans.iter().zip(&models) {
             let found = planned.plan.run(&mut |progress| match progress {
                 Progress::Reference { model, .. } => bar.set_message(model.to_owned()),
+                Progress::Spectra { model, step, signal, done, of, .. } => {
+                    let note = clock.note();
+                    bar.set_message(format!(
+                        "{model} step {step}, spectra of {signal}s: {done} of {of}{note}"
+                    ));
+                }
                 Progress::Step { model, step, reused, .. } => {
                     clock.done(planned.cost(step));
                     let note = if reused { " (done before)" } else { "" };
