@@ -168,7 +168,8 @@ mod tests {
             ("ema.transformer.", "module.transformer.", false),
         ] {
             let stored = pair(a, b);
-            let found = names(Architecture::Gpt2(Gpt2::default()), &stored.each_ref().map(String::as_str));
+            let found =
+                names(Architecture::Gpt2(Gpt2::default()), &stored.each_ref().map(String::as_str));
             let meant = usize::from(!first);
             assert_eq!(found[meant], "transformer.h.0.attn.c_proj.weight", "{a} {b}");
             assert_eq!(found[1 - meant], stored[1 - meant]);
