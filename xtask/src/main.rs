@@ -66,7 +66,9 @@ fn test(args: &[String]) -> Result<()> {
         None => python::packages(&root())?,
     };
     // Features add and never change: with all of the formats, every test there is.
-    let all = ["test", "--workspace", "--features", "settling-tokens/parquet"];
+    let features =
+        "settling-tokens/parquet,settling-core/serde,settling-cka/serde,settling-mcc/serde";
+    let all = ["test", "--workspace", "--features", features];
     run(cargo().args(all).args(args).env(name, paths).env("SETTLING_PYTHONPATH", packages))
 }
 

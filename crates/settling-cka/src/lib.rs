@@ -67,7 +67,13 @@
 //!
 //! [`LinearCka::with_f32_products`] multiplies in f32 and adds up in f64, and the value says how
 //! far it may be off.
+//!
+//! # Features
+//!
+//! `serde` (off by default): [`Cka`], [`BootstrapInterval`] and [`NullSummary`] are written, each
+//! similarity as `{"value": 0.9}` or `{"undefined": "zero variance: ..."}`.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arithmetic;
 mod check;
@@ -76,6 +82,8 @@ mod error;
 mod estimators;
 mod inference;
 mod null;
+#[cfg(feature = "serde")]
+mod serialize;
 mod sums;
 mod undefined;
 

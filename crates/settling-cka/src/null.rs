@@ -49,6 +49,7 @@ pub struct PermutationNull {
 
 /// A number under a [`PermutationNull`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct NullSummary {
     /// The value of the rows as they are paired.

@@ -65,7 +65,14 @@
 //! by an unknown factor; intervals are too narrow and p-values too small. What can be resampled are
 //! models, and better still training runs with other seeds. Report the table beside any
 //! coefficient.
+//!
+//! # Features
+//!
+//! `serde` (off by default): [`Contingency`] and [`Mcc`] are written and read, a coefficient as
+//! `{"value": 0.5}` or `{"undefined": "predicted"}`; [`BootstrapInterval`], [`PValues`] and
+//! [`PermutationTest`] are written.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arithmetic;
 mod coefficient;

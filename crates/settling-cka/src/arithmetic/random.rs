@@ -56,6 +56,6 @@ mod tests {
         // Binomial, 1000 ± 29: five standard deviations.
         assert!(counts.values().all(|&count: &i32| (count - 1000).abs() < 145), "{counts:?}");
         assert_ne!(permutation(7, [0, 1], 20), permutation(7, [1, 0], 20));
-        assert_eq!(permutation(7, [0, 0], 0), []);
+        assert_eq!(permutation(7, [0, 0], 0), [0_usize; 0]);
     }
 }

@@ -33,6 +33,7 @@ pub struct BootstrapDraws {
 
 /// An interval around a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BootstrapInterval {
     /// The value of the rows as they are.

@@ -37,6 +37,7 @@ use crate::error::Error;
 ///
 /// Weights that are no counts are for [`WeightedContingency`](crate::WeightedContingency).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Contingency {
     /// Observations that are predicted and actual.
     pub true_positives: u64,

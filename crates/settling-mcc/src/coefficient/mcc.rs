@@ -7,6 +7,8 @@ use crate::coefficient::contingency::Contingency;
 
 /// The Matthews correlation coefficient of a table, or why it has none: [`Contingency::mcc`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Mcc {
     /// The coefficient, from -1 to 1.
     Value(f64),
@@ -27,6 +29,8 @@ impl Mcc {
 
 /// The margin of a [`Contingency`] that is empty. If several are, the first in this order.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Margin {
     /// There are no observations.
     Total,

@@ -80,6 +80,7 @@ pub enum BootstrapMethod {
 /// # Ok::<(), settling_mcc::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BootstrapInterval {
     /// The statistic of the data itself.

@@ -5,6 +5,7 @@ use crate::inference::null::PermutationNull;
 
 /// The p-values of a test of association, two-sided and one-sided.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PValues {
     /// How likely an association is that is as unusual, in either direction, if there is none.

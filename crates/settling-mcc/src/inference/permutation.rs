@@ -26,6 +26,7 @@ impl Default for Permutation {
 
 /// P-values by [`Permutation`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PermutationTest {
     /// The p-values. If arrangements were drawn, the data's own counts as one more, so that none is

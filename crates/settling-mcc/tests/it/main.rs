@@ -7,4 +7,5 @@ mod golden;
 mod inference;
 mod properties;
 mod rational;
+mod serialize;
 mod undefined;
