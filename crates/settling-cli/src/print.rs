@@ -28,6 +28,11 @@ macro_rules! eprintln {
     };
 }
 
+/// A p-value to three digits; of one below them it says so, as none is 0.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 5e-4 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
 /// In unit tests the harness collects what is printed.
 ///
 /// # Panics
@@ -64,6 +69,11 @@ mod tests {
     use std::process::{Command, Stdio};
 
     const PRINTS: &str = "SETTLING_TEST_PRINTS";
+
+    #[test]
+    fn no_p_value_is_printed_as_0() {
+        assert_eq!([0.0004, 0.0006, 0.25].map(super::p_value), ["<0.001", "0.001", "0.250"]);
+    }
 
     /// What the next test starts: it prints more than a pipe holds.
     #[test]

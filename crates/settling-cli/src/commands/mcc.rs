@@ -19,6 +19,7 @@ use settling::records::{MccRow, Record, read_records, write_mcc};
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::places::Inputs;
+use crate::print::p_value;
 use crate::protocols::{Making, names};
 
 /// Relates early convergence with large effective rank, with the uncertainty of it.
@@ -144,9 +145,9 @@ fn print_table(rows: &[MccRow], rules: &Rules) {
         let range = counts(row).attainable_mcc();
         match (&row.mcc, row.interval, range) {
             (Ok(mcc), Some((low, high)), Some((least, most))) => println!(
-                "{mcc:>6.2}  {low:>5.2} to {high:>5.2}  {least:>5.2} to {most:>5.2}  {:>8.3}  {:>5.3}",
-                row.p_exact,
-                counts(row).fisher_mid_p().two_sided,
+                "{mcc:>6.2}  {low:>5.2} to {high:>5.2}  {least:>5.2} to {most:>5.2}  {:>8}  {:>5}",
+                p_value(row.p_exact),
+                p_value(counts(row).fisher_mid_p().two_sided),
             ),
             (Err(reason), ..) => println!("     -  undefined: {reason}"),
             _ => println!("     -"),
@@ -161,10 +162,10 @@ fn print_pooled(rows: &[MccRow], component: Component, predictor: &str) {
     let tables: Vec<Contingency> = of_models.filter(|row| row.mcc.is_ok()).map(counts).collect();
     let Some(mcc) = stratified_mcc(&tables).filter(|_| tables.len() > 1) else { return };
     println!(
-        "\nwithin {} models with an MCC, {component}, {predictor}: MCC {mcc:.2} (resampling models: {}), exact p {:.3}",
+        "\nwithin {} models with an MCC, {component}, {predictor}: MCC {mcc:.2} (resampling models: {}), exact p {}",
         tables.len(),
         resampled(&tables),
-        stratified_exact(&tables).two_sided,
+        p_value(stratified_exact(&tables).two_sided),
     );
 }
 
@@ -200,22 +201,27 @@ fn print_sweeps(records: &[Record], rows: &[MccRow], rules: &Rules) {
     for row in rows {
         let layers = layer_trajectories(records, &row.model, rules);
         let gradient = row.predictor == "gradient_per";
-        let per = |layer: &LayerTrajectories| -> Option<f64> {
-            (if gradient { &layer.gradient_per } else { &layer.weight_per }).last().ok()
+        let per = |layer: &LayerTrajectories| {
+            (if gradient { &layer.gradient_per } else { &layer.weight_per }).last()
         };
-        let largest = layers.iter().filter_map(per).fold(f64::MIN_POSITIVE, f64::max);
+        let largest =
+            layers.iter().filter_map(|layer| per(layer).ok()).fold(f64::MIN_POSITIVE, f64::max);
         let scale = if gradient { largest } else { 1.0 };
-        let units: Option<Vec<SweepUnit>> = layers
+        let units: Result<Vec<SweepUnit>, String> = layers
             .iter()
             .filter(|layer| layer.site.component == row.component)
             .map(|layer| {
-                Some(SweepUnit { trajectory: layer.cka.clone(), size: per(layer)? / scale })
+                let size = per(layer).map_err(|reason| format!("{}: {reason}", layer.site))?;
+                Ok(SweepUnit { trajectory: layer.cka.clone(), size: size / scale })
             })
             .collect();
         print!("{:<20} {:<10} {:<13} ", row.model, row.component.name(), row.predictor);
-        let Some(units) = units else {
-            println!("a layer has no PER at the end");
-            continue;
+        let units = match units {
+            Ok(units) => units,
+            Err(reason) => {
+                println!("no PER at the end of training: {reason}");
+                continue;
+            }
         };
         let sizes = if gradient {
             (10..=20).map(|k| f64::from(k) * 0.05).collect()
@@ -232,26 +238,31 @@ fn print_sweeps(records: &[Record], rows: &[MccRow], rules: &Rules) {
                 let defined = sweep.points().iter().filter_map(|point| point.mcc());
                 let largest = defined.fold(0.0_f64, |largest, mcc| largest.max(mcc.abs()));
                 let exact = if max.test.exact { "" } else { " (drawn)" };
-                print!("{:<27}", format!("{largest:.2}, {:.3}{exact}", max.test.p.two_sided));
+                print!("{:<27}", format!("{largest:.2}, {}{exact}", p_value(max.test.p.two_sided)));
             }
+            // The share that is undefined says why.
             Err(_) => print!("{:<27}", "-"),
         }
-        println!("{}", threshold_free(&units, rules).unwrap_or_else(|| "  -".to_owned()));
+        let correlation = threshold_free(&units, rules);
+        println!("  {}", correlation.unwrap_or_else(|reason| format!("-  undefined: {reason}")));
     }
 }
 
 /// Without any threshold: the rank correlation of PER at the end with CKA at the last early step.
-fn threshold_free(units: &[SweepUnit], rules: &Rules) -> Option<String> {
+fn threshold_free(units: &[SweepUnit], rules: &Rules) -> Result<String, String> {
     let early = |trajectory: &Trajectory| {
         let points = trajectory.points();
         let steps: Vec<u64> = points.iter().map(|&(step, _)| step).collect();
-        points[rules.early.window.within(&steps).last()?].1
+        let last = rules.early.window.within(&steps).last().ok_or("no step is early")?;
+        points[last].1.ok_or_else(|| format!("a layer has no CKA at step {}", steps[last]))
     };
-    let cka: Vec<f64> = units.iter().map(|unit| early(&unit.trajectory)).collect::<Option<_>>()?;
+    let cka: Vec<f64> =
+        units.iter().map(|unit| early(&unit.trajectory)).collect::<Result<_, String>>()?;
     let per: Vec<f64> = units.iter().map(|unit| unit.size).collect();
-    let rho = association(Measure::Spearman, &per, &cka).ok()?;
-    let test = Permutation::default().test(Measure::Spearman, &per, &cka).ok()?;
-    Some(format!("  {rho:.2}, {:.3}", test.p.two_sided))
+    let message = |error: settling::mcc::Error| error.to_string();
+    let rho = association(Measure::Spearman, &per, &cka).map_err(message)?;
+    let test = Permutation::default().test(Measure::Spearman, &per, &cka).map_err(message)?;
+    Ok(format!("{rho:.2}, {}", p_value(test.p.two_sided)))
 }
 
 #[cfg(test)]

@@ -220,6 +220,17 @@ fn tables_of_any_tool_become_a_report_and_the_papers_table() {
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("corrected"), "{stderr}");
 
+    // Without the rank of one layer at the end: which, and why, wherever it is looked for.
+    let all = fs::read_to_string(&records).unwrap();
+    let is_lost = |line: &&str| line.contains(",1000,2,mlp,") && line.contains(",weight,per,");
+    assert_eq!(all.lines().filter(is_lost).count(), 1);
+    let fewer = folder.path().join("fewer.csv");
+    let kept: Vec<&str> = all.lines().filter(|line| !is_lost(line)).collect();
+    fs::write(&fewer, kept.join("\n") + "\n").unwrap();
+    let table = succeed(&mut settling("mcc", &["--records", text(&fewer)]));
+    let reason = "no PER at the end of training: layer2.mlp.write: ";
+    assert!(table.contains(reason) && !table.contains("0.000"), "{table}");
+
     let said = succeed(&mut settling("report", &[text(folder.path()), "--out", text(&out)]));
     assert!(said.contains("report.html"), "{said}");
     let html = fs::read_to_string(out.join("report.html")).unwrap();

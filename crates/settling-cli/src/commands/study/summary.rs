@@ -6,6 +6,8 @@ use settling::core::{Component, Signal, Step};
 use settling::records::{MccRow, SummaryRow};
 use settling::{ModelStudy, Protocol, TableFiles};
 
+use crate::print::p_value;
+
 pub(super) fn print_audit(study: &ModelStudy) {
     let Some(audit) = &study.audit else { return };
     println!("checkpoints of {}: {}", study.model, audit.verdict());
@@ -81,7 +83,7 @@ fn first_step(studies: &[ModelStudy]) -> String {
 
 fn print_mcc(row: &MccRow) {
     let value = match &row.mcc {
-        Ok(value) => format!("{value:>7.3}   {:.3}", row.p_exact),
+        Ok(value) => format!("{value:>7.3}   {}", p_value(row.p_exact)),
         Err(reason) => format!("      -   undefined: {reason}"),
     };
     println!(
