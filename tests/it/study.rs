@@ -511,7 +511,7 @@ fn what_cannot_be_studied_is_refused_with_the_cause() {
     refused(
         |setup| setup.steps = Some(vec![Step(3)]),
         ErrorKind::Usage,
-        "no step 3; it has 0, 1, 4, 12",
+        "no step 3; it has 4 steps: 0, 1, 4, 12",
     );
     refused(
         |setup| setup.protocol.rows.sequences = Some(11),

@@ -298,7 +298,8 @@ impl Cka {
     /// of comparable norms keep 13 digits; a single row r times as long as the others costs a
     /// factor of r² `features / n`. From pairs of rows
     /// ([`linear_cka_gram`](crate::linear_cka_gram), kernels) the diagonal is left out instead of
-    /// taken away, and such a row costs a factor of r only. A value of which three digits are not known is not given.
+    /// taken away, and such a row costs a factor of r only. A value of which three digits are not
+    /// known is not given.
     ///
     /// # Errors
     ///

@@ -23,9 +23,9 @@
 //! | `estimator` | how: `biased`, `debiased`, `floor`; `gram`, `svd`, ...; `attainable`, `columns`, `head_dim`, `top_head_dim`; where undefined, followed by `:` and the reason |
 //! | `protocol` | the protocol that fixed every other choice |
 //!
-//! A table that went through pandas, polars or R is read: with its columns in another order, a column
-//! of row numbers, `0.0` for 0, or `NaN` for nothing. Two rows of the same number are an error that
-//! names both lines, as is everything else that is wrong.
+//! A table that went through pandas, polars or R is read: with its columns in another order, a
+//! column of row numbers, `0.0` for 0, or `NaN` for nothing. Two rows of the same number are an
+//! error that names both lines, as is everything else that is wrong.
 //!
 //! # `records.parquet`
 //!

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use settling_core::{Dtype, TensorMeta};
-use settling_models::{Architecture, Inventory};
+use settling_core::TensorMeta;
+use settling_models::Architecture;
 
 use super::weight_file::WeightFile;
 use crate::error::{Error, ErrorKind};
@@ -14,7 +14,6 @@ pub(super) fn check_meaning(
     files: &[WeightFile],
     tensors: &[TensorMeta],
     architecture: &Architecture,
-    config: &str,
 ) -> Result<(), Error> {
     let models = architecture.ambiguous_models(tensors);
     if !models.is_empty() {
@@ -40,33 +39,5 @@ pub(super) fn check_meaning(
             return Err(Error::at(ErrorKind::Format, file.path(), message));
         }
     }
-    check_quantization(folder, tensors, architecture, config)
-}
-
-/// A quantized model keeps the configuration of the one that it was made from, and has integers or
-/// short floats and their scales in place of weights.
-fn check_quantization(
-    folder: &Path,
-    tensors: &[TensorMeta],
-    architecture: &Architecture,
-    config: &str,
-) -> Result<(), Error> {
-    let Some(how) = quantization(config) else { return Ok(()) };
-    let inventory = Inventory::new(tensors, architecture);
-    let is_float = |dtype| matches!(dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64);
-    if inventory.is_complete() && inventory.weights.iter().all(|meta| is_float(meta.dtype)) {
-        return Ok(());
-    }
-    let message = format!(
-        "the model is quantized ({how}), and its files do not have the weights themselves: use the model that it was made from, or save model.dequantize()"
-    );
-    let path = folder.join("config.json");
-    Err(Error::at(ErrorKind::UnsupportedArchitecture, &path, message))
-}
-
-fn quantization(config: &str) -> Option<String> {
-    let config: serde_json::Value = serde_json::from_str(config).ok()?;
-    let settings = config.get("quantization_config")?.as_object()?;
-    let method = settings.get("quant_method").and_then(serde_json::Value::as_str);
-    Some(method.unwrap_or("quantization_config").escape_debug().take(80).collect())
+    Ok(())
 }

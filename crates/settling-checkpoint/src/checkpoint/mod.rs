@@ -304,8 +304,8 @@ impl Checkpoint {
     }
 
     /// The tensors that are there but cannot be read, each with what it is: the file's name for its
-    /// element type (`float8_e5m2`, `F8_E4M3`), or `sparse`, `quantized`, `meta`, `nested`, `broken`
-    /// and the like. Reading one is an error that says why, and what helps.
+    /// element type (`float8_e5m2`, `F8_E4M3`), or `sparse`, `quantized`, `meta`, `nested`,
+    /// `broken` and the like. Reading one is an error that says why, and what helps.
     pub fn unread(&self) -> impl Iterator<Item = (&str, &str)> {
         let of_files = self.files.iter().enumerate().flat_map(move |(number, file)| {
             let counts = move |name: &str| {
@@ -429,7 +429,7 @@ impl Checkpoint {
             };
             Error::at(kind, &path, error)
         })?;
-        check_meaning(self.folder(), &self.files, &self.tensors, &architecture, &text)?;
+        check_meaning(self.folder(), &self.files, &self.tensors, &architecture)?;
         Ok(architecture)
     }
 }

@@ -158,7 +158,8 @@ impl Panel<'_> {
         }
     }
 
-    /// Takes away labels that would reach into what is beside the panel, unless one is all there is.
+    /// Takes away labels that would reach into what is beside the panel, unless one is all there
+    /// is.
     fn drop_wide_ends(&self, ticks: &mut [Tick], label_y: bool) {
         let mut labeled: Vec<&mut Tick> =
             ticks.iter_mut().filter(|tick| !tick.label.is_empty()).collect();

@@ -21,6 +21,8 @@ pub(super) enum Neutral {
     One,
     /// An empty list or object.
     Nothing,
+    /// Likewise; what is there says how weights are packed.
+    Unquantized,
 }
 
 impl fmt::Display for Neutral {
@@ -28,12 +30,12 @@ impl fmt::Display for Neutral {
         match self {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::One => f.write_str("1"),
-            Self::Nothing => f.write_str("null"),
+            Self::Nothing | Self::Unquantized => f.write_str("null"),
         }
     }
 }
 
-use Neutral::{Flag, Nothing, One};
+use Neutral::{Flag, Nothing, One, Unquantized};
 
 /// Of every family.
 pub(super) const EVERYWHERE: Known = Known {
@@ -143,7 +145,7 @@ pub(super) const EVERYWHERE: Known = Known {
         // Weights that are not what they seem.
         ("per_layer_config", Nothing),
         ("pruned_heads", Nothing),
-        ("quantization_config", Nothing),
+        ("quantization_config", Unquantized),
         // Arithmetic of relatives.
         ("alibi", Flag(false)),
         ("attn_logit_softcapping", Nothing),

@@ -256,12 +256,18 @@ impl<'a> Settings<'a> {
             match neutral.find(|(neutral, _)| neutral == name) {
                 Some((_, neutral)) if is(value, *neutral) => {}
                 Some((_, neutral)) => {
-                    return unsupported(format!(
-                        "`{}{name}` is {}: expected {neutral}, as what other values stand for is \
-                         not part of {what} here; if it is wrong, correct it in a copy of the file",
-                        self.place,
-                        shown(value.text)
-                    ));
+                    let found = format!("`{}{name}` is {}", self.place, shown(value.text));
+                    return unsupported(match neutral {
+                        Neutral::Unquantized => format!(
+                            "{found}: the weights are quantized; use the model that it was made \
+                             from, or save model.dequantize(); if the files have the weights \
+                             themselves, remove the setting from a copy of the file"
+                        ),
+                        _ => format!(
+                            "{found}: expected {neutral}, as what other values stand for is not \
+                             part of {what} here; if it is wrong, correct it in a copy of the file"
+                        ),
+                    });
                 }
                 None => unknown.push(format!("`{}{}`", self.place, shown(name))),
             }
@@ -293,7 +299,7 @@ fn is(value: &Value<'_>, neutral: Neutral) -> bool {
         (Kind::Bool(found), Neutral::Flag(flag)) => *found == flag,
         (Kind::Number, Neutral::One) => value.text.parse() == Ok(1.0),
         (Kind::List(list), Neutral::Nothing) => list.is_empty(),
-        (Kind::Object(object), Neutral::Nothing) => object.values.is_empty(),
+        (Kind::Object(object), Neutral::Nothing | Neutral::Unquantized) => object.values.is_empty(),
         _ => false,
     }
 }

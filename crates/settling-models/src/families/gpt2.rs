@@ -10,9 +10,9 @@ use crate::sizes::ModelSizes;
 /// The architecture of a GPT-2 language model: all that its forward pass depends on besides
 /// weights.
 ///
-/// Position embeddings are learned; every linear map has a bias and is stored as `(inputs, outputs)`; query, key and value are one fused map whose
-/// outputs are all queries, then all keys, then all values. Field names are those of Hugging Face's
-/// `GPT2Config`.
+/// Position embeddings are learned; every linear map has a bias and is stored as `(inputs,
+/// outputs)`; query, key and value are one fused map whose outputs are all queries, then all keys,
+/// then all values. Field names are those of Hugging Face's `GPT2Config`.
 ///
 /// ```
 /// use settling_models::Gpt2;

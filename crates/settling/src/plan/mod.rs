@@ -24,9 +24,9 @@ use crate::study::Study;
 impl Study {
     /// Says what is to be done of a model: reads and hashes the token rows, and looks up which
     /// units the output folder has. No checkpoint is opened, so of a series without
-    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done if all else
-    /// that determines it is the same, and [`Plan::run`], which looks into the checkpoint, may find
-    /// that it is of other weights.
+    /// [fingerprints](CheckpointSeries::fingerprint) a unit that is there counts as done if all
+    /// else that determines it is the same, and [`Plan::run`], which looks into the checkpoint, may
+    /// find that it is of other weights.
     ///
     /// `model` names the model in every table. `rows` are the token rows on which activations and
     /// gradients are taken.
@@ -294,8 +294,8 @@ where
         Ok(None)
     }
 
-    /// Whether there is a unit of this step and protocol with the same settings, whatever checkpoint
-    /// it was computed from.
+    /// Whether there is a unit of this step and protocol with the same settings, whatever
+    /// checkpoint it was computed from.
     pub(crate) fn may_have(&self, step: Step, run: &ProtocolRun<'_>) -> Result<bool, Error> {
         let settings = run.settings(step, &self.model, &self.engine)?;
         self.study.store.may_have(&self.model, step, &run.protocol.name, &settings)

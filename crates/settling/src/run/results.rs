@@ -18,7 +18,8 @@ pub enum Progress<'a> {
         /// How many steps will be studied; in a [shard](crate::Shard), its own.
         steps: usize,
     },
-    /// Spectra of a step were computed: of one signal, under one protocol, of one batch of gradients.
+    /// Spectra of a step were computed: of one signal, under one protocol, of one batch of
+    /// gradients.
     #[non_exhaustive]
     Spectra {
         /// The model.

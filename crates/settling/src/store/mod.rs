@@ -121,8 +121,8 @@ impl Store {
         Ok(records)
     }
 
-    /// Whether there is a unit of this step and protocol with these settings, whatever checkpoint it
-    /// was computed from.
+    /// Whether there is a unit of this step and protocol with these settings, whatever checkpoint
+    /// it was computed from.
     pub(crate) fn may_have(
         &self,
         model: &str,

@@ -89,9 +89,9 @@ pub(crate) struct Args {
     /// missing
     #[arg(long, conflicts_with = "shard")]
     merge: bool,
-    /// What the audit may find, separated by commas: names of findings, as they stand in brackets at
-    /// their ends (unknown-tensors, zero-weights, changed-settings, ...), or steps that may have the
-    /// same weights as another. What it finds besides, and is no note, ends the study before it
+    /// What the audit may find, separated by commas: names of findings, as they stand in brackets
+    /// at their ends (unknown-tensors, zero-weights, changed-settings, ...), or steps that may have
+    /// the same weights as another. What it finds besides, and is no note, ends the study before it
     /// begins
     #[arg(long, value_delimiter = ',')]
     allow: Vec<Allow>,

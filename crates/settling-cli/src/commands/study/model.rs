@@ -90,7 +90,8 @@ fn last(steps: &[Step]) -> Result<Step, Failure> {
 pub(super) struct Held<C> {
     name: String,
     series: RefCell<Option<C>>,
-    /// What looks at a checkpoint when it is opened for the first time, if that was not done before.
+    /// What looks at a checkpoint when it is opened for the first time, if that was not done
+    /// before.
     audit: Option<Audit>,
     findings: RefCell<BTreeMap<Step, Vec<Finding>>>,
 }

@@ -10,7 +10,8 @@ use crate::exit::Fallible;
 use crate::places::Inputs;
 use crate::unique::unique;
 
-/// Refuses names that no model can have, two models of one name, and results where something is read.
+/// Refuses names that no model can have, two models of one name, and results where something is
+/// read.
 pub(super) fn check(request: &Request) -> Fallible<()> {
     unique("--models", &request.models)?;
     let names: Vec<String> = request.models.iter().map(|model| request.name(model)).collect();

@@ -4,10 +4,11 @@
 //! A pickle is a program, and Python's own machine calls whatever function the program names. This
 //! one calls nothing. It knows the few functions in `globals.rs` by name and has a description of a
 //! tensor as the result of each; the result of every other name is an opaque value, of which no
-//! more is known than that name and what it was given. Values are nodes of an arena that refer to each other by
-//! number: a value used a million times is there once, nothing is copied however often the program
-//! asks, and nothing but a storage within a pickle (one level) recurses, so neither a small program
-//! that describes a huge value nor one that nests it deeply costs more than its own length.
+//! more is known than that name and what it was given. Values are nodes of an arena that refer to
+//! each other by number: a value used a million times is there once, nothing is copied however
+//! often the program asks, and nothing but a storage within a pickle (one level) recurses, so
+//! neither a small program that describes a huge value nor one that nests it deeply costs more than
+//! its own length.
 //!
 //! A pickle may hold the storages themselves, gigabytes of them. It is therefore read through a
 //! small window, and a string of bytes is not read but remembered as a place in the file.
