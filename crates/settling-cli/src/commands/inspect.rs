@@ -44,9 +44,18 @@ pub(crate) fn run(args: Args) -> Outcome {
     };
     for (name, dtype) in checkpoint.unread() {
         println!("cannot be read: {} {dtype}", name.escape_debug());
+        if let Err(error) = checkpoint.read(name) {
+            println!("    {error}");
+        }
+    }
+    for name in checkpoint.unlisted() {
+        println!("not in the index: {}", name.escape_debug());
     }
     if checkpoint.other_values() > 0 {
         println!("values that are no tensors: {}", checkpoint.other_values());
+    }
+    for (name, count) in checkpoint.opaque_values() {
+        println!("    {count} of {}, which is not run here", name.escape_debug());
     }
     Ok(if complete { Exit::Done } else { Exit::Input })
 }

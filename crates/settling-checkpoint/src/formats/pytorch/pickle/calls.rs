@@ -292,14 +292,21 @@ fn negative(stack: &Stack, metadata: Id, element: Element) -> Result<bool, Unrea
             (Node::Str(key), _) => {
                 let key: String = key.chars().take(80).collect();
                 let key = key.escape_debug();
-                let why = format!(
-                    "its metadata have `{key}`, which may change its values: save in its place a \
-                     copy that has them (t.resolve_conj().resolve_neg().clone())"
-                );
-                let kind = match &*key.to_string() {
-                    "conj" => format!("{}, conjugated", element.name()),
-                    key => format!("of metadata `{key}`"),
+                // Only complex numbers are conjugated, and none of those are read.
+                let (kind, instead) = match &*key.to_string() {
+                    "conj" => (
+                        format!("{}, conjugated", element.name()),
+                        "torch.view_as_real(t.resolve_conj()), its real and imaginary parts",
+                    ),
+                    key => (
+                        format!("of metadata `{key}`"),
+                        "a copy that has them (t.resolve_neg().clone())",
+                    ),
                 };
+                let why = format!(
+                    "its metadata have `{key}`, which may change its values: save in its place \
+                     {instead}"
+                );
                 return Err(Unread { kind, why });
             }
             _ => return Err(Unread::broken("a tensor's metadata have a key that is no string")),
