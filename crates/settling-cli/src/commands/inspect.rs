@@ -60,6 +60,22 @@ pub(crate) fn run(args: Args) -> Outcome {
     Ok(if complete { Exit::Done } else { Exit::Input })
 }
 
+/// The names of two embeddings that are one by the configuration, and are not.
+fn untied<S: TensorSource>(
+    source: &CanonicalNames<S>,
+    architecture: &Architecture,
+) -> Option<[String; 2]> {
+    let names = [architecture.input_embedding(), architecture.output_embedding()];
+    let has = |name: &str| source.tensors().iter().any(|meta| meta.name == name);
+    if !architecture.is_tied() || !names.into_iter().all(has) {
+        return None;
+    }
+    // What cannot be read was said.
+    let [input, output] = names.map(|name| source.read(name).ok()?.to_f64().ok());
+    (input? != output?)
+        .then(|| names.map(|name| source.stored_name(name).escape_debug().to_string()))
+}
+
 /// Whether every weight is there and can be used.
 fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
     println!("{architecture:#?}");
@@ -105,7 +121,14 @@ fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
         println!("cannot be used: and {} more", shown - SHOWN);
     }
     if !usable {
-        println!("weights in integers are quantised: take the checkpoint as it was before that");
+        println!("weights in integers are quantized: take the checkpoint as it was before that");
+    }
+    if let Some([input, output]) = untied(&source, architecture) {
+        usable = false;
+        println!(
+            "cannot be used: the configuration says that the embeddings are tied \
+             (tie_word_embeddings), but {output} differs from {input}"
+        );
     }
     inventory.is_complete() && usable
 }

@@ -134,6 +134,21 @@ fn a_protocol_that_only_the_records_know_decides_nothing() {
     refused(work.path(), "report", &[text(work.path())], "`published_demo`");
 }
 
+/// A copy of the golden model whose configuration says that its two embeddings are one.
+#[test]
+fn embeddings_that_are_not_tied_as_the_configuration_says_are_named() {
+    let work = TempDir::new().unwrap();
+    let config = fs::read_to_string(model("neox").join("config.json")).unwrap();
+    let tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+    assert_ne!(tied, config);
+    fs::write(work.path().join("config.json"), tied).unwrap();
+    let weights = "model.safetensors";
+    fs::copy(model("neox").join(weights), work.path().join(weights)).unwrap();
+    let (code, stdout, _) = run(&mut settling("inspect", &[text(work.path())]));
+    assert_eq!(code, 3, "{stdout}");
+    assert!(stdout.contains("embed_out.weight differs from gpt_neox.embed_in.weight"), "{stdout}");
+}
+
 #[test]
 fn weights_in_integers_are_no_weights() {
     let work = TempDir::new().unwrap();
