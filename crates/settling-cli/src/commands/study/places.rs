@@ -22,19 +22,25 @@ pub(super) fn check(request: &Request) -> Fallible<()> {
     unique("--models, in lower case", &lower)?;
 
     let mut files: Vec<&PathBuf> = request.protocol_files.iter().collect();
-    if let Tokens::File(path) = &request.tokens {
-        files.push(path);
+    match &request.tokens {
+        Tokens::File(path) => files.push(path),
+        #[cfg(feature = "hub")]
+        Tokens::LastBatch { .. } => {}
     }
     if let Some(Training::File { rows, .. }) = &request.training {
         files.push(rows);
     }
     let mut inputs = Inputs::new().files(&files);
     let mut read: Vec<PathBuf> = files.into_iter().cloned().collect();
-    if let Place::Folder(suite) = &request.place {
-        for name in &names {
-            inputs = inputs.checkpoints(suite.join(name));
-            read.push(suite.join(name));
+    match &request.place {
+        Place::Folder(suite) => {
+            for name in &names {
+                inputs = inputs.checkpoints(suite.join(name));
+                read.push(suite.join(name));
+            }
         }
+        #[cfg(feature = "hub")]
+        Place::Hub { .. } => {}
     }
     inputs.keep("--out", outputs(request, &names))?;
     Inputs::keep_apart("--out", names.iter().map(|name| request.out.join(name)), &read)?;
