@@ -28,6 +28,18 @@ fn no_crate_has_unsafe_code() {
     }
 }
 
+/// A cause is part of the message. An error that had it as its source too would be printed twice.
+#[test]
+fn errors_tell_their_cause_once() {
+    for (_, library) in libraries() {
+        for source in sources(&library.folder.join("src")) {
+            for form in ["fn source(", "#[source]", "#[from]"] {
+                assert!(!source.text.contains(form), "{}: `{form}`", source.path.display());
+            }
+        }
+    }
+}
+
 /// What a feature adds says so on docs.rs, of every crate that has such items.
 #[test]
 fn items_of_a_feature_are_marked_in_the_documentation() {
