@@ -22,6 +22,10 @@ pub(crate) struct Subject {
     /// The folder has a folder `step<N>` for each checkpoint: take this one
     #[arg(long)]
     step: Option<Step>,
+    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
+    /// named as such, if there is one]
+    #[arg(long)]
+    part: Option<String>,
     /// Token rows: .npy, or Megatron's .bin with its .idx beside it; T or T+1 tokens per row (the
     /// last of T+1 is a target only)
     #[arg(long, required_unless_present = "text", conflicts_with = "text")]
@@ -54,6 +58,10 @@ impl Subject {
         let checkpoint = match self.step {
             None => Checkpoint::open(&self.model)?,
             Some(step) => StepDirectories::open(&self.model)?.open(step)?,
+        };
+        let checkpoint = match &self.part {
+            Some(part) => checkpoint.part(part)?,
+            None => checkpoint,
         };
         allow::check_one(&checkpoint, &self.allow)?;
         Ok(checkpoint)

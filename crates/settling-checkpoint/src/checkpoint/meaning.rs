@@ -23,7 +23,7 @@ pub(super) fn check_meaning(
         };
         let models: Vec<_> = models.iter().take(20).map(shown).collect();
         let message = format!(
-            "has the weights of several models, and none is named as the one that is meant: {}; choose one with Checkpoint::part",
+            "has the weights of several models, and none is named as the one that is meant: {}; choose one (--part of the program, Checkpoint::part)",
             models.join(", ")
         );
         return Err(Error::at(ErrorKind::Format, folder, message));

@@ -36,6 +36,10 @@ pub(crate) struct Args {
     /// names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
+    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
+    /// named as such, if there is one]
+    #[arg(long, conflicts_with = "hub")]
+    part: Option<String>,
     /// Which steps should be there: those of Pythia, or the 27 of the paper [default: any]
     #[arg(long)]
     expect: Option<Expect>,
@@ -70,9 +74,17 @@ pub(crate) fn run(args: Args) -> Outcome {
         (Some(folder), _) => {
             let pattern = args.pattern.clone().unwrap_or_default();
             if folder.join("refs").is_dir() {
+                if args.part.is_some() {
+                    let message = "--part is for folders with one folder per step";
+                    return Err(Failure::usage(message).into());
+                }
                 audit.run_on_files(&HubCache::open(folder, &pattern)?)?
             } else {
-                audit.run_on_files(&StepDirectories::open_with(folder, &pattern)?)?
+                let mut series = StepDirectories::open_with(folder, &pattern)?;
+                if let Some(part) = &args.part {
+                    series = series.with_part(part);
+                }
+                audit.run_on_files(&series)?
             }
         }
         (None, id) => on_hub(&audit, id.as_deref().unwrap_or_default(), args.pattern.as_ref())?,

@@ -19,12 +19,20 @@ pub(crate) struct Args {
     /// Folder with config.json and weights, or one file of weights (its config.json is looked for
     /// beside it)
     path: PathBuf,
+    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
+    /// named as such, if there is one]
+    #[arg(long)]
+    part: Option<String>,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
     let checkpoint = match args.path.is_dir() {
         true => Checkpoint::open(&args.path)?,
         false => Checkpoint::open_file(&args.path)?,
+    };
+    let checkpoint = match &args.part {
+        Some(part) => checkpoint.part(part)?,
+        None => checkpoint,
     };
     for file in checkpoint.files() {
         println!("file: {}", file.display());

@@ -38,6 +38,10 @@ pub(crate) struct Args {
     /// or the like]
     #[arg(long, requires = "out")]
     step: Option<Step>,
+    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
+    /// named as such, if there is one]
+    #[arg(long)]
+    part: Option<String>,
     /// What may be: unknown-tensors, for a file with tensors that the model of config.json does not
     /// have and that are left out
     #[arg(long, value_delimiter = ',')]
@@ -50,6 +54,10 @@ pub(crate) fn run(args: Args) -> Outcome {
         None => None,
     };
     let checkpoint = Checkpoint::open(&args.checkpoint)?;
+    let checkpoint = match &args.part {
+        Some(part) => checkpoint.part(part)?,
+        None => checkpoint,
+    };
     allow::check_one(&checkpoint, &args.allow)?;
     if let Some(out) = &args.out {
         let outputs = ["weights.csv", "weights.svg", "weights.png"].map(|name| out.join(name));

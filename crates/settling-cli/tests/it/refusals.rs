@@ -134,6 +134,52 @@ fn a_protocol_that_only_the_records_know_decides_nothing() {
     refused(work.path(), "report", &[text(work.path())], "`published_demo`");
 }
 
+/// A teacher and its student in one file, of which none is meant until one is chosen.
+#[test]
+fn of_two_models_in_a_file_the_command_line_chooses() {
+    use settling::checkpoint::{Checkpoint, write_safetensors};
+    use settling::core::TensorSource as _;
+    let work = TempDir::new().unwrap();
+    let source = Checkpoint::open(model("neox")).unwrap();
+    let mut tensors = Vec::new();
+    for part in ["student", "teacher"] {
+        for meta in source.tensors() {
+            tensors.push((format!("{part}.{}", meta.name), source.read(&meta.name).unwrap()));
+        }
+    }
+    for step in [0, 1] {
+        let folder = work.path().join(format!("m/step{step}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(model("neox").join("config.json"), folder.join("config.json")).unwrap();
+        write_safetensors(folder.join("model.safetensors"), &tensors).unwrap();
+    }
+    let folder = work.path().join("m/step0");
+    for command in ["inspect", "weights"] {
+        let (code, _, stderr) = run(&mut settling(command, &[text(&folder)]));
+        assert_eq!(code, 3, "{command}: {stderr}");
+        assert!(stderr.contains("`student") && stderr.contains("--part"), "{command}: {stderr}");
+        succeed(&mut settling(command, &[text(&folder), "--part", "teacher"]));
+        let (code, _, stderr) = run(&mut settling(command, &[text(&folder), "--part", "ema"]));
+        assert_eq!(code, 3, "{command}: {stderr}");
+        assert!(stderr.contains("no part `ema`; it has `student`, `teacher`"), "{stderr}");
+    }
+    let run_folder = work.path().join("m");
+    let allowed = [text(&run_folder), "--part", "student", "--allow", "same-as-last"];
+    succeed(&mut settling("audit", &allowed));
+    if cfg!(feature = "capture") {
+        let rows = work.path().join("rows.npy");
+        let batch = settling::core::TokenBatch::new((0..45).map(|id| id % 7).collect(), 9).unwrap();
+        settling::tokens::write_npy(&rows, &batch).unwrap();
+        let out = work.path().join("out");
+        let suite = ["--suite", text(work.path()), "--models", "m", "--tokens", text(&rows)];
+        let rest = ["--allow", "same-as-last", "--device", "cpu", "--out", text(&out)];
+        let (code, _, stderr) = run(&mut settling("study", &[&suite[..], &rest].concat()));
+        assert_eq!(code, 3, "{stderr}");
+        assert!(stderr.contains("`teacher"), "{stderr}");
+        succeed(&mut settling("study", &[&suite[..], &rest, &["--part", "teacher"]].concat()));
+    }
+}
+
 /// A copy of the golden model whose configuration says that its two embeddings are one.
 #[test]
 fn embeddings_that_are_not_tied_as_the_configuration_says_are_named() {

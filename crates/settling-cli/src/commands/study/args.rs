@@ -6,7 +6,7 @@ use settling::checkpoint::{StepPattern, paper_steps};
 use settling::core::{Positions, Step};
 use settling::{GradientBatches, Protocol, Shard};
 
-use super::request::{Request, Training};
+use super::request::{Place, Request, Training};
 use crate::allow::{self, Allow};
 use crate::engine::EngineArgs;
 use crate::exit::Failure;
@@ -64,6 +64,10 @@ pub(crate) struct Args {
     /// `step{N}-tokens{*}B`, ... [default: step{N}, or as a known suite of the hub names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
+    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
+    /// named as such, if there is one]
+    #[arg(long, conflicts_with = "hub")]
+    part: Option<String>,
     /// The models, separated by commas: names of folders of the suite, repositories, or of a known
     /// suite what tells them apart (70m)
     #[arg(long, value_delimiter = ',', required = true)]
@@ -160,6 +164,9 @@ impl Args {
                 protocol.name
             )));
         }
+        if self.part.is_some() && !matches!(place, Place::Folder(_)) {
+            return Err(Failure::usage("--part is for checkpoints in folders"));
+        }
         let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name.as_str()).collect();
         unique("--protocol", &names)?;
         if let Some(Steps(steps)) = &self.steps {
@@ -169,6 +176,7 @@ impl Args {
         Ok(Request {
             place,
             pattern: self.pattern,
+            part: self.part,
             models,
             tokens,
             out: self.out,

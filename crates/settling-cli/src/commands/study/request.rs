@@ -17,6 +17,8 @@ pub(super) struct Request {
     /// How their folders or revisions are named, if that is not `step{N}` or what is known of the
     /// suite.
     pub(super) pattern: Option<StepPattern>,
+    /// Which of several models in the files.
+    pub(super) part: Option<String>,
     /// The models: names of folders, or of repositories.
     pub(super) models: Vec<String>,
     /// What activations are taken on.
