@@ -222,6 +222,7 @@ mod tests {
             out: None,
             model: model.map(str::to_owned),
             step: step.map(Step),
+            part: None,
             allow: Vec::new(),
         })
     }
