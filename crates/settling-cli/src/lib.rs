@@ -32,6 +32,7 @@ mod engine;
 mod exit;
 #[cfg(feature = "hub")]
 mod hub;
+mod part;
 mod places;
 #[cfg(feature = "capture")]
 mod progress;

@@ -12,6 +12,7 @@ use settling::tokens::{MegatronTokens, NpyTokens, Tokenizer, read_text_files};
 use crate::allow;
 use crate::engine::EngineArgs;
 use crate::exit::Failure;
+use crate::part::PartArgs;
 use crate::places::Inputs;
 
 /// Which model, on which tokens, run how.
@@ -22,10 +23,8 @@ pub(crate) struct Subject {
     /// The folder has a folder `step<N>` for each checkpoint: take this one
     #[arg(long)]
     step: Option<Step>,
-    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
-    /// named as such, if there is one]
-    #[arg(long)]
-    part: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
     /// Token rows: .npy, or Megatron's .bin with its .idx beside it; T or T+1 tokens per row (the
     /// last of T+1 is a target only)
     #[arg(long, required_unless_present = "text", conflicts_with = "text")]
@@ -55,14 +54,10 @@ pub(crate) struct Subject {
 impl Subject {
     /// The checkpoint, which is all in its file.
     pub(crate) fn open(&self) -> Result<Checkpoint, Box<dyn Error>> {
-        let checkpoint = match self.step {
+        let checkpoint = self.part.of(match self.step {
             None => Checkpoint::open(&self.model)?,
             Some(step) => StepDirectories::open(&self.model)?.open(step)?,
-        };
-        let checkpoint = match &self.part {
-            Some(part) => checkpoint.part(part)?,
-            None => checkpoint,
-        };
+        })?;
         allow::check_one(&checkpoint, &self.allow)?;
         Ok(checkpoint)
     }

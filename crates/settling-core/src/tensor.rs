@@ -49,6 +49,18 @@ impl Dtype {
             Self::U64 | Self::I64 | Self::F64 => 8,
         }
     }
+
+    /// Whether elements are floating-point numbers, which weights are.
+    ///
+    /// ```
+    /// use settling_core::Dtype;
+    ///
+    /// assert!(Dtype::Bf16.is_float() && !Dtype::I8.is_float());
+    /// ```
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
 }
 
 impl fmt::Display for Dtype {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Dtype, Step, TensorMeta};
+use settling_core::{Step, TensorMeta};
 use settling_models::{Architecture, Inventory};
 
 use super::contents::Contents;
@@ -66,9 +66,7 @@ impl Tensors {
 
     /// The tensors of a step against what its architecture says.
     fn hold(&mut self, step: Step, inventory: &Inventory, unread: &[(String, String)]) {
-        let no_number = |meta: &&TensorMeta| {
-            !matches!(meta.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64)
-        };
+        let no_number = |meta: &&TensorMeta| !meta.dtype.is_float();
         let mut missing: Vec<String> =
             inventory.missing.iter().map(|(name, shape)| format!("no {name} {shape:?}")).collect();
         missing.extend(inventory.wrong_shape.iter().map(|wrong| {

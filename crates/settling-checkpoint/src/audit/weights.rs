@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settling_core::{Dtype, Step, TensorMeta};
+use settling_core::{Step, TensorMeta};
 
 use super::compare::{Hashed, Part};
 use super::finding::{Finding, FindingKind, Severity};
@@ -10,8 +10,7 @@ use crate::hash::TensorHashes;
 
 pub(super) fn is_weight(meta: &TensorMeta) -> bool {
     let buffer = ["masked_bias", "rotary_emb.inv_freq"];
-    matches!(meta.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64)
-        && !buffer.iter().any(|end| meta.name.ends_with(end))
+    meta.dtype.is_float() && !buffer.iter().any(|end| meta.name.ends_with(end))
 }
 
 pub(super) fn is_matrix(meta: &TensorMeta) -> bool {

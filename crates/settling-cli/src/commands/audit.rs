@@ -1,6 +1,6 @@
 //! `settling audit`: whether the checkpoints of a run are what their names say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use settling::checkpoint::{
@@ -9,6 +9,7 @@ use settling::checkpoint::{
 
 use crate::allow::{self, Allow};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::part::PartArgs;
 use crate::places::Inputs;
 
 /// Audits the checkpoints of a run.
@@ -36,10 +37,8 @@ pub(crate) struct Args {
     /// names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
-    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
-    /// named as such, if there is one]
-    #[arg(long, conflicts_with = "hub")]
-    part: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
     /// Which steps should be there: those of Pythia, or the 27 of the paper [default: any]
     #[arg(long)]
     expect: Option<Expect>,
@@ -67,24 +66,20 @@ pub(crate) fn run(args: Args) -> Outcome {
         Some(Expect::Paper) => paper_steps(),
         None => Vec::new(),
     };
+    if args.part.part.is_some() && args.folder.as_ref().is_none_or(|folder| is_cache(folder)) {
+        return Err(Failure::usage("--part is for folders with one folder per step").into());
+    }
     let audit = allow::audit(&args.allow)?.expect(expected).distances(!args.hashes_only);
     let inputs = args.folder.iter().fold(Inputs::new(), Inputs::checkpoints);
     inputs.keep("--json", &args.json)?;
     let report = match (&args.folder, &args.hub) {
         (Some(folder), _) => {
             let pattern = args.pattern.clone().unwrap_or_default();
-            if folder.join("refs").is_dir() {
-                if args.part.is_some() {
-                    let message = "--part is for folders with one folder per step";
-                    return Err(Failure::usage(message).into());
-                }
+            if is_cache(folder) {
                 audit.run_on_files(&HubCache::open(folder, &pattern)?)?
             } else {
-                let mut series = StepDirectories::open_with(folder, &pattern)?;
-                if let Some(part) = &args.part {
-                    series = series.with_part(part);
-                }
-                audit.run_on_files(&series)?
+                let series = StepDirectories::open_with(folder, &pattern)?;
+                audit.run_on_files(&args.part.of_each(series))?
             }
         }
         (None, id) => on_hub(&audit, id.as_deref().unwrap_or_default(), args.pattern.as_ref())?,
@@ -96,6 +91,11 @@ pub(crate) fn run(args: Args) -> Outcome {
     let Some(how) = allow::how_to_go_on(&report) else { return Ok(Exit::Done) };
     eprintln!("{how}");
     Ok(Exit::Input)
+}
+
+/// Whether the folder is a model's in a cache of the hub.
+fn is_cache(folder: &Path) -> bool {
+    folder.join("refs").is_dir()
 }
 
 #[cfg(feature = "hub")]

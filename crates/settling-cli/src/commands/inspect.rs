@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use settling::checkpoint::{Checkpoint, ErrorKind};
-use settling::core::{Component, Dtype, TensorMeta, TensorSource};
+use settling::core::{Component, TensorSource};
 use settling::models::{Architecture, CanonicalNames, Inventory, WeightBlock};
 
 use crate::exit::{Exit, Outcome};
+use crate::part::PartArgs;
 
 /// Shows what is in a checkpoint.
 #[derive(clap::Args)]
@@ -19,21 +20,15 @@ pub(crate) struct Args {
     /// Folder with config.json and weights, or one file of weights (its config.json is looked for
     /// beside it)
     path: PathBuf,
-    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
-    /// named as such, if there is one]
-    #[arg(long)]
-    part: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
-    let checkpoint = match args.path.is_dir() {
+    let checkpoint = args.part.of(match args.path.is_dir() {
         true => Checkpoint::open(&args.path)?,
         false => Checkpoint::open_file(&args.path)?,
-    };
-    let checkpoint = match &args.part {
-        Some(part) => checkpoint.part(part)?,
-        None => checkpoint,
-    };
+    })?;
     for file in checkpoint.files() {
         println!("file: {}", file.display());
     }
@@ -113,11 +108,8 @@ fn show_model(checkpoint: &Checkpoint, architecture: &Architecture) -> bool {
             "unknown tensors are left out; a study refuses them without --allow unknown-tensors"
         );
     }
-    let floating = |meta: &TensorMeta| {
-        matches!(meta.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64)
-    };
     let (mut usable, mut shown) = (true, 0);
-    for meta in inventory.weights.iter().filter(|meta| !floating(meta)) {
+    for meta in inventory.weights.iter().filter(|meta| !meta.dtype.is_float()) {
         usable = false;
         shown += 1;
         if shown <= SHOWN {

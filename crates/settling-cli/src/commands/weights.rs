@@ -16,6 +16,7 @@ use settling::records::{Record, write_records};
 use crate::allow;
 use crate::draw;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::part::PartArgs;
 use crate::places::Inputs;
 
 /// Measures how many directions the weights of a checkpoint use.
@@ -38,10 +39,8 @@ pub(crate) struct Args {
     /// or the like]
     #[arg(long, requires = "out")]
     step: Option<Step>,
-    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
-    /// named as such, if there is one]
-    #[arg(long)]
-    part: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
     /// What may be: unknown-tensors, for a file with tensors that the model of config.json does not
     /// have and that are left out
     #[arg(long, value_delimiter = ',')]
@@ -53,11 +52,7 @@ pub(crate) fn run(args: Args) -> Outcome {
         Some(out) => Some((out, Named::new(&args)?)),
         None => None,
     };
-    let checkpoint = Checkpoint::open(&args.checkpoint)?;
-    let checkpoint = match &args.part {
-        Some(part) => checkpoint.part(part)?,
-        None => checkpoint,
-    };
+    let checkpoint = args.part.of(Checkpoint::open(&args.checkpoint)?)?;
     allow::check_one(&checkpoint, &args.allow)?;
     if let Some(out) = &args.out {
         let outputs = ["weights.csv", "weights.svg", "weights.png"].map(|name| out.join(name));
@@ -222,7 +217,7 @@ mod tests {
             out: None,
             model: model.map(str::to_owned),
             step: step.map(Step),
-            part: None,
+            part: PartArgs::default(),
             allow: Vec::new(),
         })
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use settling_models::{Activation, Architecture, ErrorKind, Llama, RopeScaling, parse_config};
 
+use crate::configs::with;
+
 const NEOX: &str = r#"{"model_type":"gpt_neox","vocab_size":8,"hidden_size":16,"num_hidden_layers":2,
     "num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":8}"#;
 const LLAMA: &str = r#"{"model_type":"llama","vocab_size":8,"hidden_size":16,"num_hidden_layers":2,
@@ -21,11 +23,6 @@ const GPT2: &str =
     r#"{"model_type":"gpt2","vocab_size":8,"n_embd":16,"n_layer":2,"n_head":2,"n_positions":8}"#;
 const PICO: &str = r#"{"model_type":"pico_decoder","vocab_size":8,"d_model":16,"n_layers":2,"attention_n_heads":2,
     "activation_hidden_dim":64,"max_seq_len":8,"norm_eps":1e-6,"position_emb_theta":1e4}"#;
-
-/// The configuration with settings more.
-fn with(text: &str, settings: &str) -> String {
-    text.replacen('{', &format!("{{{settings},"), 1)
-}
 
 fn read(text: &str) -> Architecture {
     parse_config(text).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -11,8 +11,8 @@ const GPT2: &str =
 const PICO: &str = r#"{"model_type":"pico_decoder","vocab_size":8,"d_model":16,"n_layers":1,"attention_n_heads":2,
     "activation_hidden_dim":64,"max_seq_len":8,"norm_eps":1e-6,"position_emb_theta":1e4}"#;
 
-/// The configuration with a setting more.
-fn with(text: &str, setting: &str) -> String {
+/// The configuration with settings more.
+pub(crate) fn with(text: &str, setting: &str) -> String {
     text.replacen('{', &format!("{{{setting},"), 1)
 }
 

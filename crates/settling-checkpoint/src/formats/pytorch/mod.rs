@@ -193,7 +193,7 @@ fn open_pickle(source: &Source) -> Result<StateDict, Fault> {
 /// The negatives of all elements, as PyTorch has them: the sign of a float is changed, an integer
 /// wraps.
 fn negate(dtype: Dtype, bytes: &mut [u8]) {
-    let is_float = matches!(dtype, Dtype::F16 | Dtype::Bf16 | Dtype::F32 | Dtype::F64);
+    let is_float = dtype.is_float();
     for element in bytes.chunks_exact_mut(dtype.size()) {
         if is_float {
             element[dtype.size() - 1] ^= 0x80;

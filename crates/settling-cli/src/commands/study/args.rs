@@ -10,6 +10,7 @@ use super::request::{Place, Request, Training};
 use crate::allow::{self, Allow};
 use crate::engine::EngineArgs;
 use crate::exit::Failure;
+use crate::part::PartArgs;
 use crate::unique::unique;
 
 const HELP: &str = "\
@@ -64,10 +65,8 @@ pub(crate) struct Args {
     /// `step{N}-tokens{*}B`, ... [default: step{N}, or as a known suite of the hub names them]
     #[arg(long)]
     pattern: Option<StepPattern>,
-    /// Which of several models in the files, such as model_ema or teacher [default: the one that is
-    /// named as such, if there is one]
-    #[arg(long, conflicts_with = "hub")]
-    part: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
     /// The models, separated by commas: names of folders of the suite, repositories, or of a known
     /// suite what tells them apart (70m)
     #[arg(long, value_delimiter = ',', required = true)]
@@ -164,7 +163,7 @@ impl Args {
                 protocol.name
             )));
         }
-        if self.part.is_some() && !matches!(place, Place::Folder(_)) {
+        if self.part.part.is_some() && !matches!(place, Place::Folder(_)) {
             return Err(Failure::usage("--part is for checkpoints in folders"));
         }
         let names: Vec<&str> = protocols.iter().map(|protocol| protocol.name.as_str()).collect();

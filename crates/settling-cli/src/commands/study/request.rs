@@ -10,6 +10,8 @@ use settling::core::Step;
 use settling::tokens::{MegatronTokens, NpyTokens};
 use settling::{Protocol, Shard, TrainingData};
 
+use crate::part::PartArgs;
+
 /// What to study and how.
 pub(super) struct Request {
     /// Where the checkpoints are.
@@ -18,7 +20,7 @@ pub(super) struct Request {
     /// suite.
     pub(super) pattern: Option<StepPattern>,
     /// Which of several models in the files.
-    pub(super) part: Option<String>,
+    pub(super) part: PartArgs,
     /// The models: names of folders, or of repositories.
     pub(super) models: Vec<String>,
     /// What activations are taken on.

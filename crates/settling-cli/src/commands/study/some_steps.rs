@@ -24,10 +24,7 @@ impl SomeSteps {
         name: &str,
     ) -> Fallible<Self> {
         let pattern = request.pattern.clone().unwrap_or_default();
-        let mut series = StepDirectories::open_with(suite.join(name), &pattern)?;
-        if let Some(part) = &request.part {
-            series = series.with_part(part);
-        }
+        let series = request.part.of_each(StepDirectories::open_with(suite.join(name), &pattern)?);
         let steps = study.choose_steps(name, &series.steps()?)?;
         Ok(Self { series, steps })
     }
